@@ -1,0 +1,161 @@
+# shellcheck shell=bash
+# What the user reads. stdout is data (status line, summary, JSON), stderr is talk.
+# Text that others wrote (file names, branch names, git's messages) passes through `visible` first.
+
+QUIET=${QUIET:-}
+
+say() { printf '%s\n' "$*"; }
+talk() { [ -n "$QUIET" ] || printf '%s\n' "$*" >&2; }
+info() { talk "[INFO] $*"; }
+warn() { printf '[WARN] %s\n' "$*" >&2; }
+error() { printf '[ERROR] %s\n' "$*" >&2; }
+
+# Ends the program with a deliberate exit code. Further arguments are lines below the message.
+die() {
+  local status=$1 line
+  shift
+  error "$1"
+  shift
+  for line in "$@"; do printf '        %s\n' "$line" >&2; done
+  exit "$status"
+}
+
+# Prints the header comment of a program as its help: one text for the reader and for --help.
+print_header() {
+  local program=$1 line
+  while IFS= read -r line; do
+    case $line in
+      '#!'*) ;;
+      '# '*) printf '%s\n' "${line#\# }" ;;
+      '#') printf '\n' ;;
+      *) return 0 ;;
+    esac
+  done <"$program"
+}
+
+# Control characters and bidirectional overrides in foreign text could rewrite the screen or reorder it.
+visible() {
+  local text=$1
+  case $text in
+    *[$'\001'-$'\037'$'\177']* | *$'\xe2\x80'* | *$'\xe2\x81'* | *$'\xc2'[$'\x80'-$'\x9f']*) ;;
+    *)
+      printf '%s' "$text"
+      return 0
+      ;;
+  esac
+  local out='' char i
+  for ((i = 0; i < ${#text}; i++)); do
+    char=${text:i:1}
+    case $char in
+      $'\n') out+='\n' ;;
+      $'\t') out+='\t' ;;
+      $'\r') out+='\r' ;;
+      [$'\001'-$'\037'$'\177']) out+='?' ;;
+      $'\xe2')
+        case ${text:i:3} in
+          $'\xe2\x80'[$'\x8b'-$'\x8f'] | $'\xe2\x80'[$'\xa8'-$'\xae'] | $'\xe2\x81'[$'\xa0'-$'\xaf'])
+            out+='?'
+            i=$((i + 2))
+            ;;
+          *) out+=$char ;;
+        esac
+        ;;
+      $'\xc2')
+        case ${text:i:2} in
+          $'\xc2'[$'\x80'-$'\x9f'])
+            out+='?'
+            i=$((i + 1))
+            ;;
+          *) out+=$char ;;
+        esac
+        ;;
+      *) out+=$char ;;
+    esac
+  done
+  printf '%s' "$out"
+}
+
+# A path as one may paste it into a shell.
+quoted() {
+  local text
+  text=$(visible "$1")
+  if [ "$text" != "$1" ]; then
+    printf '%q' "$1"
+    return 0
+  fi
+  case $text in
+    '' | -* | *[!A-Za-z0-9_./@%+=:,-]*) printf "'%s'" "${text//\'/\'\\\'\'}" ;;
+    *) printf '%s' "$text" ;;
+  esac
+}
+
+count_of() { # count_of 1 file -> "1 file"; count_of 2 file -> "2 files"
+  if [ "$1" = 1 ]; then printf '%s %s' "$1" "$2"; else printf '%s %ss' "$1" "$2"; fi
+}
+
+json_string() {
+  local text=$1 out='' char i
+  text=${text//\\/\\\\}
+  text=${text//\"/\\\"}
+  text=${text//$'\n'/\\n}
+  text=${text//$'\t'/\\t}
+  text=${text//$'\r'/\\r}
+  case $text in
+    *[$'\001'-$'\037'$'\177']*)
+      for ((i = 0; i < ${#text}; i++)); do
+        char=${text:i:1}
+        case $char in
+          [$'\001'-$'\037'$'\177']) printf -v char '\\u%04x' "'$char" ;;
+        esac
+        out+=$char
+      done
+      text=$out
+      ;;
+  esac
+  printf '"%s"' "$text"
+}
+
+# --- clocks -----------------------------------------------------------------
+
+epoch_now() {
+  if [ "${BASH_VERSINFO[0]}${BASH_VERSINFO[1]}" -ge 42 ]; then
+    printf '%(%s)T\n' -1
+  else
+    date +%s
+  fi
+}
+
+utc_stamp() { # 20260605T210233Z, sorts by time
+  if [ "${BASH_VERSINFO[0]}${BASH_VERSINFO[1]}" -ge 42 ]; then
+    TZ=UTC0 printf '%(%Y%m%dT%H%M%SZ)T\n' -1
+  else
+    date -u +%Y%m%dT%H%M%SZ
+  fi
+}
+
+clock_time() { # clock_time EPOCH -> 14:02:11 in local time
+  if [ "${BASH_VERSINFO[0]}${BASH_VERSINFO[1]}" -ge 42 ]; then
+    printf '%(%H:%M:%S)T\n' "$1"
+  else
+    date -r "$1" +%H:%M:%S 2>/dev/null || date +%H:%M:%S
+  fi
+}
+
+# Milliseconds since some fixed moment; never steps back when somebody sets the clock.
+# Where /proc is missing, whole seconds of the shell's own count.
+monotonic_ms() {
+  local uptime rest
+  if read -r uptime rest 2>/dev/null </proc/uptime; then
+    : "$rest"
+    uptime=${uptime/./}
+    printf '%s0\n' "$uptime"
+  else
+    printf '%s000\n' "$SECONDS"
+  fi
+}
+
+pause() { # pause MILLISECONDS; a sleep without fractions waits a whole second instead
+  local ms=$1 seconds
+  printf -v seconds '%d.%03d' $((ms / 1000)) $((ms % 1000))
+  sleep "$seconds" 2>/dev/null || sleep 1
+}

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Summary: Run a command while no sync can run in this repository.
+# Usage: with-lock.sh [--wait SECONDS] [--title TEXT] -- COMMAND [ARGS...]
+#
+# Takes the lock of the repository that the current folder belongs to, runs the command, releases the lock.
+# A sync.sh inside the command works: it queues one level down, so two of them run one after the other.
+#
+# Exit status: the command's own; 64 usage, 73 the lock cannot be created, 75 another run has it, 78 no repository.
+# Environment: CLAUDETOOLS_SESSION_TITLE names this run to those who wait.
+set -euo pipefail
+
+lib=$(cd "${BASH_SOURCE[0]%/*}" && pwd -P)/lib
+for part in environment exit_codes ui python lock; do
+  # shellcheck source=/dev/null
+  . "$lib/$part.sh"
+done
+
+main() {
+  local wait=120 title=${CLAUDETOOLS_SESSION_TITLE:-with-lock} common token status=0
+  while [ $# -gt 0 ]; do
+    case $1 in
+      -h | --help)
+        print_header "${BASH_SOURCE[0]}"
+        exit 0
+        ;;
+      --wait)
+        wait=${2:-}
+        shift
+        ;;
+      --title)
+        title=${2:-}
+        shift
+        ;;
+      --)
+        shift
+        break
+        ;;
+      *) die "$EXIT_USAGE" "Unknown argument: $1" "See: with-lock.sh --help" ;;
+    esac
+    shift || die "$EXIT_USAGE" "An option needs a value." "See: with-lock.sh --help"
+  done
+  case $wait in '' | *[!0-9]*) die "$EXIT_USAGE" "--wait takes whole seconds, not '$wait'." ;; esac
+  [ $# -gt 0 ] || die "$EXIT_USAGE" "No command." "See: with-lock.sh --help"
+  common=$(git rev-parse --path-format=absolute --git-common-dir 2>/dev/null) ||
+    die "$EXIT_SETUP" "This folder is in no git repository."
+
+  use_lock "$common"
+  trap 'release_lock' EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  prepare_claim "$LOCK_STATE" "$title" || die $? "The lock cannot be created: $LOCK_MESSAGE"
+  acquire_lock "$wait" || die $? "${LOCK_MESSAGE:-$(describe_owner)}"
+  token=$LOCK_TOKEN
+  CLAUDETOOLS_REENTER=$token "$@" || status=$?
+  # The level below is empty now, unless something that COMMAND left behind still works there.
+  rmdir "$STATE/nested/$token/claims" "$STATE/nested/$token" "$STATE/nested" 2>/dev/null || :
+  release_lock || status=$EXIT_INTERNAL
+  trap - EXIT
+  exit "$status"
+}
+
+main "$@"

@@ -1,0 +1,221 @@
+"""The world of the tests: bare remotes, machines with a home of their own, real git and real bash.
+
+A `World` lives in one temporary folder. A `Machine` is one person's account on one computer: HOME, identity, a clone.
+Nothing of git is mocked. Dates are fixed where a test asks for it, never otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TOOLKIT = Path(__file__).resolve().parent.parent
+SYNC = TOOLKIT / "scripts" / "sync.sh"
+WITH_LOCK = TOOLKIT / "scripts" / "with-lock.sh"
+USERS = {
+    "users": {
+        "mike": {"full_name": "Mike Swanson", "email": "mike@example.com", "role": "admin", "aliases": ["Michael"]},
+        "howard": {"full_name": "Howard Lee", "email": "howard@example.com", "role": "tech", "aliases": []},
+    }
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a program said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        return f"exit {self.code}\n--- stdout\n{self.out}--- stderr\n{self.err}"
+
+
+@dataclass
+class Machine:
+    """One person's account on one computer with a clone of the repository at `top`."""
+
+    name: str
+    user: str
+    home: Path
+    top: Path
+    extra_env: dict[str, str] = field(default_factory=dict)
+
+    def env(self, **more: str) -> dict[str, str]:
+        return {**clean_environment(self.home), **self.extra_env, **more}
+
+    def run(self, *argv: str | Path, cwd: Path | None = None, timeout: float = 120, **more: str) -> Result:
+        done = subprocess.run(
+            [str(a) for a in argv],
+            cwd=cwd or self.top,
+            env=self.env(**more),
+            capture_output=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+        )
+        return Result(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+    def start(self, *argv: str | Path, cwd: Path | None = None, **more: str) -> subprocess.Popen[bytes]:
+        """A program in a process group of its own, so that a test can kill all of it."""
+        return subprocess.Popen(
+            [str(a) for a in argv],
+            cwd=cwd or self.top,
+            env=self.env(**more),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def git(self, *args: str, check: bool = True, **more: str) -> str:
+        result = self.run("git", *args, **more)
+        if check and result.code:
+            raise AssertionError(f"git {' '.join(args)}: {result.text}")
+        return result.out.removesuffix("\n")
+
+    def sync(self, *args: str, **more: str) -> Result:
+        return self.run("bash", SYNC, *args, **more)
+
+    def start_sync(self, *args: str, **more: str) -> subprocess.Popen[bytes]:
+        return self.start("bash", SYNC, *args, **more)
+
+    def write(self, path: str, text: str | bytes) -> Path:
+        target = self.top / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return target
+
+    def read(self, path: str) -> str:
+        return (self.top / path).read_text()
+
+    @property
+    def common(self) -> Path:
+        return Path(self.git("rev-parse", "--path-format=absolute", "--git-common-dir"))
+
+    @property
+    def state(self) -> Path:
+        return self.common / "claudetools"
+
+    @property
+    def lock(self) -> Path:
+        return self.common / "claudetools-sync.lock"
+
+    def status(self) -> str:
+        """What git sees as changed, '' when the tree is clean."""
+        return self.git("status", "--porcelain", "-uall")
+
+    def assert_sound(self) -> None:
+        """No half state: no lock left, no merge under way, on the branch, nothing corrupt, no claim left behind."""
+        git_dir = Path(self.git("rev-parse", "--absolute-git-dir"))
+        assert self.git("symbolic-ref", "HEAD") == "refs/heads/main"
+        for name in ("index.lock", "HEAD.lock", "MERGE_HEAD", "rebase-merge", "rebase-apply", "CHERRY_PICK_HEAD"):
+            assert not (git_dir / name).exists(), name
+        assert not [str(p) for p in self.common.rglob("refs/**/*.lock")]
+        assert not (self.lock / "owner").exists(), "a lock is left"
+        claims = self.state / "claims"
+        assert not claims.exists() or not list(claims.iterdir()), list(claims.iterdir())
+        fsck = self.run("git", "fsck", "--no-dangling", "--no-progress")
+        assert fsck.code == 0, fsck.text
+
+
+class World:
+    """A folder with a bare remote and any number of machines."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.remote = root / "remote.git"
+        self.machines: dict[str, Machine] = {}
+        run_plain(root, "git", "init", "-q", "--bare", "-b", "main", str(self.remote))
+
+    def machine(self, name: str = "LINUX-01", user: str = "mike", clone: bool = True) -> Machine:
+        """A new machine; its clone starts from the remote, or with the first commit when the remote is empty."""
+        home = self.root / f"home-{name}"
+        home.mkdir()
+        machine = Machine(name, user, home, home / "ops")
+        self.machines[name] = machine
+        if not clone:
+            return machine
+        run_plain(self.root, "git", "clone", "-q", str(self.remote), str(machine.top))
+        machine.git("symbolic-ref", "HEAD", "refs/heads/main")
+        if self.tip() == "":
+            self._seed(machine)
+        write_identity(machine)
+        return machine
+
+    def _seed(self, machine: Machine) -> None:
+        machine.write("README.md", "# ops\n")
+        machine.write(".gitignore", ".claude/identity.json\n*.ignored\n")
+        machine.write(".claude/users.json", json.dumps(USERS, indent=2) + "\n")
+        machine.git("add", "-A")
+        person = ("-c", "user.name=Seed", "-c", "user.email=seed@example.com")
+        machine.git(*person, "commit", "-q", "-m", "Start the repository")
+        machine.git("push", "-q", "origin", "HEAD:refs/heads/main")
+        machine.git("branch", "-q", "--set-upstream-to=origin/main")
+
+    def tip(self) -> str:
+        """The remote's main, '' when there is none."""
+        done = subprocess.run(
+            ["git", "-C", str(self.remote), "rev-parse", "-q", "--verify", "refs/heads/main"],
+            env=clean_environment(self.root),
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout.strip()
+
+    def remote_git(self, *args: str) -> str:
+        return run_plain(self.root, "git", "-C", str(self.remote), *args)
+
+    def remote_files(self) -> list[str]:
+        return [f for f in self.remote_git("ls-tree", "-r", "-z", "--name-only", "main").split("\0") if f]
+
+    def remote_file(self, path: str) -> str:
+        return self.remote_git("show", f"main:{path}")
+
+    def assert_linear(self) -> None:
+        assert self.remote_git("rev-list", "--merges", "main") == ""
+
+
+def write_identity(machine: Machine, **more: str) -> None:
+    person = USERS["users"][machine.user]
+    identity = {
+        "user": machine.user,
+        "full_name": str(person["full_name"]),
+        "email": str(person["email"]),
+        "machine": machine.name,
+        **more,
+    }
+    machine.write(".claude/identity.json", json.dumps(identity, indent=2) + "\n")
+
+
+def clean_environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """No user's or system's git settings, no session of the caller's; our interpreter for the helpers."""
+    return {
+        "HOME": str(home),
+        "PATH": os.environ["PATH"],
+        "LANG": "C.UTF-8",
+        "USER": "tester",
+        "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
+        "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "CLAUDETOOLS_PYTHON": sys.executable,
+        **(extra or {}),
+    }
+
+
+def run_plain(cwd: Path, *argv: str) -> str:
+    done = subprocess.run(argv, cwd=cwd, env=clean_environment(cwd), capture_output=True, text=True)
+    assert done.returncode == 0, f"{argv}: {done.stderr}"
+    return done.stdout
+
+
+def needs(program: str) -> str:
+    """Reason for a skip when a program is missing, '' when it is there."""
+    return "" if shutil.which(program) else f"{program} is not installed"
