@@ -16,7 +16,7 @@ for part in environment exit_codes ui python lock; do
 done
 
 main() {
-  local wait=120 title=${CLAUDETOOLS_SESSION_TITLE:-with-lock} common token status=0
+  local wait=120 title=${CLAUDETOOLS_SESSION_TITLE:-with-lock} common status=0
   while [ $# -gt 0 ]; do
     case $1 in
       -h | --help)
@@ -40,24 +40,36 @@ main() {
     shift || die "$EXIT_USAGE" "An option needs a value." "See: with-lock.sh --help"
   done
   case $wait in '' | *[!0-9]*) die "$EXIT_USAGE" "--wait takes whole seconds, not '$wait'." ;; esac
+  wait=$((10#$wait)) # a leading zero means octal to the shell
   [ $# -gt 0 ] || die "$EXIT_USAGE" "No command." "See: with-lock.sh --help"
   common=$(git rev-parse --path-format=absolute --git-common-dir 2>/dev/null) ||
     die "$EXIT_SETUP" "This folder is in no git repository."
 
   use_lock "$common"
-  trap 'release_lock' EXIT
+  trap 'finish' EXIT
   trap 'exit 129' HUP
   trap 'exit 130' INT
   trap 'exit 143' TERM
   prepare_claim "$LOCK_STATE" "$title" || die $? "The lock cannot be created: $LOCK_MESSAGE"
   acquire_lock "$wait" || die $? "${LOCK_MESSAGE:-$(describe_owner)}"
-  token=$LOCK_TOKEN
-  CLAUDETOOLS_REENTER=$token "$@" || status=$?
-  # The level below is empty now, unless something that COMMAND left behind still works there.
-  rmdir "$STATE/nested/$token/claims" "$STATE/nested/$token" "$STATE/nested" 2>/dev/null || :
-  release_lock || status=$EXIT_INTERNAL
+  (run_inside "$@") || status=$?
   trap - EXIT
+  finish || status=$EXIT_INTERNAL
   exit "$status"
+}
+
+# In a subshell: exec finds programs only, so that a COMMAND named like one of our functions is not taken for it.
+run_inside() {
+  export CLAUDETOOLS_REENTER="${CLAUDETOOLS_REENTER:+$CLAUDETOOLS_REENTER }$LOCK_TOKEN"
+  if [ "$CALLER_LC_ALL" = unset ]; then unset LC_ALL; else LC_ALL=$CALLER_LC_ALL; fi
+  exec -- "$@"
+}
+
+finish() {
+  local below=$STATE/nested/$LOCK_TOKEN
+  # Empty now, unless something that COMMAND left behind still works there; the next sync's sweep looks after that.
+  [ -z "$LOCK_TOKEN" ] || rmdir "$below/claims" "$below" "$STATE/nested" 2>/dev/null || :
+  release_lock
 }
 
 main "$@"

@@ -16,6 +16,15 @@ LOCK_RECORD=''  # R, '' when no claim is prepared
 LOCK_TOKEN=''   # 128 random bits
 LOCK_HELD=''    # 1 while we believe that we own L
 LOCK_MESSAGE='' # what the last failure said
+LOCK_ABOVE=()   # owner link and record of each level above a nested lock, in pairs
+
+# Each level of nesting keeps the beacons of the levels above open: when an outer with-lock is killed, the program
+# inside still works under its lock. Hence a descriptor of its own for every level: 9, 8, 7, 6.
+case ${CLAUDETOOLS_BEACON_FD:-} in
+  [7-9]) BEACON_FD=$((CLAUDETOOLS_BEACON_FD - 1)) ;;
+  6) BEACON_FD='' ;;
+  *) BEACON_FD=9 ;;
+esac
 
 new_token() {
   if read -r LOCK_TOKEN 2>/dev/null </proc/sys/kernel/random/uuid; then
@@ -39,7 +48,7 @@ read_process_facts() {
     BOOT_ID=${BOOT_ID//-/}
   fi
   if [ -r /etc/machine-id ]; then read -r MACHINE_ID </etc/machine-id || MACHINE_ID=unknown; fi
-  [ "$MACHINE_ID" != unknown ] || MACHINE_ID=host-${HOSTNAME:-unknown}
+  case $MACHINE_ID in '' | unknown | uninitialized) MACHINE_ID=host-${HOSTNAME:-unknown} ;; esac
   if [ -r "/proc/$$/winpid" ]; then
     read -r PROCESS_WINPID <"/proc/$$/winpid"
   elif [ -r "/proc/$$/stat" ]; then
@@ -53,7 +62,8 @@ read_process_facts() {
 
 # prepare_claim STATE TITLE: writes R and opens the beacon. STATE is the toolkit's state folder.
 prepare_claim() {
-  local state=$1 title=$2 record
+  local state=$1 title=${2:0:200} record
+  title=${title//[$'\r\n']/ } # one line, or it could forge another field
   LOCK_MESSAGE=''
   new_token || {
     LOCK_MESSAGE='no source of random numbers (/dev/urandom)'
@@ -78,11 +88,44 @@ prepare_claim() {
     return "$EXIT_CANNOT_CREATE"
   }
   LOCK_RECORD=$record
-  # Without FIFOs (Git Bash) the beacon is missing: orphaned children are not seen there.
-  if mkfifo -m 600 "$record.alive" 2>/dev/null; then
-    exec 9<>"$record.alive"
-    export CLAUDETOOLS_BEACON_FD=9
-  fi
+  light_beacon "$record.alive" || {
+    rm -f "$record" "$record.alive"
+    LOCK_RECORD=''
+    return "$EXIT_CANNOT_CREATE"
+  }
+}
+
+# Without FIFOs (Git Bash, some file systems) the beacon is missing and orphaned children are not seen. A full disk is
+# no such reason: a lock without a beacon would be cleared under a child that still writes.
+light_beacon() {
+  local fifo=$1 text
+  case ${OSTYPE:-} in msys* | cygwin*) return 0 ;; esac
+  text=$(mkfifo -m 600 "$fifo" 2>&1) || {
+    case $text in *'not permitted'* | *'not supported'* | *'not implemented'*) return 0 ;; esac
+    LOCK_MESSAGE=${text:-"mkfifo $fifo failed"}
+    return 1
+  }
+  # bash 3.2 takes a descriptor's number only literally.
+  case $BEACON_FD in
+    9) exec 9<>"$fifo" ;;
+    8) exec 8<>"$fifo" ;;
+    7) exec 7<>"$fifo" ;;
+    6) exec 6<>"$fifo" ;;
+    *)
+      LOCK_MESSAGE='locks are nested more than four deep'
+      return 1
+      ;;
+  esac
+  export CLAUDETOOLS_BEACON_FD=$BEACON_FD
+}
+
+douse_beacon() {
+  case $BEACON_FD in
+    9) exec 9>&- ;;
+    8) exec 8>&- ;;
+    7) exec 7>&- ;;
+    6) exec 6>&- ;;
+  esac
 }
 
 # try_lock: 0 ours; 1 somebody else has it; 2 something that is no lock of ours is in the way; 3 cannot be created.
@@ -96,30 +139,40 @@ try_lock() {
     mkdir_text='' ln_text='File exists'
   fi
   if [ "$owner" -ef "$LOCK_RECORD" ]; then
-    LOCK_HELD=1
+    LOCK_HELD=1 LOCK_MESSAGE=''
     return 0
   fi
-  if [ -L "$owner" ] || { [ -e "$owner" ] && [ ! -f "$owner" ]; }; then
+  # Each test asks for what is there: "exists" and then "no file" could be two answers about an owner that just left.
+  if [ -L "$owner" ] || [ -d "$owner" ] || [ -p "$owner" ] || [ -S "$owner" ] || [ -b "$owner" ] || [ -c "$owner" ]; then
     LOCK_MESSAGE="$owner is not a plain file"
     return 2
   fi
-  [ -e "$owner" ] && return 1
-  LOCK_MESSAGE=${mkdir_text:-$ln_text}
+  if [ -e "$owner" ]; then
+    LOCK_ODD=0
+    return 1
+  fi
+  LOCK_MESSAGE=${mkdir_text:-${ln_text:-"ln made no $owner and gave no reason"}}
+  # The container or the owner came or went between two steps: look again. A lost race repeats itself by chance only;
+  # a container that cannot be made (or is a link to nowhere) and an ln that does nothing do so every time.
   case $ln_text in
+    '') LOCK_ODD=$((LOCK_ODD + 1)) ;; # a lost race too, when ln says nothing of it: weighs little
     *'File exists'* | *'No such file'*)
-      # The container came or went between two steps: look again, unless it cannot be made at all.
-      [ -n "$mkdir_text" ] && [ ! -d "$LOCK_DIR" ] && LOCK_ABSENT=$((LOCK_ABSENT + 1))
-      [ "$LOCK_ABSENT" -lt 3 ] || return 3
-      return 1
+      case $mkdir_text in
+        '') LOCK_ODD=0 ;;
+        *'File exists'*) if [ -L "$LOCK_DIR" ]; then LOCK_ODD=$((LOCK_ODD + 5)); else LOCK_ODD=0; fi ;;
+        *) LOCK_ODD=$((LOCK_ODD + 5)) ;;
+      esac
       ;;
     *) return 3 ;;
   esac
+  [ "$LOCK_ODD" -lt 15 ] || return 3
+  return 1
 }
 
 # acquire_lock SECONDS: waits that long for a live owner. 0, 73 or 75; LOCK_MESSAGE says why.
 acquire_lock() {
-  local limit_ms=$(($1 * 1000)) began now step=0 named='' judged=-1000000 verdict status
-  LOCK_ABSENT=0
+  local limit_ms=$(($1 * 1000)) began now step=0 named='' judged=-1000000 late=0 unjudged='' status
+  LOCK_ODD=0
   began=$(monotonic_ms)
   while :; do
     try_lock
@@ -131,7 +184,10 @@ acquire_lock() {
         return 0
         ;;
       2) return "$EXIT_CANNOT_CREATE" ;;
-      3) return "$EXIT_CANNOT_CREATE" ;;
+      3)
+        rmdir "$LOCK_DIR" 2>/dev/null || :
+        return "$EXIT_CANNOT_CREATE"
+        ;;
     esac
     now=$(monotonic_ms)
     # Python costs as much as a short sync: ask it at once only when the owner's pid is visibly gone.
@@ -140,14 +196,21 @@ acquire_lock() {
       [ $((now - began)) -ge "$limit_ms" ]; then
       judge_owner
       status=$?
-      judged=$now
+      judged=$now unjudged=''
       case $status in
-        0) continue ;;
-        "$EXIT_CANNOT_CREATE") return "$EXIT_CANNOT_CREATE" ;;
+        0)
+          # Out of time, yet free whenever we look: try on, but not for ever.
+          [ $((now - began)) -lt "$limit_ms" ] || late=$((late + 1))
+          [ "$late" -ge 20 ] || continue
+          ;;
+        1) ;;
+        2) unjudged=1 ;;
+        *) return "$EXIT_CANNOT_CREATE" ;;
       esac
     fi
     if [ $((now - began)) -ge "$limit_ms" ]; then
-      [ -e "$LOCK_DIR/owner" ] || continue
+      [ -z "$unjudged" ] || return "$EXIT_CANNOT_CREATE"
+      [ -e "$LOCK_DIR/owner" ] || [ "$late" -ge 20 ] || continue
       return "$EXIT_DEFERRED"
     fi
     if [ -z "$named" ] && [ $((now - began)) -ge 2000 ]; then
@@ -170,14 +233,15 @@ wait_step() {
   pause "$ms"
 }
 
-# Sets OWNER_PID, OWNER_BOOT, OWNER_TITLE, OWNER_SINCE, OWNER_HOST, OWNER_TOKEN from L/owner.
+# Sets OWNER_PID, OWNER_START, OWNER_BOOT, OWNER_TITLE, OWNER_SINCE, OWNER_HOST, OWNER_TOKEN from L/owner.
 read_owner() {
   local key value
-  OWNER_PID='' OWNER_BOOT='' OWNER_TITLE='' OWNER_SINCE='' OWNER_HOST='' OWNER_TOKEN=''
-  [ -r "$LOCK_DIR/owner" ] || return 1
+  OWNER_PID='' OWNER_START='' OWNER_BOOT='' OWNER_TITLE='' OWNER_SINCE='' OWNER_HOST='' OWNER_TOKEN=''
+  [ -f "$LOCK_DIR/owner" ] && [ -r "$LOCK_DIR/owner" ] || return 1 # never open a FIFO: that would hang
   while IFS='=' read -r key value; do
     case $key in
       pid) OWNER_PID=$value ;;
+      start) OWNER_START=$value ;;
       boot) OWNER_BOOT=$value ;;
       title) OWNER_TITLE=$value ;;
       since) OWNER_SINCE=$value ;;
@@ -206,7 +270,7 @@ describe_owner() {
     "$(visible "${OWNER_HOST:-this machine}")" "$since" "$(visible "$OWNER_PID")"
 }
 
-# 0 the way is free, try again; 1 held by a live owner; 73 nobody here can tell, a person has to.
+# 0 the way is free, try again; 1 held by a live owner; 2 no answer this time; 73 nobody here can tell, a person has to.
 judge_owner() {
   local verdict
   if ! find_python; then
@@ -230,51 +294,65 @@ judge_owner() {
       ;;
     *)
       LOCK_MESSAGE="the owner could not be judged: ${verdict:-no answer}"
-      return 1
+      return 2
       ;;
   esac
 }
 
 # Before every push and every move of a ref: a lock that a person broke must stop us, not be discovered later.
-verify_lock() { [ -n "$LOCK_HELD" ] && [ "$LOCK_DIR/owner" -ef "$LOCK_RECORD" ]; }
+# A nested lock counts only while every level above it stands.
+verify_lock() {
+  local i
+  [ -n "$LOCK_HELD" ] && [ "$LOCK_DIR/owner" -ef "$LOCK_RECORD" ] || return 1
+  for ((i = 0; i < ${#LOCK_ABOVE[@]}; i += 2)); do
+    [ "${LOCK_ABOVE[i]}" -ef "${LOCK_ABOVE[i + 1]}" ] || return 1
+  done
+}
 
 # Our own lock and nobody else's. 70 when it is not ours any more. Safe to call twice.
 release_lock() {
   local owner=$LOCK_DIR/owner status=0
   [ -n "$LOCK_RECORD" ] || return 0
-  if [ -z "$LOCK_HELD" ]; then
-    rm -f "$LOCK_RECORD" "$LOCK_RECORD.alive"
-  elif [ "$owner" -ef "$LOCK_RECORD" ]; then
+  # The link decides, not LOCK_HELD: a signal may have come between ln and our taking note of it.
+  if [ "$owner" -ef "$LOCK_RECORD" ]; then
     # In this order: while R exists its inode cannot be reused, so the test above stays true until owner is gone.
-    rm -f "$owner" "$LOCK_RECORD" "$LOCK_RECORD.alive"
-    rmdir "$LOCK_DIR" 2>/dev/null # the next owner may be in already
+    rm -f "$owner" "$LOCK_RECORD" "$LOCK_RECORD.alive" || status=$EXIT_INTERNAL
+    rmdir "$LOCK_DIR" 2>/dev/null || : # the next owner may be in already
   else
-    error "The lock was taken from this run (process $$). Nothing was removed."
-    rm -f "$LOCK_RECORD" "$LOCK_RECORD.alive"
-    status=$EXIT_INTERNAL
+    if [ -n "$LOCK_HELD" ]; then
+      error "The lock was taken from this run (process $$). Nothing was removed."
+      status=$EXIT_INTERNAL
+    fi
+    rm -f "$LOCK_RECORD" "$LOCK_RECORD.alive" || :
   fi
   LOCK_HELD='' LOCK_RECORD=''
-  exec 9>&-
+  douse_beacon
   return "$status"
 }
 
 # use_lock COMMON_DIR: names the lock and state of one repository, or of the level inside our own with-lock.
-# Sets STATE, the toolkit's state folder there.
+# Sets STATE, the toolkit's state folder there. CLAUDETOOLS_REENTER lists the tokens of the with-locks above us,
+# outermost first; those of other repositories match nothing here.
 use_lock() {
-  local common=$1 token=${CLAUDETOOLS_REENTER:-}
+  local common=$1 token
   STATE=$common/claudetools
   LOCK_STATE=$STATE
   LOCK_DIR=$common/claudetools-sync.lock
-  [ -n "$token" ] || return 0
-  read_owner && [ "$OWNER_TOKEN" = "$token" ] || return 0
-  LOCK_STATE=$STATE/nested/$token
-  LOCK_DIR=$LOCK_STATE/lock
-  (umask 077 && mkdir -p "$LOCK_STATE/claims")
+  LOCK_ABOVE=()
+  for token in ${CLAUDETOOLS_REENTER:-}; do
+    read_owner && [ "$OWNER_TOKEN" = "$token" ] || continue
+    LOCK_ABOVE+=("$LOCK_DIR/owner" "$LOCK_STATE/claims/$OWNER_BOOT.$OWNER_PID.$OWNER_START.$token")
+    LOCK_STATE=$STATE/nested/$token
+    LOCK_DIR=$LOCK_STATE/lock
+  done
 }
 
 # Claims of processes that died outside the lock: their pid is gone, which the shell sees without a program.
 claims_look_dead() {
   local claim name pid
+  for claim in "$LOCK_STATE"/nested/*; do
+    [ ! -d "$claim" ] || return 0 # of a with-lock that was killed: the holder of the top lock has no level below
+  done
   for claim in "$LOCK_STATE"/claims/*; do
     case $claim in *.alive | "$LOCK_RECORD" | *'/*') continue ;; esac
     name=${claim##*/}

@@ -1,0 +1,170 @@
+"""The smallest steps on files of the shared tree: look, compare, exchange, merge.
+
+Every step leaves a file whole. A parent is opened without following links, so that nothing of ours is ever written
+outside the tree.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a path holds at one moment. kind: "absent", "file", "link", "folder" or "other"."""
+
+    kind: str
+    data: bytes = b""
+    executable: bool = False
+    inode: int = 0
+
+    def oid(self, algorithm: str) -> str:
+        """The id of these very bytes as a blob, before any conversion."""
+        return hashlib.new(algorithm, b"blob %d\0" % len(self.data) + self.data).hexdigest()
+
+
+ABSENT = Content("absent")
+
+
+class InTheWay(Exception):
+    """A parent of the path is a link or no folder."""
+
+
+@contextmanager
+def parent_of(top: str, path: bytes, make: bool = False) -> Iterator[tuple[int, bytes]]:
+    """An open folder and the last name of `path`. InTheWay when a link or a file stands where a folder has to be."""
+    *folders, name = path.split(b"/")
+    fd = os.open(top, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for folder in folders:
+            try:
+                inner = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | NOFOLLOW, dir_fd=fd)
+            except FileNotFoundError:
+                if not make:
+                    raise
+                with suppress(FileExistsError):
+                    os.mkdir(folder, dir_fd=fd)
+                inner = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | NOFOLLOW, dir_fd=fd)
+            except OSError as error:
+                if error.errno in (errno.ELOOP, errno.ENOTDIR):
+                    raise InTheWay(os.fsdecode(folder)) from error
+                raise
+            os.close(fd)
+            fd = inner
+        yield fd, name
+    finally:
+        os.close(fd)
+
+
+def look(folder: int | None, name: bytes | str) -> Content:
+    """What lies at `name` in the open folder (None: `name` is a path of its own)."""
+    try:
+        info = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if stat.S_ISLNK(info.st_mode):
+            return Content("link", os.readlink(os.fsencode(name), dir_fd=folder), False, info.st_ino)
+        if stat.S_ISDIR(info.st_mode):
+            return Content("folder", inode=info.st_ino)
+        if not stat.S_ISREG(info.st_mode):
+            return Content("other", inode=info.st_ino)
+        fd = os.open(name, os.O_RDONLY | NOFOLLOW, dir_fd=folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return ABSENT
+    with os.fdopen(fd, "rb") as file:
+        info = os.fstat(file.fileno())
+        return Content("file", file.read(), bool(info.st_mode & 0o100), info.st_ino)
+
+
+def look_in_tree(top: str, path: bytes) -> Content:
+    """What lies at `path` below `top`. Raises InTheWay as `parent_of`."""
+    try:
+        with parent_of(top, path) as (folder, name):
+            return look(folder, name)
+    except FileNotFoundError:
+        return ABSENT
+
+
+# --- exchange ---------------------------------------------------------------
+
+_AT_FDCWD = -100
+_EXCHANGE = 2  # renameat2(2) RENAME_EXCHANGE and renameatx_np(2) RENAME_SWAP have the same value
+_UNSUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
+
+
+def _kernel_exchange(prepared: str, folder: int, name: bytes) -> bool:
+    """Exchange two names in one step. False where the system or the file system has no such call."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    call = getattr(libc, "renameatx_np" if sys.platform == "darwin" else "renameat2", None)
+    if call is None:
+        return False
+    at = -2 if sys.platform == "darwin" else _AT_FDCWD
+    if call(at, os.fsencode(prepared), folder, name, _EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in _UNSUPPORTED:
+        return False
+    raise OSError(code, os.strerror(code), os.fsdecode(name))
+
+
+def exchange(prepared: str, folder: int, name: bytes) -> None:
+    """Put `prepared` at `name` and what was there at `prepared`.
+
+    In one step where the system can: whatever a writer put there up to that moment comes out whole, nothing falls
+    between. Elsewhere by a link and a rename, which leaves a moment in which another writer's rename is replaced.
+    A crash in between leaves `prepared.old` and no `prepared` (see `was_exchanged`).
+    """
+    if _kernel_exchange(prepared, folder, name):
+        return
+    os.link(name, prepared + ".old", src_dir_fd=folder, follow_symlinks=False)
+    os.rename(prepared, name, dst_dir_fd=folder)
+    os.rename(prepared + ".old", prepared)
+
+
+def was_exchanged(prepared: str, inode: int) -> bool:
+    """Whether the file that was made as `prepared` with `inode` has left its place for the tree."""
+    if os.path.lexists(prepared + ".old"):
+        if os.path.lexists(prepared):
+            os.unlink(prepared + ".old")
+            return False
+        os.rename(prepared + ".old", prepared)
+        return True
+    try:
+        return os.lstat(prepared).st_ino != inode
+    except FileNotFoundError:
+        return True
+
+
+# --- merge ------------------------------------------------------------------
+
+
+def merge(scratch: str, mine: bytes, base: bytes, theirs: bytes) -> bytes | None:
+    """Three-way merge by `git merge-file`; None for a conflict or for binary content."""
+    if mine == base:
+        return theirs
+    if theirs in (base, mine):
+        return mine
+    paths = []
+    for name, data in (("mine", mine), ("base", base), ("theirs", theirs)):
+        paths.append(os.path.join(scratch, name))
+        with open(paths[-1], "wb") as file:
+            file.write(data)
+    done = subprocess.run(
+        ("git", "merge-file", "-p", "-q", *paths), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
+    )
+    return done.stdout if done.returncode == 0 else None
+
+
+def shown(path: bytes) -> str:
+    """A path for a message: what cannot be printed is escaped."""
+    text = path.decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,72 @@
+"""Running git from the helpers. The shell has already fixed the environment (scripts/lib/environment.sh)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+ZERO = "0" * 40
+GITLINK, SYMLINK, EXECUTABLE = "160000", "120000", "100755"
+
+
+class GitError(Exception):
+    """A git command that had to succeed did not."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One path of `git diff-tree --raw`. A side that is absent has mode "000000" and an all-zero oid."""
+
+    path: bytes
+    old_mode: str
+    new_mode: str
+    old_oid: str
+    new_oid: str
+
+    @property
+    def added(self) -> bool:
+        return self.old_mode == "000000"
+
+    @property
+    def deleted(self) -> bool:
+        return self.new_mode == "000000"
+
+
+def beacon() -> tuple[int, ...]:
+    """The lock's beacon, to be inherited by every git: an orphan must be seen. See scripts/lib/lock.sh."""
+    fd = os.environ.get("CLAUDETOOLS_BEACON_FD", "")
+    return (int(fd),) if fd.isdigit() and os.path.exists(f"/dev/fd/{fd}") else ()
+
+
+def run(
+    top: str,
+    *args: str,
+    stdin: bytes = b"",
+    env: Mapping[str, str] | None = None,
+    ok: Iterable[int] = (0,),
+) -> bytes:
+    """git's stdout. GitError with git's own words for any exit status outside `ok`."""
+    done = subprocess.run(
+        ("git", "-C", top, *args),
+        input=stdin,
+        capture_output=True,
+        env={**os.environ, **(env or {})},
+        pass_fds=beacon() if os.name == "posix" else (),
+        check=False,
+    )
+    if done.returncode not in ok:
+        words = done.stderr.decode("utf-8", "replace").strip()
+        raise GitError(f"git {args[0]} ended with {done.returncode}: {words}")
+    return done.stdout
+
+
+def changes(top: str, old: str, new: str) -> list[Change]:
+    """Every path in which the trees of two commits differ, folders resolved, renames as two paths."""
+    raw = run(top, "diff-tree", "-r", "-z", "--no-renames", "--raw", old, new).split(b"\0")
+    found = []
+    for i in range(0, len(raw) - 1, 2):
+        old_mode, new_mode, old_oid, new_oid, _ = raw[i].decode()[1:].split()
+        found.append(Change(raw[i + 1], old_mode, new_mode, old_oid, new_oid))
+    return found

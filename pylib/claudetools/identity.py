@@ -1,0 +1,190 @@
+"""Who works here: `.claude/identity.json` (this machine, not committed) and `.claude/users.json` (committed).
+
+Read once and cached as `key=value` lines that the shell can read without Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+REQUIRED = ("user", "full_name", "email", "machine")
+OPTIONAL = ("timezone", "vault_path", "hostname")
+DEFAULT_TIMEZONE = "America/Los_Angeles"
+SETUP = "bash .claude/claudetools/scripts/setup.sh"
+
+
+class Invalid(Exception):
+    """A file that cannot be used. The text names the file, the key and what was expected."""
+
+
+@dataclass
+class Identity:
+    """Everything that is written into commits and User blocks."""
+
+    user: str
+    full_name: str
+    email: str
+    machine: str
+    timezone: str = DEFAULT_TIMEZONE
+    vault_path: str = ""
+    hostname: str = ""
+    role: str = ""
+    source: str = "identity.json"
+    problems: list[str] = field(default_factory=list)
+
+
+def load_json(path: str, shown: str) -> dict[str, Any] | None:
+    """The object in a JSON file, None when there is no file. Raises Invalid."""
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            data = json.load(file)
+    except FileNotFoundError:
+        return None
+    except json.JSONDecodeError as error:
+        raise Invalid(f"{shown} line {error.lineno}: not valid JSON ({error.msg})") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"{shown} cannot be read: {error}") from error
+    if not isinstance(data, dict):
+        raise Invalid(f"{shown}: expected an object with keys, found {kind_of(data)}")
+    return data
+
+
+def kind_of(value: object) -> str:
+    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
+    return names.get(type(value), "null")
+
+
+def text_of(data: dict[str, Any], key: str, shown: str, required: bool) -> str:
+    """One line of text under `key`. Raises Invalid."""
+    value = data.get(key)
+    if value is None or value == "":
+        if required:
+            raise Invalid(f"{shown}: key {key!r} is missing; expected text, for example {EXAMPLES[key]!r}")
+        return ""
+    if not isinstance(value, str):
+        raise Invalid(f"{shown}: key {key!r} is {kind_of(value)}; expected text")
+    if any(ord(c) < 32 or c in "\x7f\u2028\u2029" for c in value):
+        raise Invalid(f"{shown}: key {key!r} holds a control character; expected one line of text")
+    if key == "email" and ("@" not in value or any(c in value for c in "<> ")):
+        raise Invalid(f"{shown}: key 'email' is {value!r}; expected an address, for example {EXAMPLES['email']!r}")
+    if key in ("user",) and not value.replace("-", "").replace("_", "").replace(".", "").isalnum():
+        raise Invalid(
+            f"{shown}: key 'user' is {value!r}; expected letters, digits, '-', '_' or '.'"
+        )
+    if key == "full_name" and any(c in value for c in "<>"):
+        raise Invalid(f"{shown}: key 'full_name' is {value!r}; expected a name without '<' and '>'")
+    return value
+
+
+EXAMPLES = {
+    "user": "mike",
+    "full_name": "Mike Swanson",
+    "email": "mike@example.com",
+    "machine": "LINUX-01",
+    "role": "admin",
+}
+
+
+def read_users(path: str) -> dict[str, dict[str, Any]]:
+    """`users` of users.json, {} when there is no such file. Raises Invalid."""
+    data = load_json(path, ".claude/users.json")
+    if data is None:
+        return {}
+    users = data.get("users")
+    if not isinstance(users, dict):
+        raise Invalid(f".claude/users.json: key 'users' is {kind_of(users)}; expected an object, one entry per person")
+    for name, entry in users.items():
+        if not isinstance(entry, dict):
+            raise Invalid(f".claude/users.json: key 'users.{name}' is {kind_of(entry)}; expected an object")
+        for key in ("full_name", "email", "role"):
+            text_of(entry, key, f".claude/users.json, users.{name}", False)
+        aliases = entry.get("aliases", [])
+        if not isinstance(aliases, list) or not all(isinstance(a, str) for a in aliases):
+            raise Invalid(f".claude/users.json: key 'users.{name}.aliases' is no list of names")
+    return users
+
+
+def read_identity(top: str, git_email: str, host: str) -> Identity:
+    """The identity of this machine. Raises Invalid.
+
+    A fault in users.json, which may have come from somebody else, never stops a sync whose own identity.json is good:
+    it is reported in `problems`.
+    """
+    folder = os.path.join(top, ".claude")
+    problems = []
+    users: dict[str, dict[str, Any]] = {}
+    try:
+        users = read_users(os.path.join(folder, "users.json"))
+    except Invalid as error:
+        problems.append(str(error))
+    data = load_json(os.path.join(folder, "identity.json"), ".claude/identity.json")
+    if data is None:
+        return derive(users, git_email, host, problems)
+    shown = ".claude/identity.json"
+    values = {key: text_of(data, key, shown, True) for key in REQUIRED}
+    extra = {key: text_of(data, key, shown, False) for key in OPTIONAL}
+    identity = Identity(**values, **{k: v for k, v in extra.items() if v}, problems=problems)
+    entry = users.get(identity.user)
+    if entry is None and users:
+        problems.append(f".claude/users.json: key 'users.{identity.user}' is missing; your role is unknown")
+    if entry:
+        identity.role = entry.get("role", "")
+        if entry.get("email") and entry["email"].lower() != identity.email.lower():
+            problems.append(
+                f".claude/identity.json has email {identity.email}, .claude/users.json has {entry['email']} "
+                f"for {identity.user}"
+            )
+    return identity
+
+
+def derive(users: dict[str, dict[str, Any]], git_email: str, host: str, problems: list[str]) -> Identity:
+    """The one person of users.json with git's own user.email. Raises Invalid."""
+    if problems:
+        raise Invalid(problems[0])
+    matches = [name for name, e in users.items() if git_email and e.get("email", "").lower() == git_email.lower()]
+    if len(matches) != 1:
+        who = f"{git_email} is nobody in .claude/users.json" if git_email else "git has no user.email either"
+        if len(matches) > 1:
+            who = f"{git_email} is {' and '.join(sorted(matches))} in .claude/users.json"
+        raise Invalid(f"This machine is not set up: .claude/identity.json is missing and {who}.")
+    name = matches[0]
+    entry = users[name]
+    return Identity(
+        user=name,
+        full_name=entry.get("full_name") or name,
+        email=entry["email"],
+        machine=host or "unknown",
+        role=entry.get("role", ""),
+        source="derived",
+    )
+
+
+def cache_lines(identity: Identity) -> str:
+    """What scripts/lib/identity.sh reads."""
+    keys = ("user", "full_name", "email", "machine", "timezone", "vault_path", "hostname", "role", "source")
+    lines = [f"{key}={getattr(identity, key)}" for key in keys]
+    return "\n".join(lines + [f"problem={p}" for p in identity.problems]) + "\n"
+
+
+def main(argv: list[str]) -> int:
+    """Write the cache. Exit 0, or 78 with one line that names file, key and what was expected."""
+    parser = argparse.ArgumentParser(prog="identity")
+    parser.add_argument("top")
+    parser.add_argument("cache")
+    parser.add_argument("--git-email", default="")
+    parser.add_argument("--host", default="")
+    args = parser.parse_args(argv)
+    try:
+        identity = read_identity(args.top, args.git_email, args.host)
+    except Invalid as error:
+        print(error, file=sys.stderr)
+        return 78
+    with open(args.cache + ".new", "w", encoding="utf-8", newline="\n") as file:
+        file.write(cache_lines(identity))
+    os.replace(args.cache + ".new", args.cache)
+    return 0

@@ -1,0 +1,78 @@
+"""Changing the shared index without ever leaving a stray lock.
+
+The lock file is a hard link to our claim of the sync lock: if we are killed, `index.lock -ef claim` proves whose it
+is, and the next sync removes it (scripts/lib/recover.sh). The new index is built in a private copy and renamed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from claudetools import git
+
+PATIENCE = 10.0  # seconds that another git command may hold the index
+
+
+class IndexBusy(Exception):
+    """Another git command holds index.lock."""
+
+
+@contextmanager
+def locked_copy(git_dir: str, claim: str, scratch: str) -> Iterator[str]:
+    """A private copy of the index under index.lock; it becomes the index when the block ends without an error."""
+    index, lock = os.path.join(git_dir, "index"), os.path.join(git_dir, "index.lock")
+    _take(lock, claim)
+    try:
+        copy = os.path.join(scratch, "index.new")
+        if os.path.exists(index):
+            shutil.copy2(index, copy)
+        else:
+            with suppress(FileNotFoundError):
+                os.unlink(copy)
+        yield copy
+        os.replace(copy, index)
+    finally:
+        if os.path.samefile(lock, claim):
+            os.unlink(lock)
+
+
+def _take(lock: str, claim: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            os.link(claim, lock)
+            return
+        except FileExistsError:
+            if time.monotonic() > deadline:
+                raise IndexBusy(lock) from None
+            time.sleep(0.02)
+
+
+def entries(top: str, index: str, paths: list[bytes]) -> dict[bytes, tuple[str, str]]:
+    """Mode and oid of the given paths in an index file; unmerged or absent paths are left out."""
+    wanted, found = set(paths), {}
+    for line in git.run(top, "ls-files", "-s", "-z", env={"GIT_INDEX_FILE": index}).split(b"\0"):
+        head, _, path = line.partition(b"\t")
+        if path in wanted:
+            mode, oid, stage = head.decode().split()
+            if stage == "0":
+                found[path] = (mode, oid)
+    return found
+
+
+def record(top: str, index: str, changes: list[git.Change]) -> None:
+    """Put the new side of the changes into an index file and refresh what is on disk."""
+    lines = [
+        b"0 %s 0\t%s" % (git.ZERO.encode(), c.path)
+        if c.deleted
+        else b"%s %s 0\t%s" % (c.new_mode.encode(), c.new_oid.encode(), c.path)
+        for c in sorted(changes, key=lambda c: not c.deleted)
+    ]
+    env = {"GIT_INDEX_FILE": index}
+    git.run(top, "update-index", "-z", "--index-info", stdin=b"".join(line + b"\0" for line in lines), env=env)
+    # Exit 1 means that some file is modified, which is no error here.
+    git.run(top, "update-index", "-q", "--refresh", env=env, ok=(0, 1))

@@ -1,0 +1,137 @@
+# shellcheck shell=bash
+# Bringing incoming commits into the shared tree. The work is done by pylib/claudetools/advance.py.
+# Needs: repository, lock, python, report.
+
+# advance_tree NEW: tree, index and branch from BASE_OID to NEW. 0 done; 1 go round again; else an exit code.
+advance_tree() {
+  local new=$1 out status
+  [ "$new" != "$BASE_OID" ] || [ "$new" != "$HEAD_OID" ] || return 0
+  verify_lock || return "$EXIT_INTERNAL"
+  still_on_branch || return 1
+  require_python_for "the files that came in" || return
+  out=$(run_advance begin --base "${BASE_OID:-$(empty_tree)}" --new "$new" --ref "refs/heads/$BRANCH" --old "${HEAD_OID:-$(zero_oid)}" 2>"$WORK/error")
+  status=$?
+  read_advance_lines "$out"
+  case $status in
+    0)
+      HEAD_OID=$new BASE_OID=$new
+      rm -f "$TREE/stopped"
+      ;;
+    3) stop_advance "$out" ;;
+    4) return 1 ;;
+    5) report_busy_index ;;
+    *)
+      report_git_failure "receiving files"
+      return "$EXIT_INTERNAL"
+      ;;
+  esac
+}
+
+run_advance() {
+  local job=$1
+  shift
+  run_python advance "$job" --top "$TOP" --git-dir "$GIT_FOLDER" --tree-state "$TREE" --claim "$LOCK_RECORD" "$@"
+}
+
+# finish_advance: completes what a killed run began. Sets BASE_OID when the tree stands on another commit than HEAD.
+finish_advance() {
+  local out status
+  [ -s "$TREE/journal" ] || return 0
+  require_python_for "an interrupted receive" || return
+  out=$(run_advance finish 2>"$WORK/error")
+  status=$?
+  read_advance_lines "$out"
+  case $status in
+    0 | 4) return 0 ;;
+    5)
+      report_busy_index
+      return
+      ;;
+  esac
+  report_git_failure "finishing an interrupted receive"
+  return "$EXIT_INTERNAL"
+}
+
+# The commit that the tree holds: HEAD, or what the journal of an advance says that lost its branch to a plain commit.
+find_base() {
+  local text
+  BASE_OID=$HEAD_OID
+  [ -s "$TREE/journal" ] || return 0
+  text=$(<"$TREE/journal")
+  text=${text##*\"new\": \"}
+  BASE_OID=${text%%\"*}
+}
+
+# After a commit on top of HEAD: the tree holds SNAPSHOT_TREE. When that is the commit's tree, HEAD is the base again.
+settle_base() {
+  if [ "$BASE_OID" = "$COMMIT_PARENT" ]; then
+    BASE_OID=$HEAD_OID
+    return 0
+  fi
+  if [ "$COMMIT_TREE" = "$SNAPSHOT_TREE" ]; then
+    BASE_OID=$HEAD_OID
+    rm -f "$TREE/journal"
+    return
+  fi
+  BASE_OID=$(git -C "$TOP" commit-tree "$SNAPSHOT_TREE" -p "$COMMIT_PARENT" -m "the tree") || return "$EXIT_INTERNAL"
+  printf '{"base": "%s", "new": "%s", "ref": "%s", "old": "%s", "stage": "stands"}\n' \
+    "$BASE_OID" "$BASE_OID" "refs/heads/$BRANCH" "$HEAD_OID" >"$TREE/journal.new" && mv "$TREE/journal.new" "$TREE/journal"
+}
+
+# Something was written into a file that an earlier advance had replaced: seen by the shell alone.
+late_writes_wait() {
+  local file
+  [ -d "$TREE/late" ] || return 1
+  for file in "$TREE"/late/*/[0-9]*; do
+    case $file in *.used | *.new) continue ;; esac
+    [ -f "$file" ] && [ "$file" -nt "$TREE/late/looked" ] && return 0
+  done
+  return 1
+}
+
+carry_late_writes() {
+  late_writes_wait && find_python || return 0
+  read_advance_lines "$(run_advance late 2>/dev/null)"
+}
+
+require_python_for() {
+  find_python && return 0
+  problem "$EXIT_SETUP" error "Python $PYTHON_FLOOR or newer is needed for $1, and is not to be found." \
+    "Your own work is sent all the same. Install it, then: $(sync_command)"
+  return "$EXIT_SETUP"
+}
+
+read_advance_lines() {
+  local word path text
+  while IFS=$'\t' read -r word path text; do
+    case $word in
+      swapped) RECEIVED_FILES=$((RECEIVED_FILES + path)) ;;
+      merged) MERGED+=("$path") ;;
+      late) note_fact "[INFO] Carried over: a program wrote to $path while it was being received." ;;
+      late-conflict) problem "$EXIT_HELD" warn "A program wrote to the old copy of $path; it conflicts with what was received." ;;
+      staged) note_fact "[INFO] Left as staged: somebody staged $path while it was being received." ;;
+      unsettled) problem "$EXIT_HELD" warn "$path: $text." "Nothing was overwritten. The next sync says how to settle it." ;;
+      blocked) BLOCKED+=("$path: $text") ;;
+    esac
+  done <<<"$1"
+}
+
+# Nothing came in: the work is on the remote already, the tree stays as it is until the cause is gone.
+stop_advance() {
+  local since line lines=()
+  read -r since 2>/dev/null <"$TREE/stopped" || {
+    since=$(epoch_now)
+    printf '%s\n' "$since" >"$TREE/stopped"
+  }
+  for line in "${BLOCKED[@]:0:10}"; do lines+=("$line"); done
+  [ ${#BLOCKED[@]} -le 10 ] || lines+=("and $((${#BLOCKED[@]} - 10)) more")
+  problem "$EXIT_HELD" warn "What the others sent is not in your folder yet (since $(clock_time "$since"))." "${lines[@]}" \
+    "Nothing was overwritten. Move or rename what is in the way, then: $(sync_command)"
+  return "$EXIT_HELD"
+}
+
+report_busy_index() {
+  problem "$EXIT_DEFERRED" warn "Another git command has the index and does not let go of it." \
+    "Nothing is lost; the next sync finishes. If no git runs here: rm $(quoted "$GIT_FOLDER/index.lock")"
+  return "$EXIT_DEFERRED"
+}

@@ -1,0 +1,247 @@
+# shellcheck shell=bash
+# From a snapshot to commits on the branch: objects first, then the shared index, then the branch.
+# Needs: repository, identity, snapshot, report, lock.
+
+# read_changes OLD NEW: fills CHANGED (paths), CHANGE_KINDS (A, M, D, T), LINES_ADDED and LINES_REMOVED (- for binary).
+read_changes() {
+  local old=$1 new=$2 entry path
+  CHANGED=() CHANGE_KINDS=() LINES_ADDED=() LINES_REMOVED=()
+  git -C "$TOP" diff-tree -r -z --no-renames --raw --numstat "$old" "$new" >"$WORK/changes" 2>"$WORK/error" || {
+    report_git_failure "git diff-tree"
+    return "$EXIT_INTERNAL"
+  }
+  while IFS= read -r -d '' entry; do
+    case $entry in
+      :*)
+        IFS= read -r -d '' path
+        CHANGED+=("$path")
+        CHANGE_KINDS+=("${entry##* }")
+        ;;
+      *)
+        LINES_ADDED+=("${entry%%$'\t'*}")
+        entry=${entry#*$'\t'}
+        LINES_REMOVED+=("${entry%%$'\t'*}")
+        ;;
+    esac
+  done <"$WORK/changes"
+}
+
+# split_commits: which commits the snapshot becomes. One, until the ledger of the sessions says whose each line is.
+# Sets COMMIT_TREE, the tree of the commit on HEAD.
+split_commits() {
+  COMMIT_TREE=$SNAPSHOT_TREE
+  [ "$BASE_OID" != "$HEAD_OID" ] || return 0
+  lay_onto_head
+}
+
+# The tree's base is not HEAD (a commit by plain git came in between): the change is the snapshot minus the base,
+# laid onto HEAD by a three-way merge.
+lay_onto_head() {
+  local base head mine text
+  base=$BASE_OID
+  head=$(git -C "$TOP" commit-tree "$HEAD_OID^{tree}" -p "$base" -m head) &&
+    mine=$(git -C "$TOP" commit-tree "$SNAPSHOT_TREE" -p "$base" -m tree) || return "$EXIT_INTERNAL"
+  text=$(git -C "$TOP" merge-tree --write-tree --no-messages "$head" "$mine" 2>"$WORK/error")
+  case $? in
+    0) COMMIT_TREE=${text%%$'\n'*} SNAPSHOT_WHOLE='' ;;
+    1)
+      problem "$EXIT_HELD" error "A commit that was made here meanwhile and unsaved edits changed the same lines." \
+        "Your folder keeps its text. Look: git -C $(quoted "$TOP") diff HEAD"
+      return "$EXIT_HELD"
+      ;;
+    *)
+      report_git_failure "git merge-tree"
+      return "$EXIT_INTERNAL"
+      ;;
+  esac
+}
+
+# write_commit: sets COMMIT_OID. Trailers tell later runs whose it is.
+write_commit() {
+  local sign=() parent=()
+  {
+    printf '%s\n\n' "$(compose_subject)"
+    [ -z "$SESSION" ] || printf 'Session-Id: %s\n' "$SESSION"
+    printf 'Machine: %s\n' "$ID_MACHINE"
+    [ -z "$LOG_PATH" ] || printf 'Log: %s\n' "$LOG_PATH"
+  } >"$WORK/message"
+  [ "$CONFIG_SIGN" != true ] || sign=(-S)
+  [ -z "$HEAD_OID" ] || parent=(-p "$HEAD_OID")
+  COMMIT_OID=$(git -C "$TOP" commit-tree ${sign[@]+"${sign[@]}"} ${parent[@]+"${parent[@]}"} -F "$WORK/message" "$COMMIT_TREE" 2>"$WORK/error") && return 0
+  if [ "$CONFIG_SIGN" = true ]; then
+    problem "$EXIT_SETUP" error "The commit cannot be signed (commit.gpgsign is on): $(visible "$(tail -n 1 "$WORK/error")")" \
+      "Nothing was changed. Unlock the key for this session, or: git -C $(quoted "$TOP") config commit.gpgsign false"
+    return "$EXIT_SETUP"
+  fi
+  report_git_failure "git commit-tree"
+  return "$EXIT_INTERNAL"
+}
+
+# The one place where subjects are made.
+compose_subject() {
+  local area count=${#CHANGED[@]}
+  if [ -n "$MESSAGE" ]; then
+    printf '%s' "$MESSAGE"
+    return 0
+  fi
+  area=$(area_of_changes)
+  if [ -n "$SESSION" ]; then
+    printf '%s: %s edited (session %s, unsaved)' "$area" "$(count_of "$count" file)" "${SESSION:0:4}"
+  else
+    printf '%s: %s edited outside a session' "$area" "$(count_of "$count" file)"
+  fi
+}
+
+# clients/acme/... -> acme, projects/x/... -> x, wiki/... -> wiki; several of them: the repository's name.
+area_of_changes() {
+  local path area='' this
+  for path in "${CHANGED[@]}"; do
+    case $path in
+      clients/*/* | projects/*/*)
+        this=${path#*/}
+        this=${this%%/*}
+        ;;
+      wiki/*) this=wiki ;;
+      *) this=${TOP##*/} ;;
+    esac
+    if [ -n "$area" ] && [ "$area" != "$this" ]; then
+      area=${TOP##*/}
+      break
+    fi
+    area=$this
+  done
+  visible "$area"
+}
+
+# A session log among the changes: LOG_PATH, LOG_LINES and LOG_WORD for the summary and the trailer.
+find_log_in_changes() {
+  local i
+  LOG_PATH='' LOG_LINES='' LOG_WORD=''
+  for ((i = 0; i < ${#CHANGED[@]}; i++)); do
+    case /${CHANGED[i]} in */session-logs/*.md) ;; *) continue ;; esac
+    case ${CHANGED[i]} in *$'\n'*) continue ;; esac
+    case ${CHANGE_KINDS[i]} in A) LOG_WORD=created ;; M) LOG_WORD=appended ;; *) continue ;; esac
+    LOG_PATH=${CHANGED[i]} LOG_LINES=${LINES_ADDED[i]}
+    return 0
+  done
+}
+
+# land_commit: puts the committed blobs into the shared index, then moves the branch. In this order: with the branch
+# first, a plain `git commit` in between would delete our new files and revert our edits.
+# 0 done; 1 the branch moved meanwhile, go round again; else an exit code.
+land_commit() {
+  local status
+  checkpoint commit
+  verify_lock || return "$EXIT_INTERNAL"
+  still_on_branch || return 1
+  lock_index || return
+  update_shared_index
+  status=$?
+  unlock_index
+  [ "$status" -eq 0 ] || return "$status"
+  checkpoint index
+  move_branch "$COMMIT_OID" "$HEAD_OID" || return
+  COMMITS+=("$COMMIT_OID $(compose_subject)")
+  HEAD_OID=$COMMIT_OID
+  settle_base || return
+  checkpoint ref
+}
+
+# The lock file of the index is a link to our claim: after a crash that proves whose it is.
+lock_index() {
+  local began
+  began=$(monotonic_ms)
+  until ln "$LOCK_RECORD" "$GIT_FOLDER/index.lock" 2>/dev/null || [ "$GIT_FOLDER/index.lock" -ef "$LOCK_RECORD" ]; do
+    if [ $(($(monotonic_ms) - began)) -ge 10000 ]; then
+      problem "$EXIT_DEFERRED" warn "Another git command has $(visible "$GIT_FOLDER")/index.lock and does not let go of it." \
+        "Your files are on disk; the next sync commits them. If no git runs here: rm $(quoted "$GIT_FOLDER/index.lock")"
+      return "$EXIT_DEFERRED"
+    fi
+    pause 20
+  done
+}
+
+unlock_index() {
+  [ "$GIT_FOLDER/index.lock" -ef "$LOCK_RECORD" ] && rm -f "$GIT_FOLDER/index.lock" "$WORK/seen"
+}
+
+# Nobody changed the index since it was copied and everything in it is committed: the copy takes its place.
+# Otherwise only the committed paths follow, and only where nobody staged something else meanwhile.
+update_shared_index() {
+  if [ -n "$SNAPSHOT_WHOLE" ] && { [ "$GIT_FOLDER/index" -ef "$WORK/seen" ] || [ ! -e "$GIT_FOLDER/index" ]; }; then
+    mv "$SNAPSHOT_INDEX" "$GIT_FOLDER/index" 2>"$WORK/error" && return 0
+  else
+    copy_committed_entries && return 0
+  fi
+  report_git_failure "updating the index"
+  return "$EXIT_INTERNAL"
+}
+
+copy_committed_entries() {
+  local new=$WORK/index.shared entry path rest
+  rm -f "$new" "$new.lock"
+  [ ! -e "$GIT_FOLDER/index" ] || cp -p "$GIT_FOLDER/index" "$new" 2>"$WORK/error" || return
+  MOVED=()
+  if [ ! "$GIT_FOLDER/index" -ef "$WORK/seen" ]; then find_moved_entries "$WORK/seen" "$new" || return; fi
+  git -C "$TOP" diff-tree -r -z --no-renames --raw "${HEAD_OID:-$(empty_tree)}" "$COMMIT_TREE" >"$WORK/committed" 2>"$WORK/error" || return
+  while IFS= read -r -d '' entry && IFS= read -r -d '' path; do
+    if contains "$path" ${MOVED[@]+"${MOVED[@]}"}; then
+      note_fact "[INFO] Left as staged: somebody staged $(visible "$path") while this sync ran."
+      continue
+    fi
+    rest=${entry#* }   # newmode oldoid newoid kind
+    entry=${rest#* * } # newoid kind
+    printf '%s %s 0\t%s\0' "${rest%% *}" "${entry% *}" "$path"
+  done <"$WORK/committed" >"$WORK/entries"
+  GIT_INDEX_FILE=$new git -C "$TOP" update-index -z --index-info <"$WORK/entries" 2>"$WORK/error" || return
+  GIT_INDEX_FILE=$new git -C "$TOP" update-index -q --refresh >/dev/null 2>&1
+  mv "$new" "$GIT_FOLDER/index" 2>"$WORK/error"
+}
+
+# MOVED: paths whose entries differ between two index files. Both lists are in git's order: one walk over both.
+find_moved_entries() {
+  local before=() now=() entry i=0 j=0 one other
+  while IFS= read -r -d '' entry; do before+=("$entry"); done < <(GIT_INDEX_FILE=$1 git -C "$TOP" ls-files -s -z)
+  while IFS= read -r -d '' entry; do now+=("$entry"); done < <(GIT_INDEX_FILE=$2 git -C "$TOP" ls-files -s -z)
+  while [ "$i" -lt "${#before[@]}" ] || [ "$j" -lt "${#now[@]}" ]; do
+    one=${before[i]-} other=${now[j]-}
+    if [ "$one" = "$other" ]; then
+      i=$((i + 1)) j=$((j + 1))
+    elif [ -z "$other" ] || { [ -n "$one" ] && [[ ${one#*$'\t'} < ${other#*$'\t'} ]]; }; then
+      MOVED+=("${one#*$'\t'}")
+      i=$((i + 1))
+    else
+      MOVED+=("${other#*$'\t'}")
+      j=$((j + 1))
+    fi
+  done
+}
+
+contains() {
+  local wanted=$1 item
+  shift
+  for item in "$@"; do [ "$item" = "$wanted" ] && return 0; done
+  return 1
+}
+
+# move_branch NEW OLD: compare-and-swap, together with the restore point. 1 when somebody else moved it first.
+move_branch() {
+  local new=$1 old=${2:-}
+  [ -n "$old" ] || old=$(zero_oid)
+  {
+    printf 'update refs/heads/%s %s %s\n' "$BRANCH" "$new" "$old"
+    printf 'update refs/claudetools/points/%s-%s %s\n' "$(utc_stamp)" "${new:0:4}" "$new"
+  } | git -C "$TOP" update-ref -m "sync: commit" --stdin 2>"$WORK/error" && return 0
+  case $(<"$WORK/error") in
+    *'cannot lock ref'*'but expected'* | *'reference already exists'* | *'unable to resolve'*) return 1 ;;
+  esac
+  report_git_failure "git update-ref"
+  return "$EXIT_INTERNAL"
+}
+
+zero_oid() {
+  case ${#COMMIT_OID} in
+    64) printf '%064d' 0 ;;
+    *) printf '%040d' 0 ;;
+  esac
+}

@@ -1,0 +1,168 @@
+# shellcheck shell=bash
+# The network: push first, and only when somebody else was faster fetch, replay in the object store and push again.
+# Needs: repository, replay, own_hooks, report, lock.
+
+readonly EXCHANGE_ATTEMPTS=40
+
+# exchange: brings HEAD's commits to the remote. Sets SEEN (the remote's tip) and TIP (what the tree shall hold).
+# 0, or an exit code; the commits are safe here in any case.
+exchange() {
+  local attempt fresh='' status
+  TIP=$HEAD_OID
+  [ -n "$REMOTE" ] || return 0
+  read_seen
+  for ((attempt = 1; attempt <= EXCHANGE_ATTEMPTS; attempt++)); do
+    check_history || return
+    plan_tip || return
+    if [ "$TIP" = "$SEEN" ] || [ -n "$NO_PUSH" ]; then
+      [ -z "$fresh" ] || return 0
+      remote_moved
+      status=$?
+      [ "$status" -eq 0 ] || { [ "$status" -eq 1 ] && return 0 || return "$status"; }
+    else
+      push_tip
+      status=$?
+      [ "$status" -ne 0 ] || return 0
+      [ "$status" -eq 1 ] || return "$status"
+      # The farther we get, the longer we step aside, each for another while.
+      [ "$attempt" -lt 2 ] || pause $((RANDOM % (60 * (attempt < 10 ? attempt : 10)) + 1))
+    fi
+    fetch_remote || return
+    fresh=1
+  done
+  problem "$EXIT_DEFERRED" warn "$(visible "$REMOTE") took other people's pushes $EXCHANGE_ATTEMPTS times before ours." \
+    "Your work is committed here; the next sync sends it."
+  return "$EXIT_DEFERRED"
+}
+
+# The remote's tip as last heard of, '' when the remote has no such branch.
+read_seen() {
+  SEEN=''
+  read -r SEEN 2>/dev/null <"$COMMON/refs/remotes/$REMOTE/$BRANCH" && return 0
+  SEEN=$(git -C "$TOP" rev-parse --quiet --verify "refs/remotes/$REMOTE/$BRANCH") || SEEN=''
+}
+
+# The remote's history only grows. Where it was rewritten (a secret taken out), pushing ours would bring it all back.
+check_history() {
+  local accepted=''
+  read -r accepted 2>/dev/null <"$TREE/accepted"
+  [ -n "$SEEN" ] || return 0
+  if [ -n "$accepted" ] && [ "$accepted" != "$SEEN" ] && ! is_ancestor "$accepted" "$SEEN"; then
+    if [ -n "$TAKE_UPSTREAM" ]; then
+      # The old tip and the new one stand for the same moment: only what came after it is replayed.
+      printf '%s %s\n' "$accepted" "$SEEN" >>"$TREE/pairs"
+    else
+      problem "$EXIT_HELD" error "The history of $(visible "$REMOTE")/$(visible "$BRANCH") was rewritten: ${accepted:0:7} is no longer part of ${SEEN:0:7}." \
+        "Nothing was pushed, nothing was received. Your commits are safe here." \
+        "If that was meant (a secret taken out): $(sync_command) --take-upstream" \
+        "If it was a mistake: git -C $(quoted "$TOP") push --force-with-lease=$BRANCH:$SEEN $(quoted "$REMOTE") $accepted:refs/heads/$BRANCH"
+      return "$EXIT_HELD"
+    fi
+  fi
+  [ "$accepted" = "$SEEN" ] || printf '%s\n' "$SEEN" >"$TREE/accepted"
+}
+
+is_ancestor() { git -C "$TOP" merge-base --is-ancestor "$1" "$2" 2>/dev/null; }
+
+# TIP: HEAD itself when it already contains what the remote has, else HEAD's own commits replayed on top of that.
+plan_tip() {
+  TIP=$HEAD_OID
+  if [ -z "$HEAD_OID" ]; then
+    TIP=$SEEN
+  elif [ -z "$SEEN" ] || [ "$SEEN" = "$HEAD_OID" ] || [ "$SEEN" = "$COMMIT_PARENT" ] || is_ancestor "$SEEN" "$HEAD_OID"; then
+    :
+  elif is_ancestor "$HEAD_OID" "$SEEN"; then
+    TIP=$SEEN
+  else
+    replay_onto "$SEEN"
+  fi
+}
+
+# One short trip: 0 the remote's tip is another one, 1 it is SEEN, else an exit code.
+remote_moved() {
+  local line
+  line=$(git -C "$TOP" ls-remote --quiet "$REMOTE" "refs/heads/$BRANCH" 2>"$WORK/error") || {
+    report_unreachable
+    return
+  }
+  line=${line%%$'\t'*}
+  [ "$line" != "$SEEN" ] || return 1
+  [ -n "$line" ] || [ -n "$SEEN" ] || return 1
+}
+
+# push_tip: 0 done; 1 lost the race; else an exit code.
+push_tip() {
+  local old=$SEEN from=$TOP
+  verify_lock || return "$EXIT_INTERNAL"
+  checkpoint push
+  [ "$TIP" = "$HEAD_OID" ] || printf '%s %s\n' "$HEAD_OID" "$TIP" >>"$TREE/pairs"
+  if has_own_hook pre-push; then
+    prepare_check_tree "$TIP" || return
+    from=$CHECK_TREE
+  fi
+  if git -C "$from" ${HOOKS_OPTION[@]+"${HOOKS_OPTION[@]}"} push --porcelain "$REMOTE" "$TIP:refs/heads/$BRANCH" >"$WORK/push" 2>"$WORK/error"; then
+    checkpoint pushed
+    PUSHED="${old:0:7}..${TIP:0:7}"
+    [ -n "$old" ] || PUSHED="new ${TIP:0:7}"
+    SEEN=$TIP
+    printf '%s\n' "$SEEN" >"$TREE/accepted"
+    epoch_now >"$STATE/pushed-at"
+    return 0
+  fi
+  cp "$WORK/error" "$WORK/push-error"
+  fetch_remote || return
+  [ "$SEEN" = "$old" ] || return 1
+  report_refusal
+}
+
+fetch_remote() {
+  git -C "$TOP" fetch --quiet --no-tags --no-write-fetch-head --no-recurse-submodules "$REMOTE" \
+    "+refs/heads/$BRANCH:refs/remotes/$REMOTE/$BRANCH" 2>"$WORK/error" || {
+    case $(<"$WORK/error") in
+      *"couldn't find remote ref"*)
+        SEEN=''
+        return 0
+        ;;
+    esac
+    report_unreachable
+    return
+  }
+  checkpoint fetched
+  read_seen
+}
+
+# Unreachable or wanting a login: the work is committed here and waits.
+report_unreachable() {
+  local text waiting since
+  text=$(visible "$(tail -n 1 "$WORK/error")")
+  waiting=$(git -C "$TOP" rev-list --count "$HEAD_OID" ${SEEN:+"^$SEEN"} 2>/dev/null) || waiting=0
+  since=$(git -C "$TOP" log --reverse --format=%cd --date=format:'%a %H:%M' "$HEAD_OID" ${SEEN:+"^$SEEN"} 2>/dev/null | head -n 1)
+  OFFLINE=1
+  case $(<"$WORK/error") in
+    *'Authentication failed'* | *'could not read Username'* | *'could not read Password'* | *'Permission denied (publickey'* | \
+      *'terminal prompts disabled'* | *'Host key verification failed'* | *'HTTP 401'* | *'HTTP 403'* | *'returned error: 40'[13]*)
+      problem "$EXIT_OFFLINE" warn "$(visible "$REMOTE") wants a login ($text)." \
+        "Your work is committed here, $(count_of "$waiting" commit) ${since:+since $since }wait. Log in once by hand: git -C $(quoted "$TOP") fetch"
+      ;;
+    *)
+      problem "$EXIT_OFFLINE" ok "Saved here. $(visible "$REMOTE") cannot be reached ($text)." \
+        "$(count_of "$waiting" commit) ${since:+since $since }wait. They go with the next sync that reaches it. Nothing to do."
+      ;;
+  esac
+  return "$EXIT_OFFLINE"
+}
+
+report_refusal() {
+  local line lines=()
+  while IFS= read -r line; do
+    case $line in
+      'remote: '*[!\ ]* | 'error: '* | 'fatal: '* | ' ! '*) [ ${#lines[@]} -ge 8 ] || lines+=("$(visible "$line")") ;;
+    esac
+  done <"$WORK/push-error"
+  while IFS= read -r line; do
+    case $line in '!'*) lines+=("$(visible "${line##*$'\t'}")") ;; esac
+  done <"$WORK/push"
+  problem "$EXIT_REFUSED" warn "$(visible "$REMOTE") refused the push." ${lines[@]+"${lines[@]}"} \
+    "Your work is committed here and stays. Settle what it says, then: $(sync_command)"
+  return "$EXIT_REFUSED"
+}

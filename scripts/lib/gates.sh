@@ -1,0 +1,192 @@
+# shellcheck shell=bash
+# The gates: what is held back and named instead of being pushed by accident. Each is a function over PATHS.
+# `--allow PATH` opens all of them for that path or what lies below it.
+# Needs: repository, report, snapshot, checks.
+
+hold_back_unsafe_paths() {
+  HELD=() LATER=() REFUSED_PATHS=()
+  hold_unmerged_paths
+  hold_unsettled_paths
+  sort_out_names || return
+  hold_large_files || return
+  hold_case_twins || return
+  hold_mass_deletion
+}
+
+is_allowed() {
+  local path=$1 allowed
+  for allowed in ${ALLOWED[@]+"${ALLOWED[@]}"}; do
+    case $path in "$allowed" | "$allowed"/*) return 0 ;; esac
+    [ "$allowed" = . ] && return 0
+  done
+  return 1
+}
+
+# hold PATH WHY FIX...: PATH stays in the folder and out of the commit.
+hold() {
+  local path=$1 why=$2
+  shift 2
+  HELD+=("$path")
+  left_out "$path" "$why" "$@"
+}
+
+# Not a fault of anybody: the file is being written, and goes with the next sync.
+hold_for_later() {
+  LATER+=("$1")
+  info "Left for the next sync: $(visible "$1") is being written right now."
+}
+
+allow_hint() { printf 'Send it anyway: %s --allow %s' "$(sync_command)" "$(quoted "$1")"; }
+
+# --- what the name alone tells ------------------------------------------------
+
+# One pass over all paths: nested repositories, Windows cruft, secrets, and the rules for added names.
+sort_out_names() {
+  local path kept=()
+  for path in ${NEW_PATHS[@]+"${NEW_PATHS[@]}"}; do
+    is_allowed "$path" && continue
+    case $path in
+      .claude/worktrees/*/ | .claudetools-*) refuse_path "$path" ;;
+      */) refuse_path "$path" "is a git repository of its own" \
+        "Keep it out: echo $(quoted "/$path") >> .gitignore     or make it a submodule: git submodule add URL $(quoted "${path%/}")" ;;
+      *)
+        if is_path_cruft "$path"; then
+          quarantine_path "$path" || return
+        elif is_secret "$path"; then
+          refuse_path "$path" "looks like a secret" "Keep it out: echo $(quoted "/$path") >> .gitignore" "$(allow_hint "$path")"
+        elif ! check_added_name "$path"; then
+          refuse_path "$path" "$RULE_TEXT" "$RULE_FIX"
+        fi
+        ;;
+    esac
+  done
+  [ ${#REFUSED_PATHS[@]} -gt 0 ] || return 0
+  for path in ${PATHS[@]+"${PATHS[@]}"}; do
+    is_refused "$path" || kept+=("$path")
+  done
+  PATHS=(${kept[@]+"${kept[@]}"})
+}
+
+# refuse_path PATH [WHY FIX...]: without a reason it is passed over in silence.
+refuse_path() {
+  REFUSED_PATHS+=("$1")
+  if [ $# -gt 1 ]; then hold "$@"; else HELD+=("$1"); fi
+}
+
+is_refused() {
+  local refused
+  for refused in ${REFUSED_PATHS[@]+"${REFUSED_PATHS[@]}"}; do [ "$refused" = "$1" ] && return 0; done
+  return 1
+}
+
+is_secret() {
+  local name=${1##*/} line=''
+  case $name in
+    .env.example | .env.sample | .env.template | .env.dist | .env.defaults) return 1 ;;
+    .env | .env.* | id_rsa | id_dsa | id_ecdsa | id_ed25519 | id_ecdsa_sk | id_ed25519_sk) return 0 ;;
+    *.pfx | *.p12 | *.ppk | *.jks | *.keystore | *.kdbx) return 0 ;;
+    *.pem | *.key)
+      IFS= read -r line 2>/dev/null <"$TOP/$1"
+      case $line in *'PRIVATE KEY'*) return 0 ;; esac
+      ;;
+  esac
+  return 1
+}
+
+# Cruft is moved, not deleted: it may be the only copy of something.
+quarantine_path() {
+  local path=$1 place
+  place=$STATE/quarantine/$(utc_stamp)-${#REFUSED_PATHS[@]}
+  if ! { (umask 077 && mkdir -p "$place") && mv "$TOP/$path" "$place/"; } 2>"$WORK/error"; then
+    refuse_path "$path" "is a Windows path used as a file name, and cannot be moved away" "Look at it: ls -l $(quoted "$path")"
+    return 0
+  fi
+  REFUSED_PATHS+=("$path")
+  GONE+=("$path")
+  note_fact "[INFO] Moved away: $(visible "$path") is a Windows path used as a file name. It is in $(visible "$place")."
+}
+
+# --- what lies behind the name ------------------------------------------------
+
+hold_unmerged_paths() {
+  local path
+  for path in ${UNMERGED[@]+"${UNMERGED[@]}"}; do
+    left_out "$path" "has unmerged entries in the index (a git stash pop or cherry-pick that met a conflict)" \
+      "Settle it in the file, then: git add -- $(quoted "$path")"
+  done
+}
+
+# Paths where an incoming file met an edit in the same moment (pylib/claudetools/advance.py).
+hold_unsettled_paths() {
+  local path reason kept=()
+  [ -s "$TREE/unsettled" ] || return 0
+  while IFS= read -r -d '' path && IFS= read -r -d '' reason; do
+    is_allowed "$path" && continue
+    kept+=("$path" "$reason")
+    REFUSED_PATHS+=("$path")
+    hold "$path" "$(visible "$reason")" "See the other text: git show HEAD:$(quoted "$path")" \
+      "Keep yours as it is now: $(sync_command) --allow $(quoted "$path")"
+  done <"$TREE/unsettled"
+  if [ ${#kept[@]} -gt 0 ]; then printf '%s\0' "${kept[@]}" >"$TREE/unsettled"; else rm -f "$TREE/unsettled"; fi
+  return 0
+}
+
+hold_large_files() {
+  local i path limit=$((CONFIG_LIMIT_MB * 1024 * 1024)) large=() chunk
+  for ((i = 0; i < ${#PATHS[@]}; i += 200)); do
+    chunk=("${PATHS[@]:i:200}")
+    while IFS= read -r -d '' path; do
+      large+=("${path#./}")
+    done < <(cd "$TOP" && find "${chunk[@]/#/./}" -prune -type f -size "+${limit}c" -exec printf '%s\0' {} + 2>/dev/null)
+  done
+  for path in ${large[@]+"${large[@]}"}; do
+    is_allowed "$path" && continue
+    forget_path "$path"
+    hold "$path" "larger than $CONFIG_LIMIT_MB MB" \
+      "Keep it out: echo $(quoted "/$path") >> .gitignore" "$(allow_hint "$path")"
+  done
+}
+
+# Two names that differ only in case are one file on macOS and Windows: one would overwrite the other there.
+hold_case_twins() {
+  local i path other lower specs=() known
+  [ ${#NEW_PATHS[@]} -gt 0 ] || return 0
+  for ((i = 0; i < ${#NEW_PATHS[@]}; i += 200)); do
+    specs=()
+    for path in "${NEW_PATHS[@]:i:200}"; do specs+=(":(icase,literal)${path%/}"); done
+    while IFS= read -r -d '' other; do
+      for path in "${NEW_PATHS[@]:i:200}"; do
+        [ "$path" != "$other" ] && same_but_for_case "$path" "$other" || continue
+        is_allowed "$path" && continue
+        forget_path "$path"
+        hold "$path" "differs from $(visible "$other") in upper and lower case only" \
+          "Rename it: mv -- $(quoted "$path") NEW-NAME" "$(allow_hint "$path")"
+      done
+    done < <(git -C "$TOP" ls-files -z --cached -- "${specs[@]}")
+  done
+}
+
+same_but_for_case() {
+  local status=1
+  [ ${#1} -eq ${#2} ] || return 1
+  shopt -s nocasematch
+  [[ $1 == "$2" ]] && status=0
+  shopt -u nocasematch
+  return "$status"
+}
+
+# More than half of everything gone at once is more often an accident than a wish.
+hold_mass_deletion() {
+  local path gone=() tracked
+  for path in ${GONE[@]+"${GONE[@]}"} ${UNSTAGED[@]+"${UNSTAGED[@]}"}; do
+    is_allowed "$path" || is_refused "$path" || gone+=("$path")
+  done
+  [ ${#gone[@]} -ge 10 ] || return 0
+  tracked=$(git -C "$TOP" ls-files -z | tr -dc '\0' | wc -c)
+  tracked=$((tracked + ${#UNSTAGED[@]}))
+  [ $((2 * ${#gone[@]})) -gt "$tracked" ] || return 0
+  left_out "${#gone[@]} deletions" "more than half of the $tracked files here are gone from the folder" \
+    "Bring them back: git -C $(quoted "$TOP") restore ." "Send the deletions: $(sync_command) --allow ."
+  GONE=()
+  HELD+=("${gone[@]}")
+}

@@ -1,0 +1,70 @@
+# shellcheck shell=bash
+# Who commits: from .claude/identity.json, through a cache that the shell can read. No Python while nothing changed.
+# Needs: environment, exit_codes, ui, python, repository.
+
+# load_identity FOLDER: sets ID_USER, ID_NAME, ID_EMAIL, ID_MACHINE, ID_ROLE, ID_VAULT, ID_TIMEZONE, ID_HOSTNAME,
+# ID_SOURCE and ID_PROBLEMS from FOLDER/.claude. 0 or 78.
+load_identity() {
+  local folder=$1 cache=$STATE/identity text
+  if [ ! -e "$folder/.claude/identity.json" ] || [ ! "$cache" -nt "$folder/.claude/identity.json" ] ||
+    { [ -e "$folder/.claude/users.json" ] && [ ! "$cache" -nt "$folder/.claude/users.json" ]; }; then
+    if ! find_python; then
+      problem "$EXIT_SETUP" error "Python $PYTHON_FLOOR or newer is not to be found, and .claude/identity.json has changed." \
+        "Nothing was changed. Install it, or: bash $(setup_command)"
+      return "$EXIT_SETUP"
+    fi
+    text=$(run_python identity "$folder" "$cache" --git-email "$CONFIG_EMAIL" --host "${HOSTNAME:-}" 2>&1) || {
+      problem "$EXIT_SETUP" error "$(visible "${text##*$'\n'}")" "Nothing was changed. One minute: bash $(setup_command)"
+      return "$EXIT_SETUP"
+    }
+  fi
+  read_identity_cache "$cache"
+}
+
+read_identity_cache() {
+  local key value
+  ID_USER='' ID_NAME='' ID_EMAIL='' ID_MACHINE='' ID_ROLE='' ID_VAULT='' ID_TIMEZONE='' ID_HOSTNAME='' ID_SOURCE=''
+  ID_PROBLEMS=()
+  while IFS='=' read -r key value; do
+    case $key in
+      user) ID_USER=$value ;;
+      full_name) ID_NAME=$value ;;
+      email) ID_EMAIL=$value ;;
+      machine) ID_MACHINE=$value ;;
+      role) ID_ROLE=$value ;;
+      vault_path) ID_VAULT=$value ;;
+      timezone) ID_TIMEZONE=$value ;;
+      hostname) ID_HOSTNAME=$value ;;
+      source) ID_SOURCE=$value ;;
+      problem) ID_PROBLEMS+=("$value") ;;
+    esac
+  done <"$1"
+  [ -n "$ID_USER" ] && [ -n "$ID_EMAIL" ]
+}
+
+# The commits carry the identity explicitly; plain git beside us shall write the same one.
+reconcile_git_config() {
+  export GIT_AUTHOR_NAME=$ID_NAME GIT_AUTHOR_EMAIL=$ID_EMAIL GIT_COMMITTER_NAME=$ID_NAME GIT_COMMITTER_EMAIL=$ID_EMAIL
+  [ "$CONFIG_NAME" = "$ID_NAME" ] || git -C "$TOP" config user.name "$ID_NAME" || return
+  [ "$CONFIG_EMAIL" = "$ID_EMAIL" ] || git -C "$TOP" config user.email "$ID_EMAIL"
+}
+
+# The path to type for a program of ours, seen from the top of the user's repository.
+command_path() {
+  local name=$1
+  if [ -e "${TOP:-.}/.claude/claudetools/scripts/$name" ]; then
+    printf '.claude/claudetools/scripts/%s' "$name"
+  else
+    quoted "$TOOLKIT/scripts/$name"
+  fi
+}
+
+setup_command() { command_path setup.sh; }
+
+sync_command() {
+  if [ -e "${TOP:-.}/.claude/scripts/sync.sh" ]; then
+    printf 'bash .claude/scripts/sync.sh'
+  else
+    printf 'bash %s' "$(command_path sync.sh)"
+  fi
+}

@@ -1,0 +1,118 @@
+# shellcheck shell=bash
+# The repository's own git hooks. They meet a check worktree that holds the would-be commit, never the shared tree:
+# a hook that stashes or formats there would destroy what others write at that moment.
+# Needs: repository, report.
+
+readonly HOOK_LIMIT_SECONDS=60
+
+# has_own_hook NAME: and sets HOOKS_OPTION, the hooks folder by an absolute path (a relative one would be looked for in
+# the check worktree, where generated hook files do not exist, and git would silently run nothing).
+has_own_hook() {
+  local folder=$CONFIG_HOOKS
+  HOOKS_OPTION=()
+  case $folder in
+    '') folder=$COMMON/hooks ;;
+    '~/'*) folder=$HOME/${folder#'~/'} ;;
+    /*) ;;
+    *) folder=$TOP/$folder ;;
+  esac
+  [ -x "$folder/$1" ] || return 1
+  HOOKS_OPTION=(-c "core.hooksPath=$folder")
+}
+
+# prepare_check_tree COMMIT: CHECK_TREE, a linked worktree in our state, moved to COMMIT. Made once: a fresh one costs
+# seconds in a large repository.
+prepare_check_tree() {
+  local commit=$1 line
+  CHECK_TREE=$TREE/check
+  if [ ! -e "$CHECK_TREE/.git" ]; then
+    git -C "$TOP" worktree prune
+    git -C "$TOP" -c core.hooksPath=/dev/null worktree add --quiet --force --detach "$CHECK_TREE" "$commit" 2>"$WORK/error" || {
+      report_git_failure "git worktree add"
+      return "$EXIT_INTERNAL"
+    }
+    link_tools
+    return 0
+  fi
+  read -r line <"$CHECK_TREE/.git" && rm -f "${line#gitdir: }/index.lock"
+  { git -C "$CHECK_TREE" -c core.hooksPath=/dev/null checkout --quiet --force --detach "$commit" &&
+    git -C "$CHECK_TREE" clean -ffdq; } 2>"$WORK/error" && link_tools && return 0
+  # Whatever state it is in, it is ours alone: make a new one.
+  git -C "$TOP" worktree remove --force "$CHECK_TREE" 2>/dev/null || rm -rf "$CHECK_TREE"
+  git -C "$TOP" worktree prune
+  git -C "$TOP" -c core.hooksPath=/dev/null worktree add --quiet --force --detach "$CHECK_TREE" "$commit" 2>"$WORK/error" && link_tools && return 0
+  report_git_failure "git worktree add"
+  return "$EXIT_INTERNAL"
+}
+
+# Hooks find installed tools where they expect them.
+link_tools() {
+  local name
+  for name in node_modules .venv; do
+    [ -d "$TOP/$name" ] && [ ! -e "$CHECK_TREE/$name" ] && ln -s "$TOP/$name" "$CHECK_TREE/$name"
+  done
+  return 0
+}
+
+# run_own_hooks: the repository's pre-commit on COMMIT_OID. Sets FIXED_TREE when it rewrote files ('' when not).
+# 0, or 65 when it refuses.
+run_own_hooks() {
+  local status
+  FIXED_TREE=''
+  has_own_hook pre-commit || return 0
+  prepare_check_tree "$COMMIT_OID" || return
+  # HEAD at the parent, index and files at the commit: the hook sees exactly the change that is to be committed.
+  if [ -n "$COMMIT_PARENT" ]; then
+    git -C "$CHECK_TREE" reset --quiet --soft "$COMMIT_PARENT" 2>"$WORK/error" || return "$EXIT_INTERNAL"
+  fi
+  run_limited "$HOOK_LIMIT_SECONDS" run_hook pre-commit >"$WORK/hook" 2>&1
+  status=$?
+  FIXED_TREE=$(git -C "$CHECK_TREE" add -A 2>/dev/null && git -C "$CHECK_TREE" write-tree 2>"$WORK/error") || return "$EXIT_INTERNAL"
+  [ "$FIXED_TREE" != "$COMMIT_TREE" ] || FIXED_TREE=''
+  if [ "$status" -ne 0 ] && [ -n "$FIXED_TREE" ]; then
+    # A formatter fails once and is content with its own work: ask it again.
+    run_limited "$HOOK_LIMIT_SECONDS" run_hook pre-commit >"$WORK/hook" 2>&1
+    status=$?
+  fi
+  [ "$status" -eq 0 ] && return 0
+  report_hook_refusal "$status"
+}
+
+run_hook() {
+  [ "$CALLER_LC_ALL" = unset ] && unset LC_ALL || export LC_ALL=$CALLER_LC_ALL
+  cd "$CHECK_TREE" || return 1
+  CLAUDETOOLS_IN_SYNC=$LOCK_TOKEN git ${HOOKS_OPTION[@]+"${HOOKS_OPTION[@]}"} hook run "$1"
+}
+
+# run_limited SECONDS COMMAND...: 124 when it took longer; then the command and all that it started are ended.
+run_limited() {
+  local limit=$1 pid began
+  shift
+  set -m
+  ("$@") </dev/null &
+  pid=$!
+  set +m
+  began=$(monotonic_ms)
+  while kill -0 "$pid" 2>/dev/null; do
+    if [ $(($(monotonic_ms) - began)) -ge $((limit * 1000)) ]; then
+      kill -TERM -- "-$pid" 2>/dev/null
+      pause 200
+      kill -KILL -- "-$pid" 2>/dev/null
+      wait "$pid" 2>/dev/null
+      return 124
+    fi
+    pause 20
+  done
+  wait "$pid"
+}
+
+report_hook_refusal() {
+  local status=$1 line lines=() why="refused this commit"
+  [ "$status" -ne 124 ] || why="did not end within $HOOK_LIMIT_SECONDS s"
+  while IFS= read -r line; do
+    [ ${#lines[@]} -ge 8 ] || [ -z "$line" ] || lines+=("  $(visible "$line")")
+  done <"$WORK/hook"
+  problem "$EXIT_HELD" error "Your repository's own pre-commit hook $why." ${lines[@]+"${lines[@]}"} \
+    "Nothing was committed; your files stay as they are. Mend what it says, then: $(sync_command)"
+  return "$EXIT_HELD"
+}

@@ -1,0 +1,84 @@
+# shellcheck shell=bash
+# Restore points: every state of the tree that a sync saw, kept for 14 days as refs/claudetools/points/<time>.
+# Needs: repository, snapshot, advance, report.
+
+readonly POINT_DAYS=14
+
+list_points() {
+  local line name
+  git -C "$TOP" for-each-ref --format='%(refname:lstrip=3) %(objectname:short) %(subject)' refs/claudetools/points >"$WORK/points" 2>/dev/null
+  [ -s "$WORK/points" ] || {
+    say "No restore points yet. Every sync that saves something makes one."
+    return 0
+  }
+  while IFS= read -r line; do
+    name=${line%% *}
+    say "${name%-*}  $(visible "${line#* }")"
+  done <"$WORK/points"
+}
+
+# restore_path PATH@TIME: brings one file (or a folder) back as it was at the last point not younger than TIME.
+restore_path() {
+  local path=${1%@*} time=${1##*@} point name oid tree
+  case $1 in *@?*) ;; *) die "$EXIT_USAGE" "--restore takes PATH@TIME, for example notes.md@20261122T1400" "See the times: $(sync_command) --points" ;; esac
+  path=$PREFIX$path
+  point=''
+  while read -r name oid; do
+    if [[ ! ${name%-*} > $time ]] || [[ ${name%-*} == "$time"* ]]; then point=$oid; fi
+  done < <(git -C "$TOP" for-each-ref --sort=refname --format='%(refname:lstrip=3) %(objectname)' refs/claudetools/points)
+  [ -n "$point" ] || {
+    problem "$EXIT_HELD" error "There is no restore point at or before $(visible "$time")." "See them: $(sync_command) --points"
+    return "$EXIT_HELD"
+  }
+  git -C "$TOP" ls-tree -r -z --full-tree "$point" -- ":(literal)$path" >"$WORK/restore"
+  [ -s "$WORK/restore" ] || {
+    problem "$EXIT_HELD" error "$(visible "$path") was not there at that time." "See them: $(sync_command) --points"
+    return "$EXIT_HELD"
+  }
+  tree=$(tree_with_restored) || return "$EXIT_INTERNAL"
+  put_back "$tree" "$path"
+}
+
+# The tree as it is now, as a commit (a restore point of its own: the restore can be undone), and with the old files.
+tree_with_restored() {
+  local now
+  now=$(git -C "$TOP" commit-tree "$SNAPSHOT_TREE" ${HEAD_OID:+-p "$HEAD_OID"} -m "Before a restore") || return
+  git -C "$TOP" update-ref "refs/claudetools/points/$(utc_stamp)-${now:0:4}" "$now" || return
+  GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" update-index -z --index-info <"$WORK/restore" || return
+  printf '%s ' "$now"
+  git -C "$TOP" commit-tree "$(GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" write-tree)" -p "$now" -m "Restored"
+}
+
+put_back() {
+  local now=${1% *} restored=${1#* } path=$2 out
+  require_python_for "restoring files" || return
+  out=$(run_advance begin --base "$now" --new "$restored" 2>"$WORK/error") || {
+    read_advance_lines "$out"
+    problem "$EXIT_HELD" error "$(visible "$path") could not be restored: ${BLOCKED[0]:-$(visible "$(<"$WORK/error")")}" "Nothing was changed."
+    return "$EXIT_HELD"
+  }
+  read_advance_lines "$out"
+  note_fact "[OK] Restored $(visible "$path"): $(count_of "$RECEIVED_FILES" file) changed. Not committed; the next sync saves it."
+  RECEIVED_FILES=0
+}
+
+# Once a day: points older than two weeks go, and quarantine folders are never touched.
+prune_points() {
+  local today=0 last name oldest
+  today=$(($(epoch_now) / 86400))
+  read -r last 2>/dev/null <"$STATE/pruned" && [ "$last" = "$today" ] && return 0
+  printf '%s\n' "$today" >"$STATE/pruned"
+  oldest=$(stamp_of $(($(epoch_now) - POINT_DAYS * 86400))) || return 0
+  while IFS= read -r name; do
+    [[ ${name##*/} < $oldest ]] && printf 'delete %s\n' "$name"
+  done < <(git -C "$TOP" for-each-ref --format='%(refname)' refs/claudetools/points) | git -C "$TOP" update-ref --stdin 2>/dev/null
+  return 0
+}
+
+stamp_of() { # stamp_of EPOCH
+  if [ "${BASH_VERSINFO[0]}${BASH_VERSINFO[1]}" -ge 42 ]; then
+    TZ=UTC0 printf '%(%Y%m%dT%H%M%SZ)T\n' "$1"
+  else
+    date -u -r "$1" +%Y%m%dT%H%M%SZ 2>/dev/null
+  fi
+}

@@ -1,0 +1,123 @@
+# shellcheck shell=bash
+# One repository: where its parts lie, how it is configured, which branch is synced.
+# Needs: environment, exit_codes, ui, lock.
+
+readonly STATE_FORMAT=1
+
+# open_repository FOLDER: sets TOP, PREFIX, GIT_FOLDER, COMMON, STATE, TREE, WORK and the configuration. 0 or 78.
+open_repository() {
+  local folder=$1 lines
+  lines=$(git -C "$folder" rev-parse --path-format=absolute --show-toplevel --absolute-git-dir --git-common-dir --show-prefix 2>/dev/null) || {
+    problem "$EXIT_SETUP" error "$(visible "$folder") is not the working tree of a git repository." \
+      "Nothing was changed. Go to your repository, or make one: git init"
+    return "$EXIT_SETUP"
+  }
+  { IFS= read -r TOP && IFS= read -r GIT_FOLDER && IFS= read -r COMMON && IFS= read -r PREFIX; } <<<"$lines" || PREFIX=''
+  use_lock "$COMMON"
+  if [ "$GIT_FOLDER" = "$COMMON" ]; then TREE=$STATE/trees/main; else TREE=$STATE/trees/${GIT_FOLDER##*/}; fi
+  WORK=$TREE/work
+  read_configuration || return
+}
+
+# One `git config --list` for everything. Sets the CONFIG_ variables, BRANCH and REMOTE.
+read_configuration() {
+  local entry key value
+  CONFIG_EMAIL='' CONFIG_NAME='' CONFIG_SIGN='' CONFIG_HOOKS='' CONFIG_LIMIT_MB=50 CONFIG_MODE=true
+  BRANCH='' REMOTE='' REMOTES=' ' BRANCH_REMOTES=()
+  while IFS= read -r -d '' entry; do
+    key=${entry%%$'\n'*}
+    value=${entry#*$'\n'}
+    case $key in
+      user.email) CONFIG_EMAIL=$value ;;
+      user.name) CONFIG_NAME=$value ;;
+      commit.gpgsign) CONFIG_SIGN=$value ;;
+      core.hookspath) CONFIG_HOOKS=$value ;;
+      core.filemode) CONFIG_MODE=$value ;;
+      claudetools.branch) BRANCH=$value ;;
+      claudetools.remote) REMOTE=$value ;;
+      claudetools.limitmb) CONFIG_LIMIT_MB=$value ;;
+      remote.*.url)
+        key=${key#remote.}
+        REMOTES+="${key%.url} "
+        ;;
+      branch.*.remote) BRANCH_REMOTES+=("${key#branch.}=$value") ;;
+    esac
+  done < <(git -C "$TOP" config --list -z)
+  case $CONFIG_LIMIT_MB in '' | *[!0-9]*)
+    problem "$EXIT_SETUP" error "git config claudetools.limitMB is '$CONFIG_LIMIT_MB'; expected whole megabytes." \
+      "Fix: git config claudetools.limitMB 50"
+    return "$EXIT_SETUP"
+    ;;
+  esac
+}
+
+# choose_branch: which branch and remote are synced. The tree has to be on that branch, with nothing half done. 0 or 78.
+choose_branch() {
+  local on=$1 line pair name
+  if [ -z "$REMOTE" ]; then
+    for pair in ${BRANCH_REMOTES[@]+"${BRANCH_REMOTES[@]}"}; do
+      [ "${pair%%=*}" = "$on.remote" ] && REMOTE=${pair#*=}
+    done
+    case $REMOTES in
+      *" ${REMOTE:-origin} "*) REMOTE=${REMOTE:-origin} ;;
+      *) REMOTE='' ;;
+    esac
+  fi
+  if [ -z "$BRANCH" ] && [ -n "$REMOTE" ] && read -r line 2>/dev/null <"$COMMON/refs/remotes/$REMOTE/HEAD"; then
+    BRANCH=${line#ref: "refs/remotes/$REMOTE/"}
+  fi
+  BRANCH=${BRANCH:-$on}
+  if [ "$on" != "$BRANCH" ]; then
+    case $on in '(detached)') name='no branch (HEAD is detached)' ;; *) name="branch $(visible "$on")" ;; esac
+    problem "$EXIT_SETUP" error "This tree is on $name; $(visible "$BRANCH") is the branch that is synced." \
+      "Nothing was changed. Fix: git -C $(quoted "$TOP") switch $(quoted "$BRANCH")" \
+      "Or sync this one from now on: git config claudetools.branch $(quoted "$on")"
+    return "$EXIT_SETUP"
+  fi
+}
+
+# Somebody's merge or rebase is theirs to finish: its half-done state must not be committed.
+refuse_half_done_work() {
+  local name what
+  for name in MERGE_HEAD rebase-merge rebase-apply CHERRY_PICK_HEAD REVERT_HEAD BISECT_LOG; do
+    [ -e "$GIT_FOLDER/$name" ] || continue
+    case $name in
+      MERGE_HEAD) what=merge ;;
+      rebase-*) what=rebase ;;
+      CHERRY_PICK_HEAD) what=cherry-pick ;;
+      REVERT_HEAD) what=revert ;;
+      *) what=bisect ;;
+    esac
+    problem "$EXIT_SETUP" error "Somebody's git $what is in progress in $(visible "$TOP")." \
+      "Nothing was changed. Finish it, or take it back: git -C $(quoted "$TOP") $what --abort"
+    return "$EXIT_SETUP"
+  done
+}
+
+# HEAD as it is now. Read again before every write: a person may have switched branches meanwhile.
+still_on_branch() {
+  local line
+  read -r line <"$GIT_FOLDER/HEAD" || return 1
+  [ "$line" = "ref: refs/heads/$BRANCH" ] || [ "$line" = "ref: refs/heads/.invalid" ]
+}
+
+# make_state: the state folder, private to this user, in the format of this version. 0, 73 or 78.
+make_state() {
+  local format=''
+  if [ ! -d "$WORK" ]; then
+    LOCK_MESSAGE=$( (umask 077 && mkdir -p "$WORK" "$STATE/claims") 2>&1) || {
+      problem "$EXIT_CANNOT_CREATE" error "The state folder cannot be created: $(visible "$LOCK_MESSAGE")" "Nothing was changed."
+      return "$EXIT_CANNOT_CREATE"
+    }
+  fi
+  if read -r format 2>/dev/null <"$STATE/format"; then
+    if [ "$format" != "$STATE_FORMAT" ]; then
+      problem "$EXIT_SETUP" error "This repository's state is in format $(visible "$format"), this version knows $STATE_FORMAT." \
+        "Nothing was changed. Update claudetools here: git pull --ff-only, then run sync again."
+      return "$EXIT_SETUP"
+    fi
+  elif ! printf '%s\n' "$STATE_FORMAT" 2>/dev/null >"$STATE/format"; then
+    problem "$EXIT_CANNOT_CREATE" error "$(visible "$STATE") cannot be written (permissions or a full disk?)." "Nothing was changed."
+    return "$EXIT_CANNOT_CREATE"
+  fi
+}

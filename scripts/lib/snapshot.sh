@@ -1,0 +1,185 @@
+# shellcheck shell=bash
+# What the tree holds now, as a git tree, read once and without touching anything that others use.
+# Needs: repository, gates, ui.
+
+# read_status: sets HEAD_OID ('' when there is no commit yet), HEAD_BRANCH, and fills PATHS (to be staged; NEW_PATHS of
+# them are not in HEAD), GONE (deleted in the tree), UNSTAGED (deleted in the index) and UNMERGED. Status is read into a file: a pipe would hide its failure.
+read_status() {
+  local out=$WORK/status entry path xy
+  HEAD_OID='' HEAD_BRANCH='' PATHS=() NEW_PATHS=() GONE=() UNSTAGED=() UNMERGED=()
+  git -C "$TOP" status --porcelain=v2 --branch -z -uall --no-renames --ignore-submodules=dirty >"$out" 2>"$WORK/error" || {
+    report_git_failure "git status"
+    return "$EXIT_INTERNAL"
+  }
+  while IFS= read -r -d '' entry; do
+    case $entry in
+      '# branch.oid (initial)') ;;
+      '# branch.oid '*) HEAD_OID=${entry#\# branch.oid } ;;
+      '# branch.head '*) HEAD_BRANCH=${entry#\# branch.head } ;;
+      '#'*) ;;
+      '1 '*)
+        path=${entry#* * * * * * * * }
+        is_wanted "$path" || continue
+        xy=${entry:2:2}
+        case $xy in
+          ?D) GONE+=("$path") ;;
+          D.) UNSTAGED+=("$path") ;; # taken out of the index by somebody: the copied index says so already
+          A* | ?A)
+            PATHS+=("$path")
+            NEW_PATHS+=("$path")
+            ;;
+          *) PATHS+=("$path") ;;
+        esac
+        ;;
+      'u '*) UNMERGED+=("${entry#* * * * * * * * * * }") ;;
+      '? '*)
+        path=${entry#\? }
+        is_wanted "$path" || continue
+        PATHS+=("$path")
+        NEW_PATHS+=("$path")
+        ;;
+    esac
+  done <"$out"
+}
+
+# Only the paths that the caller asked for, when it asked for some.
+is_wanted() {
+  local path=$1 wanted
+  [ ${#WANTED[@]} -gt 0 ] || return 0
+  for wanted in "${WANTED[@]}"; do
+    case $path in "$wanted" | "$wanted"/*) return 0 ;; esac
+    [ "$wanted" = . ] && return 0
+  done
+  return 1
+}
+
+# take_snapshot: sets SNAPSHOT_TREE, the tree that a commit of everything that may go out would have, and CHANGES (see
+# read_changes). HELD paths keep what the base has. SNAPSHOT_WHOLE is 1 while the private index may become the real one.
+take_snapshot() {
+  SNAPSHOT_INDEX=$WORK/index SNAPSHOT_WHOLE=1
+  hold_back_unsafe_paths || return
+  seed_private_index || return
+  stage_paths || return
+  unstage_held_paths || return
+  SNAPSHOT_TREE=$(GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" write-tree 2>"$WORK/error") || {
+    report_git_failure "git write-tree"
+    return "$EXIT_INTERNAL"
+  }
+}
+
+# The private index starts as a copy of the real one, so that clean files are not read again. `seen` is the very
+# inode that was copied: git replaces its index and never writes into it, so -ef tells later whether it changed.
+seed_private_index() {
+  rm -f "$SNAPSHOT_INDEX" "$SNAPSHOT_INDEX.lock" "$WORK/seen" || return
+  [ -e "$GIT_FOLDER/index" ] || return 0
+  # cp -p: with a younger time stamp git would take edits of the same size in the same second for clean.
+  ln "$GIT_FOLDER/index" "$WORK/seen" 2>"$WORK/error" && cp -p "$WORK/seen" "$SNAPSHOT_INDEX" 2>"$WORK/error" && return 0
+  problem "$EXIT_CANNOT_CREATE" error "The index cannot be copied: $(visible "$(<"$WORK/error")")" "Nothing was changed."
+  return "$EXIT_CANNOT_CREATE"
+}
+
+# Reads every changed file once, and those that moved meanwhile once more.
+stage_paths() {
+  local path moved
+  [ ${#GONE[@]} -eq 0 ] || drop_gone_paths || return
+  [ ${#PATHS[@]} -gt 0 ] || return 0
+  : >"$WORK/reading" || return "$EXIT_CANNOT_CREATE"
+  printf '%s\0' "${PATHS[@]}" >"$WORK/paths"
+  update_private_index || return
+  moved=()
+  for path in "${PATHS[@]}"; do
+    # Not older than the marker, in place of newer: clocks of file systems tick in steps.
+    [ -e "$TOP/$path" ] && [ ! "$TOP/$path" -ot "$WORK/reading" ] && moved+=("$path")
+  done
+  [ ${#moved[@]} -eq 0 ] || reread_moving_paths "${moved[@]}"
+}
+
+drop_gone_paths() {
+  local path zero=0000000000000000000000000000000000000000
+  for path in "${GONE[@]}"; do printf '0 %s 0\t%s\0' "$zero" "$path"; done >"$WORK/gone"
+  GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" update-index -z --index-info <"$WORK/gone" 2>"$WORK/error" && return 0
+  report_git_failure "git update-index"
+  return "$EXIT_INTERNAL"
+}
+
+# One unreadable or vanished file must not stop the others: git names it, it is held back, and the rest is tried again.
+update_private_index() {
+  local text path
+  while :; do
+    text=$(GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" update-index -z --add --remove --replace --stdin <"$WORK/paths" 2>&1) && return 0
+    path=${text##*Unable to process path }
+    if [ "$path" = "$text" ] || ! forget_path "$path"; then
+      printf '%s\n' "$text" >"$WORK/error"
+      report_git_failure "git update-index"
+      case $text in *'No space left'* | *'Read-only file system'* | *'insufficient permission'*) return "$EXIT_CANNOT_CREATE" ;; esac
+      return "$EXIT_INTERNAL"
+    fi
+    text=${text%%$'\n'*}
+    hold "$path" "cannot be read (${text#error: })" "Look at it: ls -l $(quoted "$path")"
+    printf '%s\0' ${PATHS[@]+"${PATHS[@]}"} >"$WORK/paths"
+  done
+}
+
+forget_path() {
+  local path kept=() found=1
+  for path in "${PATHS[@]}"; do
+    if [ "$path" = "$1" ]; then found=0; else kept+=("$path"); fi
+  done
+  PATHS=(${kept[@]+"${kept[@]}"})
+  return "$found"
+}
+
+# A file that somebody writes right now is taken if what was read is a beginning of what is there; else it waits.
+reread_moving_paths() {
+  local path oid
+  printf '%s\0' "$@" >"$WORK/paths"
+  update_private_index || return
+  for path in "$@"; do
+    { [ -f "$TOP/$path" ] && [ ! -L "$TOP/$path" ]; } || continue
+    oid=$(GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" ls-files -s -z -- ":(literal)$path") || continue
+    oid=${oid#* }
+    oid=${oid%% *}
+    if git -C "$TOP" cat-file --filters --path="$path" "$oid" >"$WORK/read" 2>/dev/null; then
+      cmp -s "$WORK/read" "$TOP/$path" && continue
+      case $(cmp "$WORK/read" "$TOP/$path" 2>&1) in *'EOF on'*"$WORK/read"*) continue ;; esac
+    fi
+    hold_for_later "$path"
+  done
+  rm -f "$WORK/read"
+}
+
+# What is held back goes into the snapshot as the base has it, so that the commit neither adds nor deletes it.
+# Only paths that somebody staged differ from the base in the copied index.
+unstage_held_paths() {
+  local path list=() line found seen
+  for path in ${HELD[@]+"${HELD[@]}"} ${UNMERGED[@]+"${UNMERGED[@]}"} ${LATER[@]+"${LATER[@]}"}; do list+=("$path"); done
+  [ ${#list[@]} -gt 0 ] || [ ${#WANTED[@]} -gt 0 ] || return 0
+  if [ ${#WANTED[@]} -gt 0 ]; then
+    # Of a partial sync, everything else stays as the base has it, staged or not.
+    while IFS= read -r -d '' line; do
+      is_wanted "$line" || list+=("$line")
+    done < <(GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" diff-index --cached --name-only -z "${BASE_OID:-$(empty_tree)}")
+  fi
+  [ ${#list[@]} -gt 0 ] || return 0
+  SNAPSHOT_WHOLE=''
+  {
+    for path in "${list[@]}"; do printf '0 %s 0\t%s\0' 0000000000000000000000000000000000000000 "$path"; done
+    if [ -n "$BASE_OID" ]; then
+      for ((seen = 0; seen < ${#list[@]}; seen += 200)); do
+        found=()
+        for path in "${list[@]:seen:200}"; do found+=(":(literal)$path"); done
+        git -C "$TOP" ls-tree -r -z --full-tree "$BASE_OID" -- "${found[@]}"
+      done
+    fi
+  } >"$WORK/unstage" 2>"$WORK/error"
+  GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" update-index -z --index-info <"$WORK/unstage" 2>"$WORK/error" && return 0
+  report_git_failure "git update-index"
+  return "$EXIT_INTERNAL"
+}
+
+empty_tree() {
+  case ${#HEAD_OID} in
+    64) printf '6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321' ;;
+    *) printf '4b825dc642cb6eb9a060e54bf8d69288fbee4904' ;;
+  esac
+}
