@@ -28,8 +28,8 @@
 set -uo pipefail
 
 lib=$(cd "${BASH_SOURCE[0]%/*}" && pwd -P)/lib || exit 70
-for part in environment exit_codes ui python lock report repository identity checks gates snapshot commit own_hooks \
-  replay exchange advance recover points; do
+for part in environment exit_codes ui python lock arguments results report json repository identity checks gates \
+  snapshot commit own_hooks replay exchange advance recover points; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70
 done
@@ -58,6 +58,7 @@ main() {
 sync_repository() {
   local folder=$1 role=$2
   reset_results
+  forget_repository "$folder"
   begin_phase lock
   open_tree "$folder" && do_job "$role"
   end_phase
@@ -95,7 +96,6 @@ do_job() {
 # Rounds, because others may commit by plain git between any two of our steps: a lost compare-and-swap is not an error.
 sync_tree() {
   local role=$1 status
-  COMMIT_PARENT='' COMMIT_OID='' LOG_PATH='' CHANGED=()
   refuse_half_done_work && finish_advance && carry_late_writes || return
   for ((ROUND = 1; ROUND <= 20; ROUND++)); do
     begin_phase snapshot
@@ -135,7 +135,6 @@ save_changes() {
     return 0
   fi
   take_snapshot || return
-  [ -n "$BASE_OID" ] || BASE_OID=''
   split_commits || return
   read_changes "${HEAD_OID:-$(empty_tree)}" "$COMMIT_TREE" || return
   [ ${#CHANGED[@]} -gt 0 ] || return 0
@@ -150,7 +149,7 @@ save_changes() {
   run_own_hooks || return
   begin_phase commit
   land_commit || return
-  [ -z "$FIXED_TREE" ] || take_over_fixes
+  if [ -n "$FIXED_TREE" ]; then take_over_fixes || return; fi
   prune_points
 }
 
@@ -180,13 +179,17 @@ receive() {
   advance_tree "$TIP"
   status=$?
   [ "$status" -eq 0 ] || return "$status"
-  rm -f "$TREE/pairs"
   count_received "$before"
+  rm -f "$TREE/pairs"
 }
 
+# What came in are the commits that we replayed ours upon. Where an earlier receive had stopped, copies of our own
+# commits are among them.
 count_received() {
-  local before=$1 name names='' lines count=0
-  lines=$(git -C "$TOP" log --no-merges --format=%an --invert-grep --grep="^Machine: $ID_MACHINE\$" ${before:+"^$before"} "$TIP" 2>/dev/null)
+  local before=$1 name names='' lines count=0 not_ours=()
+  [ "$UPSTREAM" != "$before" ] || return 0
+  [ ! -s "$TREE/pairs" ] || not_ours=(--invert-grep --grep="^Machine: $ID_MACHINE\$")
+  lines=$(git -C "$TOP" log --no-merges --format=%an ${not_ours[@]+"${not_ours[@]}"} "$UPSTREAM" ${before:+"^$before"} 2>/dev/null)
   while IFS= read -r name; do
     [ -n "$name" ] || continue
     count=$((count + 1))
@@ -204,94 +207,13 @@ sync_vault() {
   WANTED=() MESSAGE=''
   if [ "$(cd "$folder" 2>/dev/null && git rev-parse --show-toplevel 2>/dev/null)" = "$top" ]; then
     reset_results
+    forget_repository "$folder"
     problem "$EXIT_SETUP" error "The vault $(visible "$ID_VAULT") lies inside this repository." "Give it a repository of its own, then correct vault_path in .claude/identity.json"
     tell_result vault
     return
   fi
   sync_repository "$folder" vault
 }
-
-# --- arguments and words -------------------------------------------------------
-
-parse_arguments() {
-  JOB=sync MESSAGE='' WAIT='' NO_PUSH='' DRY_RUN='' JSON='' RESTORE='' TAKE_UPSTREAM='' ROUND=1
-  ALLOWED=() WANTED=() JSON_PARTS=()
-  while [ $# -gt 0 ]; do
-    case $1 in
-      -h | --help)
-        print_header "${BASH_SOURCE[0]}"
-        exit 0
-        ;;
-      -m | --message) need_value "$@" && MESSAGE=$2 && shift ;;
-      --wait) need_value "$@" && WAIT=$2 && shift ;;
-      --allow) need_value "$@" && ALLOWED+=("$2") && shift ;;
-      --restore) need_value "$@" && JOB=restore RESTORE=$2 && shift ;;
-      --no-push) NO_PUSH=1 ;;
-      --dry-run) DRY_RUN=1 ;;
-      --json) JSON=1 ;;
-      --quiet) QUIET=1 ;;
-      --points) JOB=points ;;
-      --status) JOB=status ;;
-      --take-upstream) TAKE_UPSTREAM=1 ;;
-      --)
-        shift
-        [ $# -gt 0 ] || usage_error "-- needs at least one path."
-        WANTED=("$@")
-        break
-        ;;
-      *) usage_error "Unknown argument: $(visible "$1")" ;;
-    esac
-    shift
-  done
-  case $MESSAGE in *$'\n'*) usage_error "-m takes one line." ;; esac
-  case $WAIT in *[!0-9]*) usage_error "--wait takes whole seconds, not '$(visible "$WAIT")'." ;; esac
-  # An agent's shell is killed after 120 s by default: end before that, with an answer.
-  if [ -n "${CLAUDECODE:-}" ]; then
-    [ -n "$WAIT" ] && [ "$WAIT" -le 75 ] || WAIT=75
-  fi
-  WAIT=${WAIT:-120}
-  SESSION=${CLAUDETOOLS_SESSION_ID:-${CLAUDE_CODE_SESSION_ID:-${CODEX_SESSION_ID:-}}}
-  case $SESSION in *[!A-Za-z0-9._-]*) SESSION='' ;; esac
-  TITLE=${CLAUDETOOLS_SESSION_TITLE:-${SESSION:+sync of session ${SESSION:0:4}}}
-  TITLE=${TITLE:-sync}
-  paths_from_top
-}
-
-# Paths of the caller are relative to its folder, ours to the top of the tree.
-paths_from_top() {
-  local prefix i
-  [ $((${#WANTED[@]} + ${#ALLOWED[@]})) -gt 0 ] || return 0
-  prefix=$(git rev-parse --show-prefix 2>/dev/null) || prefix=''
-  for ((i = 0; i < ${#WANTED[@]}; i++)); do WANTED[i]=$(path_from_top "$prefix" "${WANTED[i]}"); done
-  for ((i = 0; i < ${#ALLOWED[@]}; i++)); do ALLOWED[i]=$(path_from_top "$prefix" "${ALLOWED[i]}"); done
-}
-
-path_from_top() {
-  local prefix=$1 path=$2 top
-  case $path in
-    /*)
-      top=$(git rev-parse --show-toplevel 2>/dev/null)
-      path=${path#"$top"}
-      prefix=''
-      ;;
-  esac
-  path=$prefix${path#/}
-  while :; do
-    case $path in
-      ./*) path=${path#./} ;;
-      */./*) path=${path%%/./*}/${path#*/./} ;;
-      */.) path=${path%/.} ;;
-      */) path=${path%/} ;;
-      *) break ;;
-    esac
-  done
-  # The sentinel keeps a newline at the end of a name from being lost.
-  printf '%s' "${path:-.}"
-}
-
-need_value() { [ $# -ge 2 ] || usage_error "$1 needs a value."; }
-
-usage_error() { die "$EXIT_USAGE" "$1" "See: $(sync_command) --help"; }
 
 # A hook of a sync that starts a sync would wait for itself.
 refuse_to_run_inside_a_sync() {
@@ -303,73 +225,6 @@ refuse_to_run_inside_a_sync() {
     say "[DEFERRED] This was started from within a sync. Its files go with the next one."
     exit "$EXIT_DEFERRED"
   fi
-}
-
-report_lock() {
-  case $1 in
-    "$EXIT_DEFERRED")
-      problem "$EXIT_DEFERRED" deferred "Another sync is running. Your files are on disk; the next sync sends them." \
-        "${LOCK_MESSAGE:-$(describe_owner)} See it: $(sync_command) --status"
-      ;;
-    *)
-      problem "$EXIT_CANNOT_CREATE" error "The lock cannot be created: $(visible "$LOCK_MESSAGE")" \
-        "Nothing was changed; your files are on disk."
-      ;;
-  esac
-  return 1
-}
-
-tell_identity_problems() {
-  local text
-  [ "$ID_SOURCE" != derived ] || note_fact "[INFO] Not set up yet; you are $ID_NAME by git's user.email. Make it yours: bash $(setup_command)"
-  for text in ${ID_PROBLEMS[@]+"${ID_PROBLEMS[@]}"}; do note_fact "[WARN] $(visible "$text")"; done
-}
-
-show_status() {
-  local word oid when
-  if [ -e "$LOCK_DIR/owner" ]; then say "Running: $(describe_owner)"; else say "Running: no sync"; fi
-  read -r word oid when 2>/dev/null <"$STATE/status" && say "Last sync: $word, at $oid, $(clock_time "$when")"
-  return 0
-}
-
-tell_result() {
-  local role=$1
-  [ "$JOB" != status ] && [ "$JOB" != points ] || [ "$REPO_EXIT" -ne 0 ] || return 0
-  if [ -n "$JSON" ]; then
-    JSON_PARTS+=("\"$role\": $(json_repository)")
-  elif [ "$JOB" = restore ]; then
-    print_problems
-    for role in ${FACTS[@]+"${FACTS[@]}"}; do say "$role"; done
-  elif [ "$role" = vault ]; then
-    print_vault
-  else
-    print_repository
-  fi
-}
-
-print_vault() {
-  if [ "$REPO_EXIT" -eq 0 ] && [ ${#PROBLEMS[@]} -eq 0 ]; then
-    if [ -n "$PUSHED" ]; then
-      say "Vault:  ${TIP:0:7} pushed"
-    elif [ ${#COMMITS[@]} -gt 0 ]; then
-      say "Vault:  ${HEAD_OID:0:7} saved here"
-    else
-      say "Vault:  nothing to do"
-    fi
-  else
-    say "Vault:"
-    print_repository
-  fi
-}
-
-print_json() {
-  local part comma=''
-  printf '{"exit": %s, ' "$FINAL_EXIT"
-  for part in "${JSON_PARTS[@]}"; do
-    printf '%s%s' "$comma" "$part"
-    comma=', '
-  done
-  printf '}\n'
 }
 
 end_by_signal() {

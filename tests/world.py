@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+Env = Mapping[str, str] | None
 TOOLKIT = Path(__file__).resolve().parent.parent
 SYNC = TOOLKIT / "scripts" / "sync.sh"
 WITH_LOCK = TOOLKIT / "scripts" / "with-lock.sh"
@@ -49,43 +50,43 @@ class Machine:
     top: Path
     extra_env: dict[str, str] = field(default_factory=dict)
 
-    def env(self, **more: str) -> dict[str, str]:
-        return {**clean_environment(self.home), **self.extra_env, **more}
+    def env(self, more: Env = None) -> dict[str, str]:
+        return {**clean_environment(self.home), **self.extra_env, **(more or {})}
 
-    def run(self, *argv: str | Path, cwd: Path | None = None, timeout: float = 120, **more: str) -> Result:
+    def run(self, *argv: str | Path, cwd: Path | None = None, timeout: float = 120, env: Env = None) -> Result:
         done = subprocess.run(
             [str(a) for a in argv],
             cwd=cwd or self.top,
-            env=self.env(**more),
+            env=self.env(env),
             capture_output=True,
             timeout=timeout,
             stdin=subprocess.DEVNULL,
         )
         return Result(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
-    def start(self, *argv: str | Path, cwd: Path | None = None, **more: str) -> subprocess.Popen[bytes]:
+    def start(self, *argv: str | Path, cwd: Path | None = None, env: Env = None) -> subprocess.Popen[bytes]:
         """A program in a process group of its own, so that a test can kill all of it."""
         return subprocess.Popen(
             [str(a) for a in argv],
             cwd=cwd or self.top,
-            env=self.env(**more),
+            env=self.env(env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
 
-    def git(self, *args: str, check: bool = True, **more: str) -> str:
-        result = self.run("git", *args, **more)
+    def git(self, *args: str, check: bool = True, env: Env = None) -> str:
+        result = self.run("git", *args, env=env)
         if check and result.code:
             raise AssertionError(f"git {' '.join(args)}: {result.text}")
         return result.out.removesuffix("\n")
 
-    def sync(self, *args: str, **more: str) -> Result:
-        return self.run("bash", SYNC, *args, **more)
+    def sync(self, *args: str, env: Env = None) -> Result:
+        return self.run("bash", SYNC, *args, env=env)
 
-    def start_sync(self, *args: str, **more: str) -> subprocess.Popen[bytes]:
-        return self.start("bash", SYNC, *args, **more)
+    def start_sync(self, *args: str, env: Env = None) -> subprocess.Popen[bytes]:
+        return self.start("bash", SYNC, *args, env=env)
 
     def write(self, path: str, text: str | bytes) -> Path:
         target = self.top / path

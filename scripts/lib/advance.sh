@@ -117,8 +117,16 @@ read_advance_lines() {
 }
 
 # Nothing came in: the work is on the remote already, the tree stays as it is until the cause is gone.
+# An edit that came after the snapshot is first committed and merged as a commit: go round again.
 stop_advance() {
   local since line lines=()
+  case "${BLOCKED[*]}" in *' here'*)
+    if [ "$ROUND" -le 3 ]; then
+      BLOCKED=()
+      return 1
+    fi
+    ;;
+  esac
   read -r since 2>/dev/null <"$TREE/stopped" || {
     since=$(epoch_now)
     printf '%s\n' "$since" >"$TREE/stopped"

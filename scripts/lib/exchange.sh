@@ -9,12 +9,12 @@ readonly EXCHANGE_ATTEMPTS=40
 exchange() {
   local attempt fresh='' status
   TIP=$HEAD_OID
-  [ -n "$REMOTE" ] || return 0
+  [ -n "$REMOTE" ] && [ -z "$NO_PUSH" ] || return 0
   read_seen
   for ((attempt = 1; attempt <= EXCHANGE_ATTEMPTS; attempt++)); do
     check_history || return
     plan_tip || return
-    if [ "$TIP" = "$SEEN" ] || [ -n "$NO_PUSH" ]; then
+    if [ "$TIP" = "$SEEN" ]; then
       [ -z "$fresh" ] || return 0
       remote_moved
       status=$?
@@ -66,7 +66,7 @@ is_ancestor() { git -C "$TOP" merge-base --is-ancestor "$1" "$2" 2>/dev/null; }
 
 # TIP: HEAD itself when it already contains what the remote has, else HEAD's own commits replayed on top of that.
 plan_tip() {
-  TIP=$HEAD_OID
+  TIP=$HEAD_OID UPSTREAM=$SEEN
   if [ -z "$HEAD_OID" ]; then
     TIP=$SEEN
   elif [ -z "$SEEN" ] || [ "$SEEN" = "$HEAD_OID" ] || [ "$SEEN" = "$COMMIT_PARENT" ] || is_ancestor "$SEEN" "$HEAD_OID"; then
@@ -107,12 +107,23 @@ push_tip() {
     SEEN=$TIP
     printf '%s\n' "$SEEN" >"$TREE/accepted"
     epoch_now >"$STATE/pushed-at"
+    name_commits_as_pushed
     return 0
   fi
   cp "$WORK/error" "$WORK/push-error"
   fetch_remote || return
   [ "$SEEN" = "$old" ] || return 1
   report_refusal
+}
+
+# The summary names commits as the remote has them, not as they were before they were replayed.
+name_commits_as_pushed() {
+  local i pair
+  for ((i = 0; i < ${#COMMITS[@]}; i++)); do
+    for pair in ${REPLAYED_PAIRS[@]+"${REPLAYED_PAIRS[@]}"}; do
+      [ "${COMMITS[i]%% *}" != "${pair%% *}" ] || COMMITS[i]="${pair#* } ${COMMITS[i]#* }"
+    done
+  done
 }
 
 fetch_remote() {
@@ -142,11 +153,15 @@ report_unreachable() {
     *'Authentication failed'* | *'could not read Username'* | *'could not read Password'* | *'Permission denied (publickey'* | \
       *'terminal prompts disabled'* | *'Host key verification failed'* | *'HTTP 401'* | *'HTTP 403'* | *'returned error: 40'[13]*)
       problem "$EXIT_OFFLINE" warn "$(visible "$REMOTE") wants a login ($text)." \
-        "Your work is committed here, $(count_of "$waiting" commit) ${since:+since $since }wait. Log in once by hand: git -C $(quoted "$TOP") fetch"
+        "Your work is committed here, $(count_of "$waiting" commit) not sent yet. Log in once by hand: git -C $(quoted "$TOP") fetch"
       ;;
     *)
-      problem "$EXIT_OFFLINE" ok "Saved here. $(visible "$REMOTE") cannot be reached ($text)." \
-        "$(count_of "$waiting" commit) ${since:+since $since }wait. They go with the next sync that reaches it. Nothing to do."
+      if [ "$waiting" = 0 ]; then
+        problem "$EXIT_OFFLINE" ok "Nothing of yours waits. $(visible "$REMOTE") cannot be reached ($text)."
+      else
+        problem "$EXIT_OFFLINE" ok "Saved here. $(visible "$REMOTE") cannot be reached ($text)." \
+          "$(count_of "$waiting" commit), the first of ${since:-today}, not sent yet. The next sync that reaches it sends them. Nothing to do."
+      fi
       ;;
   esac
   return "$EXIT_OFFLINE"

@@ -96,6 +96,10 @@ is_secret() {
 # Cruft is moved, not deleted: it may be the only copy of something.
 quarantine_path() {
   local path=$1 place
+  if [ -n "$DRY_RUN" ]; then
+    refuse_path "$path" "is a Windows path used as a file name" "A sync moves it to quarantine."
+    return 0
+  fi
   place=$STATE/quarantine/$(utc_stamp)-${#REFUSED_PATHS[@]}
   if ! { (umask 077 && mkdir -p "$place") && mv "$TOP/$path" "$place/"; } 2>"$WORK/error"; then
     refuse_path "$path" "is a Windows path used as a file name, and cannot be moved away" "Look at it: ls -l $(quoted "$path")"

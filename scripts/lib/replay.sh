@@ -12,7 +12,7 @@ replay_onto() {
   }
   cut=$(find_pair "$target")
   lines=$(git -C "$TOP" rev-list --reverse --topo-order --parents "$target..$HEAD_OID" ${cut:+"^$cut"}) || return "$EXIT_INTERNAL"
-  tip=$target
+  tip=$target REPLAYED_PAIRS=()
   tip_tree=$(git -C "$TOP" rev-parse "$target^{tree}") || return "$EXIT_INTERNAL"
   if holds_merge "$lines"; then
     merge_onto "$target"
@@ -23,6 +23,7 @@ replay_onto() {
     commit=${line%% *}
     words=${line#* }
     replay_commit "$commit" "$words" "$tip" "$tip_tree" "${first:+${cut:-ancestor}}" || return
+    REPLAYED_PAIRS+=("$commit $REPLAYED")
     tip=$REPLAYED tip_tree=$REPLAYED_TREE first=''
   done <<<"$lines"
   TIP=$tip

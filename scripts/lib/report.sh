@@ -1,70 +1,36 @@
 # shellcheck shell=bash
-# What a sync found out, collected while it runs and told once at the end: as text or as JSON, from the same facts.
-# Needs: exit_codes, ui.
+# A sync's result as the user reads it: status line, summary, what came in, then what needs somebody.
+# Needs: results, identity, ui.
 
-reset_results() {
-  REPO_EXIT=$EXIT_OK
-  PROBLEMS=() # "level<newline>first line<newline>more lines", in the order met
-  FACTS=()    # single lines, already marked
-  LEFT_OUT=() # path, reason, fixes: one item of text each
-  COMMITS=()  # "oid subject", oldest first
-  MERGED=() BLOCKED=()
-  PUSHED='' RECEIVED_FILES=0 RECEIVED_COMMITS=0 RECEIVED_FROM='' OFFLINE=''
-  PHASE_NAMES=() PHASE_MS=()
+tell_result() {
+  local role=$1
+  [ "$JOB" != status ] && [ "$JOB" != points ] || [ "$REPO_EXIT" -ne 0 ] || return 0
+  if [ -n "$JSON" ]; then
+    JSON_PARTS+=("\"$role\": $(json_repository)")
+  elif [ "$JOB" = restore ]; then
+    print_problems
+    for role in ${FACTS[@]+"${FACTS[@]}"}; do say "$role"; done
+  elif [ "$role" = vault ]; then
+    print_vault
+  else
+    print_repository
+  fi
 }
 
-# problem CODE LEVEL LINE [MORE LINES]: LEVEL is ok, warn or error. The worst code becomes the repository's.
-problem() {
-  local code=$1 level=$2
-  shift 2
-  REPO_EXIT=$(worse_exit "$REPO_EXIT" "$code")
-  PROBLEMS+=("$level"$'\n'"$(printf '%s\n' "$@")")
+print_vault() {
+  if [ "$REPO_EXIT" -eq 0 ] && [ ${#PROBLEMS[@]} -eq 0 ]; then
+    if [ -n "$PUSHED" ]; then
+      say "Vault:  ${TIP:0:7} pushed"
+    elif [ ${#COMMITS[@]} -gt 0 ]; then
+      say "Vault:  ${HEAD_OID:0:7} saved here"
+    else
+      say "Vault:  nothing to do"
+    fi
+  else
+    say "Vault:"
+    print_repository
+  fi
 }
-
-# left_out PATH WHY FIX...: one path that stays in the folder and is not sent.
-left_out() {
-  local text
-  text="$(visible "$1") ($2)"
-  shift 2
-  REPO_EXIT=$(worse_exit "$REPO_EXIT" "$EXIT_HELD")
-  LEFT_OUT+=("$text"$'\n'"$(printf '%s\n' "$@")")
-}
-
-note_fact() { FACTS+=("$1"); }
-
-# The last words of a git that failed, for a failure that nobody foresaw.
-report_git_failure() {
-  local text code=$EXIT_INTERNAL
-  text=$(visible "$(tail -n 1 "$WORK/error" 2>/dev/null)")
-  case $text in
-    *'No space left'* | *'Read-only file system'* | *'insufficient permission'* | *'Permission denied'* | *'Disk quota'*) code=$EXIT_CANNOT_CREATE ;;
-  esac
-  problem "$code" error "$1 failed: ${text:-no message}" "Nothing is lost: your files are as they were. Run sync again; if it stays: bash $(command_path doctor.sh)"
-}
-
-# --- timings ------------------------------------------------------------------
-
-begin_phase() { # closes the one before
-  end_phase
-  PHASE=$1 PHASE_BEGAN=$(monotonic_ms)
-}
-
-end_phase() {
-  [ -n "${PHASE:-}" ] || return 0
-  PHASE_NAMES+=("$PHASE")
-  PHASE_MS+=($(($(monotonic_ms) - PHASE_BEGAN)))
-  PHASE=''
-}
-
-# Tests stop or kill a run between two steps: CLAUDETOOLS_TEST_AT=PATTERN:SCRIPT runs SCRIPT where PATTERN is reached.
-checkpoint() {
-  local at=${CLAUDETOOLS_TEST_AT:-}
-  [ -n "$at" ] || return 0
-  # shellcheck disable=SC2254
-  case $1 in ${at%%:*}) env -u CLAUDETOOLS_TEST_AT bash "${at#*:}" "$1" $$ ;; esac
-}
-
-# --- text -----------------------------------------------------------------------
 
 # The first line answers: is my work safe, and where.
 print_status_line() {
@@ -165,65 +131,29 @@ print_block() {
   done <<<"$rest"
 }
 
-# --- JSON -----------------------------------------------------------------------
-
-json_list() { # json_list ITEMS...: of texts
-  local item comma=''
-  printf '['
-  for item in "$@"; do
-    printf '%s' "$comma"
-    json_string "$item"
-    comma=', '
-  done
-  printf ']'
+report_lock() {
+  case $1 in
+    "$EXIT_DEFERRED")
+      problem "$EXIT_DEFERRED" deferred "Another sync is running. Your files are on disk; the next sync sends them." \
+        "${LOCK_MESSAGE:-$(describe_owner)} See it: $(sync_command) --status"
+      ;;
+    *)
+      problem "$EXIT_CANNOT_CREATE" error "The lock cannot be created: $(visible "$LOCK_MESSAGE")" \
+        "Nothing was changed; your files are on disk."
+      ;;
+  esac
+  return 1
 }
 
-# One repository as an object. The same facts as the text, nothing computed anew.
-json_repository() {
-  local item comma='' i
-  printf '{"path": %s, "exit": %s, "status": "%s"' "$(json_string "$TOP")" "$REPO_EXIT" "$(repository_word)"
-  printf ', "branch": %s, "remote": %s, "head": "%s"' "$(json_string "$BRANCH")" "$(json_string "$REMOTE")" "$HEAD_OID"
-  printf ', "pushed": %s, "dry_run": %s, "commits": [' "$([ -n "$PUSHED" ] && echo true || echo false)" \
-    "$([ -n "$DRY_RUN" ] && echo true || echo false)"
-  for item in ${COMMITS[@]+"${COMMITS[@]}"}; do
-    printf '%s{"oid": "%s", "subject": %s}' "$comma" "${item%% *}" "$(json_string "${item#* }")"
-    comma=', '
-  done
-  printf '], "received": {"commits": %s, "files": %s, "from": %s}' "$RECEIVED_COMMITS" "$RECEIVED_FILES" "$(json_string "$RECEIVED_FROM")"
-  printf ', "left_out": %s' "$(json_list ${LEFT_OUT[@]+"${LEFT_OUT[@]}"})"
-  printf ', "problems": %s' "$(json_list ${PROBLEMS[@]+"${PROBLEMS[@]}"})"
-  printf ', "facts": %s, "ms": {' "$(json_list ${FACTS[@]+"${FACTS[@]}"})"
-  comma=''
-  for ((i = 0; i < ${#PHASE_NAMES[@]}; i++)); do
-    printf '%s"%s": %s' "$comma" "${PHASE_NAMES[i]}" "${PHASE_MS[i]}"
-    comma=', '
-  done
-  printf '}}'
+tell_identity_problems() {
+  local text
+  [ "$ID_SOURCE" != derived ] || note_fact "[INFO] Not set up yet; you are $ID_NAME by git's user.email. Make it yours: bash $(setup_command)"
+  for text in ${ID_PROBLEMS[@]+"${ID_PROBLEMS[@]}"}; do note_fact "[WARN] $(visible "$text")"; done
 }
 
-repository_word() {
-  if [ "$REPO_EXIT" = "$EXIT_OK" ] && [ ${#COMMITS[@]} -eq 0 ] && [ -z "$PUSHED" ]; then
-    if [ ${#BLOCKED[@]} -gt 0 ]; then printf 'waiting'; else printf 'nothing'; fi
-  else
-    status_word "$REPO_EXIT"
-  fi
-}
-
-# --- files that other programs read -----------------------------------------------
-
-# One line a sync, with the time of each phase; halved when it has grown beyond a megabyte.
-write_history() {
-  [ -d "$STATE" ] || return 0
-  {
-    printf '{"time": %s, "exit": %s, "status": "%s", "commits": %s, "received": %s, "ms": {' \
-      "$(epoch_now)" "$REPO_EXIT" "$(repository_word)" "${#COMMITS[@]}" "$RECEIVED_COMMITS"
-    local i comma=''
-    for ((i = 0; i < ${#PHASE_NAMES[@]}; i++)); do
-      printf '%s"%s": %s' "$comma" "${PHASE_NAMES[i]}" "${PHASE_MS[i]}"
-      comma=', '
-    done
-    printf '}}\n'
-  } 2>/dev/null >>"$STATE/history.jsonl"
-  printf '%s %s %s\n' "$(repository_word)" "${HEAD_OID:0:7}" "$(epoch_now)" 2>/dev/null >"$STATE/status"
+show_status() {
+  local word oid when
+  if [ -e "$LOCK_DIR/owner" ]; then say "Running: $(describe_owner)"; else say "Running: no sync"; fi
+  read -r word oid when 2>/dev/null <"$STATE/status" && say "Last sync: $word, at $oid, $(clock_time "$when")"
   return 0
 }

@@ -1,0 +1,83 @@
+# shellcheck shell=bash
+# The command line of sync.sh. What it may hold stands in the header of sync.sh.
+# Needs: exit_codes, ui, identity.
+
+parse_arguments() {
+  JOB=sync MESSAGE='' WAIT='' NO_PUSH='' DRY_RUN='' JSON='' RESTORE='' TAKE_UPSTREAM='' ROUND=1
+  ALLOWED=() WANTED=() JSON_PARTS=()
+  while [ $# -gt 0 ]; do
+    case $1 in
+      -h | --help)
+        print_header "${BASH_SOURCE[0]}"
+        exit 0
+        ;;
+      -m | --message) need_value "$@" && MESSAGE=$2 && shift ;;
+      --wait) need_value "$@" && WAIT=$2 && shift ;;
+      --allow) need_value "$@" && ALLOWED+=("$2") && shift ;;
+      --restore) need_value "$@" && JOB=restore RESTORE=$2 && shift ;;
+      --no-push) NO_PUSH=1 ;;
+      --dry-run) DRY_RUN=1 ;;
+      --json) JSON=1 ;;
+      --quiet) QUIET=1 ;;
+      --points) JOB=points ;;
+      --status) JOB=status ;;
+      --take-upstream) TAKE_UPSTREAM=1 ;;
+      --)
+        shift
+        [ $# -gt 0 ] || usage_error "-- needs at least one path."
+        WANTED=("$@")
+        break
+        ;;
+      *) usage_error "Unknown argument: $(visible "$1")" ;;
+    esac
+    shift
+  done
+  case $MESSAGE in *$'\n'*) usage_error "-m takes one line." ;; esac
+  case $WAIT in *[!0-9]*) usage_error "--wait takes whole seconds, not '$(visible "$WAIT")'." ;; esac
+  # An agent's shell is killed after 120 s by default: end before that, with an answer.
+  if [ -n "${CLAUDECODE:-}" ]; then
+    [ -n "$WAIT" ] && [ "$WAIT" -le 75 ] || WAIT=75
+  fi
+  WAIT=${WAIT:-120}
+  SESSION=${CLAUDETOOLS_SESSION_ID:-${CLAUDE_CODE_SESSION_ID:-${CODEX_SESSION_ID:-}}}
+  case $SESSION in *[!A-Za-z0-9._-]*) SESSION='' ;; esac
+  TITLE=${CLAUDETOOLS_SESSION_TITLE:-${SESSION:+sync of session ${SESSION:0:4}}}
+  TITLE=${TITLE:-sync}
+  paths_from_top
+}
+
+# Paths of the caller are relative to its folder, ours to the top of the tree.
+paths_from_top() {
+  local prefix i
+  [ $((${#WANTED[@]} + ${#ALLOWED[@]})) -gt 0 ] || return 0
+  prefix=$(git rev-parse --show-prefix 2>/dev/null) || prefix=''
+  for ((i = 0; i < ${#WANTED[@]}; i++)); do WANTED[i]=$(path_from_top "$prefix" "${WANTED[i]}"); done
+  for ((i = 0; i < ${#ALLOWED[@]}; i++)); do ALLOWED[i]=$(path_from_top "$prefix" "${ALLOWED[i]}"); done
+}
+
+path_from_top() {
+  local prefix=$1 path=$2 top
+  case $path in
+    /*)
+      top=$(git rev-parse --show-toplevel 2>/dev/null)
+      path=${path#"$top"}
+      prefix=''
+      ;;
+  esac
+  path=$prefix${path#/}
+  while :; do
+    case $path in
+      ./*) path=${path#./} ;;
+      */./*) path=${path%%/./*}/${path#*/./} ;;
+      */.) path=${path%/.} ;;
+      */) path=${path%/} ;;
+      *) break ;;
+    esac
+  done
+  # The sentinel keeps a newline at the end of a name from being lost.
+  printf '%s' "${path:-.}"
+}
+
+need_value() { [ $# -ge 2 ] || usage_error "$1 needs a value."; }
+
+usage_error() { die "$EXIT_USAGE" "$1" "See: $(sync_command) --help"; }

@@ -1,0 +1,47 @@
+# shellcheck shell=bash
+# A sync's result as one JSON object: the same facts as the text, nothing computed anew.
+# Needs: results, ui.
+
+print_json() {
+  local part comma=''
+  printf '{"exit": %s, ' "$FINAL_EXIT"
+  for part in "${JSON_PARTS[@]}"; do
+    printf '%s%s' "$comma" "$part"
+    comma=', '
+  done
+  printf '}\n'
+}
+
+json_list() { # json_list ITEMS...: of texts
+  local item comma=''
+  printf '['
+  for item in "$@"; do
+    printf '%s' "$comma"
+    json_string "$item"
+    comma=', '
+  done
+  printf ']'
+}
+
+# One repository as an object. The same facts as the text, nothing computed anew.
+json_repository() {
+  local item comma='' i
+  printf '{"path": %s, "exit": %s, "status": "%s"' "$(json_string "$TOP")" "$REPO_EXIT" "$(repository_word)"
+  printf ', "branch": %s, "remote": %s, "head": "%s"' "$(json_string "$BRANCH")" "$(json_string "$REMOTE")" "$HEAD_OID"
+  printf ', "pushed": %s, "dry_run": %s, "commits": [' "$([ -n "$PUSHED" ] && echo true || echo false)" \
+    "$([ -n "$DRY_RUN" ] && echo true || echo false)"
+  for item in ${COMMITS[@]+"${COMMITS[@]}"}; do
+    printf '%s{"oid": "%s", "subject": %s}' "$comma" "${item%% *}" "$(json_string "${item#* }")"
+    comma=', '
+  done
+  printf '], "received": {"commits": %s, "files": %s, "from": %s}' "$RECEIVED_COMMITS" "$RECEIVED_FILES" "$(json_string "$RECEIVED_FROM")"
+  printf ', "left_out": %s' "$(json_list ${LEFT_OUT[@]+"${LEFT_OUT[@]}"})"
+  printf ', "problems": %s' "$(json_list ${PROBLEMS[@]+"${PROBLEMS[@]}"})"
+  printf ', "facts": %s, "ms": {' "$(json_list ${FACTS[@]+"${FACTS[@]}"})"
+  comma=''
+  for ((i = 0; i < ${#PHASE_NAMES[@]}; i++)); do
+    printf '%s"%s": %s' "$comma" "${PHASE_NAMES[i]}" "${PHASE_MS[i]}"
+    comma=', '
+  done
+  printf '}}'
+}

@@ -1,0 +1,90 @@
+# shellcheck shell=bash
+# What a sync finds out, collected while it runs; report.sh and json.sh tell it, once, at the end.
+# Needs: exit_codes, ui.
+
+reset_results() {
+  REPO_EXIT=$EXIT_OK
+  PROBLEMS=() # "level<newline>first line<newline>more lines", in the order met
+  FACTS=()    # single lines, already marked
+  LEFT_OUT=() # path, reason, fixes: one item of text each
+  COMMITS=()  # "oid subject", oldest first
+  MERGED=() BLOCKED=()
+  PUSHED='' RECEIVED_FILES=0 RECEIVED_COMMITS=0 RECEIVED_FROM='' OFFLINE=''
+  PHASE_NAMES=() PHASE_MS=()
+}
+
+# problem CODE LEVEL LINE [MORE LINES]: LEVEL is ok, warn or error. The worst code becomes the repository's.
+problem() {
+  local code=$1 level=$2
+  shift 2
+  REPO_EXIT=$(worse_exit "$REPO_EXIT" "$code")
+  PROBLEMS+=("$level"$'\n'"$(printf '%s\n' "$@")")
+}
+
+# left_out PATH WHY FIX...: one path that stays in the folder and is not sent.
+left_out() {
+  local text
+  text="$(visible "$1") ($2)"
+  shift 2
+  REPO_EXIT=$(worse_exit "$REPO_EXIT" "$EXIT_HELD")
+  LEFT_OUT+=("$text"$'\n'"$(printf '%s\n' "$@")")
+}
+
+note_fact() { FACTS+=("$1"); }
+
+# The last words of a git that failed, for a failure that nobody foresaw.
+report_git_failure() {
+  local text code=$EXIT_INTERNAL
+  text=$(visible "$(tail -n 1 "$WORK/error" 2>/dev/null)")
+  case $text in
+    *'No space left'* | *'Read-only file system'* | *'insufficient permission'* | *'Permission denied'* | *'Disk quota'*) code=$EXIT_CANNOT_CREATE ;;
+  esac
+  problem "$code" error "$1 failed: ${text:-no message}" "Nothing is lost: your files are as they were. Run sync again; if it stays: bash $(command_path doctor.sh)"
+}
+
+# --- timings ------------------------------------------------------------------
+
+begin_phase() { # closes the one before
+  end_phase
+  PHASE=$1 PHASE_BEGAN=$(monotonic_ms)
+}
+
+end_phase() {
+  [ -n "${PHASE:-}" ] || return 0
+  PHASE_NAMES+=("$PHASE")
+  PHASE_MS+=($(($(monotonic_ms) - PHASE_BEGAN)))
+  PHASE=''
+}
+
+# Tests stop or kill a run between two steps: CLAUDETOOLS_TEST_AT=PATTERN:SCRIPT runs SCRIPT where PATTERN is reached.
+checkpoint() {
+  local at=${CLAUDETOOLS_TEST_AT:-}
+  [ -n "$at" ] || return 0
+  # shellcheck disable=SC2254
+  case $1 in ${at%%:*}) env -u CLAUDETOOLS_TEST_AT bash "${at#*:}" "$1" $$ ;; esac
+}
+
+repository_word() {
+  if [ "$REPO_EXIT" = "$EXIT_OK" ] && [ ${#COMMITS[@]} -eq 0 ] && [ -z "$PUSHED" ]; then
+    if [ ${#BLOCKED[@]} -gt 0 ]; then printf 'waiting'; else printf 'nothing'; fi
+  else
+    status_word "$REPO_EXIT"
+  fi
+}
+
+# One line a sync, with the time of each phase; halved when it has grown beyond a megabyte.
+write_history() {
+  [ -d "$STATE" ] || return 0
+  {
+    printf '{"time": %s, "exit": %s, "status": "%s", "commits": %s, "received": %s, "ms": {' \
+      "$(epoch_now)" "$REPO_EXIT" "$(repository_word)" "${#COMMITS[@]}" "$RECEIVED_COMMITS"
+    local i comma=''
+    for ((i = 0; i < ${#PHASE_NAMES[@]}; i++)); do
+      printf '%s"%s": %s' "$comma" "${PHASE_NAMES[i]}" "${PHASE_MS[i]}"
+      comma=', '
+    done
+    printf '}}\n'
+  } 2>/dev/null >>"$STATE/history.jsonl"
+  printf '%s %s %s\n' "$(repository_word)" "${HEAD_OID:0:7}" "$(epoch_now)" 2>/dev/null >"$STATE/status"
+  return 0
+}
