@@ -203,7 +203,7 @@ count_received() {
 # The vault's trouble never hides or undoes what main did: it has its own report and its own exit code.
 sync_vault() {
   local folder=$ID_VAULT top=$TOP
-  case $folder in '~/'*) folder=$HOME/${folder#'~/'} ;; /* | [A-Za-z]:*) ;; *) folder=$TOP/$folder ;; esac
+  case $folder in \~/*) folder=$HOME/${folder#\~/} ;; /* | [A-Za-z]:*) ;; *) folder=$TOP/$folder ;; esac
   WANTED=() MESSAGE=''
   if [ "$(cd "$folder" 2>/dev/null && git rev-parse --show-toplevel 2>/dev/null)" = "$top" ]; then
     reset_results

@@ -160,7 +160,7 @@ hold_case_twins() {
     for path in "${NEW_PATHS[@]:i:200}"; do specs+=(":(icase,literal)${path%/}"); done
     while IFS= read -r -d '' other; do
       for path in "${NEW_PATHS[@]:i:200}"; do
-        [ "$path" != "$other" ] && same_but_for_case "$path" "$other" || continue
+        if [ "$path" = "$other" ] || ! same_but_for_case "$path" "$other"; then continue; fi
         is_allowed "$path" && continue
         forget_path "$path"
         hold "$path" "differs from $(visible "$other") in upper and lower case only" \

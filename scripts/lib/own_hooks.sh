@@ -12,7 +12,7 @@ has_own_hook() {
   HOOKS_OPTION=()
   case $folder in
     '') folder=$COMMON/hooks ;;
-    '~/'*) folder=$HOME/${folder#'~/'} ;;
+    \~/*) folder=$HOME/${folder#\~/} ;;
     /*) ;;
     *) folder=$TOP/$folder ;;
   esac
@@ -79,7 +79,7 @@ run_own_hooks() {
 }
 
 run_hook() {
-  [ "$CALLER_LC_ALL" = unset ] && unset LC_ALL || export LC_ALL=$CALLER_LC_ALL
+  if [ "$CALLER_LC_ALL" = unset ]; then unset LC_ALL; else export LC_ALL=$CALLER_LC_ALL; fi
   cd "$CHECK_TREE" || return 1
   CLAUDETOOLS_IN_SYNC=$LOCK_TOKEN git ${HOOKS_OPTION[@]+"${HOOKS_OPTION[@]}"} hook run "$1"
 }

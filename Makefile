@@ -1,0 +1,57 @@
+# What one can do here. `make help` lists the targets; each sets up what it needs by itself.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+JOBS ?= auto
+SHELL_FILES = $(shell git ls-files '*.sh' .ci/run)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lab bench check format sync model clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## the whole job on real repositories in a temporary folder (8 s)
+	@bash scripts/demo.sh
+
+test: $(STAMP) ## the tests: real git, real processes, real signals
+	@$(RUN)/python -m pytest -n $(JOBS) -m 'not lab'
+
+lab: $(STAMP) ## the long runs: kill fuzz, torture, the lock's model with all its mutants
+	@$(RUN)/python -m pytest -n $(JOBS) -m lab -rA
+	@bash tests/model/run.sh
+
+model: ## the lock's and the journal's model, checked by spin
+	@bash tests/model/run.sh
+
+bench: $(STAMP) ## cost against plain git, as ratios
+	@$(RUN)/python tests/bench/bench.py
+
+check: $(STAMP) ## shellcheck, shfmt, ruff, mypy
+	@$(RUN)/shellcheck $(SHELL_FILES)
+	@$(RUN)/shfmt -i 2 -ci -d $(SHELL_FILES)
+	@$(RUN)/ruff check -q .
+	@$(RUN)/ruff format -q --check .
+	@$(RUN)/mypy
+
+format: $(STAMP) ## let shfmt and ruff write
+	@$(RUN)/shfmt -i 2 -ci -w $(SHELL_FILES)
+	@$(RUN)/ruff check -q --fix .
+	@$(RUN)/ruff format -q .
+
+sync: ## save and sync this repository
+	@bash .claude/scripts/sync.sh
+
+clean: ## remove what the targets above have made
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build
+
+# uv where it is, else the interpreter's own venv. The stamp is as young as the requirements.
+$(STAMP): pyproject.toml
+	@if command -v uv >/dev/null 2>&1; then \
+		uv venv -q --python $(PYTHON) --clear $(VENV) && uv pip install -q --python $(RUN)/python -e '.[dev]'; \
+	else \
+		$(PYTHON) -m venv --clear $(VENV) && $(RUN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'; \
+	fi
+	@touch $@

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Summary: Look at the lock and the toolkit's state, and mend them.
+# Usage: doctor.sh [--locks] | --break-lock TOKEN
+#
+# Without arguments: versions, identity, lock, state. `--break-lock` clears the lock of a run that no sync can judge
+# (another machine on a shared disk, a container that is gone). It clears that very run's lock or nothing.
+#
+# Exit status: 0 in order; 64 usage; 73 the lock belongs to a run that cannot be judged; 78 something is missing.
+set -uo pipefail
+
+lib=$(cd "${BASH_SOURCE[0]%/*}" && pwd -P)/lib || exit 70
+for part in environment exit_codes ui python lock results repository identity; do
+  # shellcheck source=/dev/null
+  . "$lib/$part.sh" || exit 70
+done
+
+main() {
+  local job=all token=''
+  case ${1:-} in
+    '') ;;
+    -h | --help) print_header "${BASH_SOURCE[0]}" && exit 0 ;;
+    --locks) job=locks ;;
+    --break-lock) job=break token=${2:-} ;;
+    *) die "$EXIT_USAGE" "Unknown argument: $(visible "$1")" "See: doctor.sh --help" ;;
+  esac
+  [ "$job" != break ] || [ -n "$token" ] || die "$EXIT_USAGE" "--break-lock needs the token that the message named."
+  reset_results
+  forget_repository .
+  open_repository . && make_state || die "$REPO_EXIT" "${PROBLEMS[0]#*$'\n'}"
+  read_process_facts
+  find_python || die "$EXIT_SETUP" "Python $PYTHON_FLOOR or newer is not to be found."
+  case $job in
+    break) ask_lock break "$token" ;;
+    locks) ask_lock show ;;
+    all)
+      look_at_versions
+      look_at_identity
+      ask_lock show || DOCTOR_EXIT=$?
+      exit "$DOCTOR_EXIT"
+      ;;
+  esac
+}
+
+DOCTOR_EXIT=0
+
+ask_lock() {
+  local job=$1
+  shift
+  run_python_with_packages lock "$job" "$LOCK_DIR" "$LOCK_STATE" "$MACHINE_ID" "$BOOT_ID" "$@"
+}
+
+look_at_versions() {
+  local version
+  version=$(git version)
+  version=${version#git version }
+  say "git $version, bash $BASH_VERSION, $("$PYTHON" --version)"
+  case $version in
+    [01].* | 2.[0-9].* | 2.[12][0-9].* | 2.3[0-7].*)
+      say "[ERROR] git 2.38 or newer is needed (merge-tree --write-tree)."
+      DOCTOR_EXIT=$EXIT_SETUP
+      ;;
+  esac
+}
+
+look_at_identity() {
+  local text
+  if load_identity "$TOP"; then
+    say "You are $(visible "$ID_NAME") <$(visible "$ID_EMAIL")> on $(visible "$ID_MACHINE")."
+  else
+    text=${PROBLEMS[0]#*$'\n'}
+    say "[ERROR] ${text%%$'\n'*}"
+    DOCTOR_EXIT=$EXIT_SETUP
+  fi
+}
+
+main "$@"

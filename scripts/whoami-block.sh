@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Summary: Print the User block of a session log.
+# Usage: whoami-block.sh
+#
+# Reads .claude/identity.json and .claude/users.json and nothing else: not the host name, not git's settings, not
+# the environment. A warning on stderr means that identity.json belongs to another machine: fix it before saving.
+#
+# Exit status: 0; 64 usage; 78 not set up, or set up for another machine.
+set -uo pipefail
+
+lib=$(cd "${BASH_SOURCE[0]%/*}" && pwd -P)/lib || exit 70
+for part in environment exit_codes ui python lock results repository identity; do
+  # shellcheck source=/dev/null
+  . "$lib/$part.sh" || exit 70
+done
+
+main() {
+  local text
+  case ${1:-} in
+    '') ;;
+    -h | --help) print_header "${BASH_SOURCE[0]}" && exit 0 ;;
+    *) die "$EXIT_USAGE" "whoami-block.sh takes no arguments." ;;
+  esac
+  reset_results
+  forget_repository .
+  open_repository . && make_state && load_identity "$TOP" || {
+    text=${PROBLEMS[0]#*$'\n'}
+    die "$EXIT_SETUP" "${text%%$'\n'*}" "${text#*$'\n'}"
+  }
+  say "## User"
+  say "- **User:** $(visible "$ID_NAME") ($(visible "$ID_USER"))"
+  say "- **Role:** $(visible "${ID_ROLE:-unknown}")"
+  say "- **Machine:** $(visible "$ID_MACHINE")"
+  for text in ${ID_PROBLEMS[@]+"${ID_PROBLEMS[@]}"}; do printf '[WARNING] %s\n' "$(visible "$text")" >&2; done
+  warn_of_other_machine
+}
+
+# Case and domain do not make another machine of it.
+warn_of_other_machine() {
+  local said=${ID_HOSTNAME:-$ID_MACHINE} host=${CLAUDETOOLS_HOSTNAME:-${HOSTNAME:-}}
+  [ "$ID_SOURCE" != derived ] && [ -n "$host" ] || return 0
+  shopt -s nocasematch
+  [[ ${said%%.*} != "${host%%.*}" ]] || return 0
+  printf '[WARNING] identity.json says machine %s, this host is %s. Fix it before saving: bash %s --machine %s\n' \
+    "$(visible "$said")" "$(visible "$host")" "$(setup_command)" "$(quoted "${host%%.*}")" >&2
+  exit "$EXIT_SETUP"
+}
+
+main "$@"
