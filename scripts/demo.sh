@@ -11,7 +11,8 @@
 # Exit status: 0 everything was kept; 1 something was not; 64 usage.
 set -uo pipefail
 
-lib=$(cd "${BASH_SOURCE[0]%/*}" && pwd -P)/lib || exit 70
+lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
+lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
 for part in environment exit_codes ui python; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70

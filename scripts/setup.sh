@@ -13,7 +13,8 @@
 # Exit status: 0 written; 64 usage; 73 cannot be written; 78 no repository, or a value is missing.
 set -uo pipefail
 
-lib=$(cd "${BASH_SOURCE[0]%/*}" && pwd -P)/lib || exit 70
+lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
+lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
 for part in environment exit_codes ui python lock results repository identity; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70

@@ -27,7 +27,8 @@
 #   CLAUDETOOLS_PYTHON is the interpreter for the helpers.
 set -uo pipefail
 
-lib=$(cd "${BASH_SOURCE[0]%/*}" && pwd -P)/lib || exit 70
+lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
+lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
 for part in environment exit_codes ui python lock arguments results report json repository identity checks gates \
   snapshot commit own_hooks replay exchange advance recover points; do
   # shellcheck source=/dev/null

@@ -8,7 +8,8 @@
 # Exit status: 0; 64 usage; 78 not set up, or set up for another machine.
 set -uo pipefail
 
-lib=$(cd "${BASH_SOURCE[0]%/*}" && pwd -P)/lib || exit 70
+lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
+lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
 for part in environment exit_codes ui python lock results repository identity; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70

@@ -9,7 +9,8 @@
 # Environment: CLAUDETOOLS_SESSION_TITLE names this run to those who wait.
 set -euo pipefail
 
-lib=$(cd "${BASH_SOURCE[0]%/*}" && pwd -P)/lib
+lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
+lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
 for part in environment exit_codes ui python lock; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh"

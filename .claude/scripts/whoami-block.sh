@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The User block of a session log; its program lies in .claude/claudetools/ of a repository that uses it, or here.
-here=$(cd "${BASH_SOURCE[0]%/*}" && pwd -P) || exit 70
+here=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
+here=$(cd "${here:-.}" && pwd -P) || exit 70
 [ -e "$here/../claudetools/scripts/${0##*/}" ] && exec bash "$here/../claudetools/scripts/${0##*/}" "$@"
 exec bash "$here/../../scripts/${0##*/}" "$@"

@@ -8,7 +8,8 @@
 # Exit status: 0 in order; 1 a rule is broken, each on stderr with its fix; 78 no repository.
 set -uo pipefail
 
-TOOLKIT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd -P) || exit 70
+TOOLKIT=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
+TOOLKIT=$(cd "${TOOLKIT:-.}/../.." && pwd -P) || exit 70
 # shellcheck source=../../scripts/lib/ui.sh
 . "$TOOLKIT/scripts/lib/ui.sh"
 # shellcheck source=../../scripts/lib/checks.sh

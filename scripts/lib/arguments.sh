@@ -8,7 +8,7 @@ parse_arguments() {
   while [ $# -gt 0 ]; do
     case $1 in
       -h | --help)
-        print_header "${BASH_SOURCE[0]}"
+        print_header "$0"
         exit 0
         ;;
       -m | --message) need_value "$@" && MESSAGE=$2 && shift ;;

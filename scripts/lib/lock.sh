@@ -71,7 +71,8 @@ prepare_claim() {
   }
   read_process_facts
   if [ ! -d "$state/claims" ]; then
-    LOCK_MESSAGE=$( (umask 077 && mkdir -p "$state/claims") 2>&1) || return "$EXIT_CANNOT_CREATE"
+    LOCK_MESSAGE=$( (umask 077 && mkdir -p "$state/claims") 2>&1) || :
+    [ -d "$state/claims" ] || return "$EXIT_CANNOT_CREATE"
   fi
   record=$state/claims/$BOOT_ID.$$.$PROCESS_START.$LOCK_TOKEN
   # Only the redirection's own text tells why it failed, hence the group.
@@ -159,13 +160,13 @@ try_lock() {
     *'File exists'* | *'No such file'*)
       case $mkdir_text in
         '') LOCK_ODD=0 ;;
-        *'File exists'*) if [ -L "$LOCK_DIR" ]; then LOCK_ODD=$((LOCK_ODD + 5)); else LOCK_ODD=0; fi ;;
-        *) LOCK_ODD=$((LOCK_ODD + 5)) ;;
+        *'File exists'*) if [ -L "$LOCK_DIR" ]; then LOCK_ODD=$((LOCK_ODD + 3)); else LOCK_ODD=0; fi ;;
+        *) LOCK_ODD=$((LOCK_ODD + 3)) ;;
       esac
       ;;
     *) return 3 ;;
   esac
-  [ "$LOCK_ODD" -lt 15 ] || return 3
+  [ "$LOCK_ODD" -lt 8 ] || return 3
   return 1
 }
 
