@@ -175,6 +175,7 @@ killed() {
     return 1
   }
   printf 'mine\n' >"$PLACE/home-A/ops/killed.md"
+  # shellcheck disable=SC2016
   printf 'kill -9 "$2"\n' >"$PLACE/kill"
   CLAUDETOOLS_TEST_AT=fetched:$PLACE/kill sync_as A >"$PLACE/out" 2>&1
   run=$?
