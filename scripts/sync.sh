@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Summary: Save and sync this repository and the vault.
 # Usage: sync.sh [-m TEXT] [--wait S] [--no-push] [--dry-run] [--json] [--quiet] [--allow PATH] [-- PATH...]
+#        sync.sh --resolve [--take mine|theirs|both PATH | --abort]
 #        sync.sh --points | --restore PATH@TIME | --status | --take-upstream
 #
 # Commits what changed, sends it, and brings in what others sent, without disturbing anybody who works in this tree.
@@ -14,6 +15,7 @@
 #   --json             the result as one JSON object on stdout
 #   --quiet            no talk on stderr
 #   --allow PATH       send PATH although a gate holds it back (size, secret, name); a folder opens it for all below
+#   --resolve          lay out both texts of a conflict; the next sync takes the result
 #   --points           list the restore points of the last 14 days
 #   --restore P@TIME   bring the file P back as it was at TIME
 #   --status           who has the lock, and how the last sync ended
@@ -30,7 +32,7 @@ set -uo pipefail
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
 lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
 for part in environment exit_codes ui python lock arguments results report json repository identity checks gates \
-  snapshot commit own_hooks replay exchange advance recover points; do
+  snapshot commit own_hooks replay exchange refusal conflict advance recover points; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70
 done
@@ -42,7 +44,7 @@ main() {
   trap 'end_by_signal 129' HUP
   trap 'end_by_signal 130' INT
   trap 'end_by_signal 143' TERM
-  trap 'release_lock' EXIT
+  trap 'let_go' EXIT
 
   sync_repository . main
   FINAL_EXIT=$REPO_EXIT
@@ -63,7 +65,7 @@ sync_repository() {
   begin_phase lock
   open_tree "$folder" && do_job "$role"
   end_phase
-  release_lock || REPO_EXIT=$(worse_exit "$REPO_EXIT" "$?")
+  let_go || REPO_EXIT=$(worse_exit "$REPO_EXIT" "$?")
   [ "$JOB" != sync ] || write_history
   tell_result "$role"
 }
@@ -85,11 +87,18 @@ open_tree() {
   recover_from_dead_runs
 }
 
+# The index first: without our claim, nothing would tell later whose its lock is.
+let_go() {
+  unlock_index
+  release_lock
+}
+
 do_job() {
   case $JOB in
     status) show_status ;;
     points) list_points ;;
-    restore) look_at_tree "$1" && take_snapshot && restore_path "$RESTORE" ;;
+    resolve) look_at_tree "$1" && resolve_conflict ;;
+    restore) finish_advance && look_at_tree "$1" && take_snapshot && restore_path "$RESTORE" ;;
     sync) sync_tree "$1" ;;
   esac
 }
@@ -136,6 +145,7 @@ save_changes() {
     return 0
   fi
   take_snapshot || return
+  checkpoint snapshot
   split_commits || return
   read_changes "${HEAD_OID:-$(empty_tree)}" "$COMMIT_TREE" || return
   [ ${#CHANGED[@]} -gt 0 ] || return 0

@@ -176,7 +176,7 @@ def test_a_refused_push_is_77_and_keeps_the_commit(world: World, machine: Machin
     machine.write("a.md", "x\n")
     result = machine.sync()
     assert result.code == 77, result.text
-    assert "[WARN] origin refused the push." in result.out and "no secrets, please" in result.out
+    assert "[WARN] origin refused 1 of 1 commit." in result.out and "no secrets, please" in result.out
     assert machine.status() == ""
     hook.unlink()
     assert machine.sync().code == 0

@@ -9,7 +9,7 @@ import importlib
 import os
 import sys
 
-JOBS = ("advance", "identity", "lock", "restore")
+JOBS = ("advance", "identity", "lock", "refused", "replay", "resolve")
 
 
 def main() -> int:

@@ -7,8 +7,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-ZERO = "0" * 40
-GITLINK, SYMLINK, EXECUTABLE = "160000", "120000", "100755"
+GITLINK, SYMLINK, EXECUTABLE, REGULAR = "160000", "120000", "100755", "100644"
 
 
 class GitError(Exception):
@@ -70,3 +69,19 @@ def changes(top: str, old: str, new: str) -> list[Change]:
         old_mode, new_mode, old_oid, new_oid, _ = raw[i].decode()[1:].split()
         found.append(Change(raw[i + 1], old_mode, new_mode, old_oid, new_oid))
     return found
+
+
+def tree_of(top: str, commit: str) -> str:
+    return run(top, "rev-parse", f"{commit}^{{tree}}").decode().strip()
+
+
+def empty_tree(like: str) -> str:
+    """The id of the tree without entries, in the object format of `like`."""
+    if len(like) == 40:
+        return "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+    return "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"
+
+
+def signs(top: str) -> bool:
+    """Whether commits are to be signed here (commit.gpgsign)."""
+    return run(top, "config", "--bool", "--default", "false", "commit.gpgsign").strip() == b"true"

@@ -6,7 +6,7 @@
 advance_tree() {
   local new=$1 out status
   [ "$new" != "$BASE_OID" ] || [ "$new" != "$HEAD_OID" ] || return 0
-  verify_lock || return "$EXIT_INTERNAL"
+  require_lock || return
   still_on_branch || return 1
   require_python_for "the files that came in" || return
   out=$(run_advance begin --base "${BASE_OID:-$(empty_tree)}" --new "$new" --ref "refs/heads/$BRANCH" --old "${HEAD_OID:-$(zero_oid)}" 2>"$WORK/error")
@@ -102,13 +102,16 @@ require_python_for() {
 }
 
 read_advance_lines() {
-  local word path text
+  local word path text # text of late-conflict: the copy that holds what was written
   while IFS=$'\t' read -r word path text; do
     case $word in
       swapped) RECEIVED_FILES=$((RECEIVED_FILES + path)) ;;
       merged) MERGED+=("$path") ;;
       late) note_fact "[INFO] Carried over: a program wrote to $path while it was being received." ;;
-      late-conflict) problem "$EXIT_HELD" warn "A program wrote to the old copy of $path; it conflicts with what was received." ;;
+      late-conflict)
+        problem "$EXIT_HELD" warn "$path: a program wrote to it while it was being received, and the other side wrote other text there." \
+          "Its text is in $(quoted "$text"). Bring over what is missing, then: rm $(quoted "$text")"
+        ;;
       staged) note_fact "[INFO] Left as staged: somebody staged $path while it was being received." ;;
       unsettled) problem "$EXIT_HELD" warn "$path: $text." "Nothing was overwritten. The next sync says how to settle it." ;;
       blocked) BLOCKED+=("$path: $text") ;;

@@ -3,7 +3,7 @@
 # Needs: exit_codes, ui, identity.
 
 parse_arguments() {
-  JOB=sync MESSAGE='' WAIT='' NO_PUSH='' DRY_RUN='' JSON='' RESTORE='' TAKE_UPSTREAM='' ROUND=1
+  JOB=sync MESSAGE='' WAIT='' NO_PUSH='' DRY_RUN='' JSON='' RESTORE='' RESOLVE='' TAKE_PATH='' TAKE_UPSTREAM='' ROUND=1
   ALLOWED=() WANTED=() JSON_PARTS=()
   while [ $# -gt 0 ]; do
     case $1 in
@@ -15,6 +15,14 @@ parse_arguments() {
       --wait) need_value "$@" && WAIT=$2 && shift ;;
       --allow) need_value "$@" && ALLOWED+=("$2") && shift ;;
       --restore) need_value "$@" && JOB=restore RESTORE=$2 && shift ;;
+      --resolve) JOB=resolve ;;
+      --abort) JOB=resolve RESOLVE=abort ;;
+      --take)
+        [ $# -ge 3 ] || usage_error "--take needs mine, theirs or both, and a path."
+        case $2 in mine | theirs | both) ;; *) usage_error "--take takes mine, theirs or both, not '$(visible "$2")'." ;; esac
+        JOB=resolve RESOLVE=take TAKE_SIDE=$2 TAKE_PATH=$3
+        shift 2
+        ;;
       --no-push) NO_PUSH=1 ;;
       --dry-run) DRY_RUN=1 ;;
       --json) JSON=1 ;;
@@ -49,9 +57,10 @@ parse_arguments() {
 # Paths of the caller are relative to its folder, ours to the top of the tree.
 paths_from_top() {
   local prefix i
-  [ $((${#WANTED[@]} + ${#ALLOWED[@]})) -gt 0 ] || return 0
+  [ $((${#WANTED[@]} + ${#ALLOWED[@]} + ${#TAKE_PATH})) -gt 0 ] || return 0
   prefix=$(git rev-parse --show-prefix 2>/dev/null) || prefix=''
   for ((i = 0; i < ${#WANTED[@]}; i++)); do WANTED[i]=$(path_from_top "$prefix" "${WANTED[i]}"); done
+  [ -z "$TAKE_PATH" ] || TAKE_PATH=$(path_from_top "$prefix" "$TAKE_PATH")
   for ((i = 0; i < ${#ALLOWED[@]}; i++)); do ALLOWED[i]=$(path_from_top "$prefix" "${ALLOWED[i]}"); done
 }
 

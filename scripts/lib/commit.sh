@@ -132,9 +132,10 @@ find_log_in_changes() {
 land_commit() {
   local status
   checkpoint commit
-  verify_lock || return "$EXIT_INTERNAL"
+  require_lock || return
   still_on_branch || return 1
   lock_index || return
+  checkpoint index-locked
   update_shared_index
   status=$?
   unlock_index
@@ -161,8 +162,9 @@ lock_index() {
   done
 }
 
+# Safe to call at any time: only a lock that is a link to our own claim goes.
 unlock_index() {
-  [ "$GIT_FOLDER/index.lock" -ef "$LOCK_RECORD" ] && rm -f "$GIT_FOLDER/index.lock" "$WORK/seen"
+  [ -n "$LOCK_RECORD" ] && [ "${GIT_FOLDER:-}/index.lock" -ef "$LOCK_RECORD" ] && rm -f "$GIT_FOLDER/index.lock" "$WORK/seen"
 }
 
 # Nobody changed the index since it was copied and everything in it is committed: the copy takes its place.

@@ -7,32 +7,36 @@ readonly EXCHANGE_ATTEMPTS=40
 # exchange: brings HEAD's commits to the remote. Sets SEEN (the remote's tip) and TIP (what the tree shall hold).
 # 0, or an exit code; the commits are safe here in any case.
 exchange() {
-  local attempt fresh='' status
-  TIP=$HEAD_OID
+  local attempt status
+  TIP=$HEAD_OID FRESH=''
   [ -n "$REMOTE" ] && [ -z "$NO_PUSH" ] || return 0
   read_seen
   for ((attempt = 1; attempt <= EXCHANGE_ATTEMPTS; attempt++)); do
-    check_history || return
-    plan_tip || return
-    if [ "$TIP" = "$SEEN" ]; then
-      [ -z "$fresh" ] || return 0
-      remote_moved
-      status=$?
-      [ "$status" -eq 0 ] || { [ "$status" -eq 1 ] && return 0 || return "$status"; }
-    else
-      push_tip
-      status=$?
-      [ "$status" -ne 0 ] || return 0
-      [ "$status" -eq 1 ] || return "$status"
-      # The farther we get, the longer we step aside, each for another while.
-      [ "$attempt" -lt 2 ] || pause $((RANDOM % (60 * (attempt < 10 ? attempt : 10)) + 1))
-    fi
-    fetch_remote || return
-    fresh=1
+    check_history && plan_tip || return
+    if [ "$TIP" = "$SEEN" ]; then ask_remote; else push_tip; fi
+    status=$?
+    case $status in
+      0)
+        close_exchange
+        return
+        ;;
+      1) ;; # somebody was faster, and what they pushed is here now
+      *) return "$status" ;;
+    esac
+    # The farther we get, the longer we step aside, each for another while.
+    [ "$attempt" -lt 2 ] || pause $((RANDOM % (60 * (attempt < 10 ? attempt : 10)) + 1))
   done
   problem "$EXIT_DEFERRED" warn "$(visible "$REMOTE") took other people's pushes $EXCHANGE_ATTEMPTS times before ours." \
     "Your work is committed here; the next sync sends it."
   return "$EXIT_DEFERRED"
+}
+
+close_exchange() {
+  if [ ${#PARKED[@]} -gt 0 ]; then
+    report_conflict
+  else
+    forget_conflict
+  fi
 }
 
 # The remote's tip as last heard of, '' when the remote has no such branch.
@@ -66,7 +70,7 @@ is_ancestor() { git -C "$TOP" merge-base --is-ancestor "$1" "$2" 2>/dev/null; }
 
 # TIP: HEAD itself when it already contains what the remote has, else HEAD's own commits replayed on top of that.
 plan_tip() {
-  TIP=$HEAD_OID UPSTREAM=$SEEN
+  TIP=$HEAD_OID UPSTREAM=$SEEN PARKED=()
   if [ -z "$HEAD_OID" ]; then
     TIP=$SEEN
   elif [ -z "$SEEN" ] || [ "$SEEN" = "$HEAD_OID" ] || [ "$SEEN" = "$COMMIT_PARENT" ] || is_ancestor "$SEEN" "$HEAD_OID"; then
@@ -78,42 +82,49 @@ plan_tip() {
   fi
 }
 
-# One short trip: 0 the remote's tip is another one, 1 it is SEEN, else an exit code.
-remote_moved() {
+# Nothing to send: is there something to take? One short trip when not. 0 the remote's tip is SEEN; 1 it moved and was
+# fetched; else an exit code.
+ask_remote() {
   local line
+  [ -z "$FRESH" ] || return 0
   line=$(git -C "$TOP" ls-remote --quiet "$REMOTE" "refs/heads/$BRANCH" 2>"$WORK/error") || {
     report_unreachable
     return
   }
-  line=${line%%$'\t'*}
-  [ "$line" != "$SEEN" ] || return 1
-  [ -n "$line" ] || [ -n "$SEEN" ] || return 1
+  [ "${line%%$'\t'*}" != "$SEEN" ] || return 0
+  fetch_remote || return
+  return 1
 }
 
-# push_tip: 0 done; 1 lost the race; else an exit code.
+# push_tip: 0 done, or settled with a remote that refused some of it; 1 lost the race; else an exit code.
 push_tip() {
-  local old=$SEEN from=$TOP
-  verify_lock || return "$EXIT_INTERNAL"
+  local old=$SEEN
+  require_lock || return
   checkpoint push
-  [ "$TIP" = "$HEAD_OID" ] || printf '%s %s\n' "$HEAD_OID" "$TIP" >>"$TREE/pairs"
+  PUSH_FROM=$TOP
+  [ "$TIP" = "$HEAD_OID" ] || printf '%s\n' "$HEAD_OID $TIP${PARKED[*]+ ${PARKED[*]}}" >>"$TREE/pairs"
   if has_own_hook pre-push; then
     prepare_check_tree "$TIP" || return
-    from=$CHECK_TREE
+    PUSH_FROM=$CHECK_TREE
   fi
-  if git -C "$from" ${HOOKS_OPTION[@]+"${HOOKS_OPTION[@]}"} push --porcelain "$REMOTE" "$TIP:refs/heads/$BRANCH" >"$WORK/push" 2>"$WORK/error"; then
+  if git -C "$PUSH_FROM" ${HOOKS_OPTION[@]+"${HOOKS_OPTION[@]}"} push --porcelain "$REMOTE" "$TIP:refs/heads/$BRANCH" >"$WORK/push" 2>"$WORK/error"; then
     checkpoint pushed
-    PUSHED="${old:0:7}..${TIP:0:7}"
-    [ -n "$old" ] || PUSHED="new ${TIP:0:7}"
-    SEEN=$TIP
-    printf '%s\n' "$SEEN" >"$TREE/accepted"
-    epoch_now >"$STATE/pushed-at"
+    note_pushed "$TIP"
     name_commits_as_pushed
     return 0
   fi
   cp "$WORK/error" "$WORK/push-error"
   fetch_remote || return
   [ "$SEEN" = "$old" ] || return 1
-  report_refusal
+  settle_refusal
+}
+
+note_pushed() {
+  local new=$1
+  if [ -n "$SEEN" ]; then PUSHED="${SEEN:0:7}..${new:0:7}"; else PUSHED="new ${new:0:7}"; fi
+  SEEN=$new
+  printf '%s\n' "$SEEN" >"$TREE/accepted"
+  epoch_now >"$STATE/pushed-at"
 }
 
 # The summary names commits as the remote has them, not as they were before they were replayed.
@@ -138,6 +149,7 @@ fetch_remote() {
     report_unreachable
     return
   }
+  FRESH=1
   checkpoint fetched
   read_seen
 }
@@ -165,19 +177,4 @@ report_unreachable() {
       ;;
   esac
   return "$EXIT_OFFLINE"
-}
-
-report_refusal() {
-  local line lines=()
-  while IFS= read -r line; do
-    case $line in
-      'remote: '*[!\ ]* | 'error: '* | 'fatal: '* | ' ! '*) [ ${#lines[@]} -ge 8 ] || lines+=("$(visible "$line")") ;;
-    esac
-  done <"$WORK/push-error"
-  while IFS= read -r line; do
-    case $line in '!'*) lines+=("$(visible "${line##*$'\t'}")") ;; esac
-  done <"$WORK/push"
-  problem "$EXIT_REFUSED" warn "$(visible "$REMOTE") refused the push." ${lines[@]+"${lines[@]}"} \
-    "Your work is committed here and stays. Settle what it says, then: $(sync_command)"
-  return "$EXIT_REFUSED"
 }

@@ -1,43 +1,59 @@
 # shellcheck shell=bash
 # A rebase without a working tree: commits become objects on another base, nobody's file is touched.
-# Needs: repository, report.
+# Needs: repository, results, python.
 
-# replay_onto TARGET: sets TIP to TARGET with the commits of HEAD that are not there yet. 0, or an exit code.
+# Encrypted files have no lines that could be merged: a file of attributes that only our merges read.
+readonly MERGE_ATTRIBUTES=$TOOLKIT/pylib/claudetools/merge-attributes
+
+readonly REPLAY_IN_SHELL=8 # more commits than that are quicker in Python
+
+# replay_onto TARGET: sets TIP to TARGET with the commits of HEAD that are not there yet, REPLAYED_PAIRS (old and new
+# name of each), and PARKED, CONFLICTS when some of them truly conflict. 0, or an exit code.
 replay_onto() {
-  local target=$1 cut lines line words commit tip tip_tree first=1
+  local target=$1 lines line tip tip_tree first=1 count=0
+  PARKED=() CONFLICTS=() REPLAYED_PAIRS=()
   git -C "$TOP" merge-base "$HEAD_OID" "$target" >/dev/null 2>&1 || {
     problem "$EXIT_SETUP" error "This branch and $(visible "$REMOTE")/$(visible "$BRANCH") have no commit in common." \
       "Nothing was pushed. If they belong together: git -C $(quoted "$TOP") merge --allow-unrelated-histories $(quoted "$REMOTE/$BRANCH")"
     return "$EXIT_SETUP"
   }
-  cut=$(find_pair "$target")
-  lines=$(git -C "$TOP" rev-list --reverse --topo-order --parents "$target..$HEAD_OID" ${cut:+"^$cut"}) || return "$EXIT_INTERNAL"
-  tip=$target REPLAYED_PAIRS=()
-  tip_tree=$(git -C "$TOP" rev-parse "$target^{tree}") || return "$EXIT_INTERNAL"
-  if holds_merge "$lines"; then
-    merge_onto "$target"
+  find_pair "$target"
+  lines=$(git -C "$TOP" rev-list --reverse --topo-order --parents "$target..$HEAD_OID" ${PAIR_LOCAL:+"^$PAIR_LOCAL"}) || return "$EXIT_INTERNAL"
+  while IFS= read -r line; do count=$((count + 1)); done <<<"$lines"
+  if [ -n "$PAIR_PARKED" ] || [ "$count" -gt "$REPLAY_IN_SHELL" ] || holds_merge "$lines"; then
+    replay_thoroughly "$target"
     return
   fi
+  tip=$target
+  tip_tree=$(git -C "$TOP" rev-parse "$target^{tree}") || return "$EXIT_INTERNAL"
   while IFS= read -r line; do
     [ -n "$line" ] || continue
-    commit=${line%% *}
-    words=${line#* }
-    replay_commit "$commit" "$words" "$tip" "$tip_tree" "${first:+${cut:-ancestor}}" || return
-    REPLAYED_PAIRS+=("$commit $REPLAYED")
+    replay_commit "${line%% *}" "${line#* }" "$tip" "$tip_tree" "${first:+${PAIR_LOCAL:-ancestor}}"
+    case $? in
+      0) ;;
+      1)
+        replay_thoroughly "$target"
+        return
+        ;;
+      *) return "$EXIT_INTERNAL" ;;
+    esac
+    REPLAYED_PAIRS+=("${line%% *} $REPLAYED")
     tip=$REPLAYED tip_tree=$REPLAYED_TREE first=''
   done <<<"$lines"
   TIP=$tip
 }
 
 # The pair of an earlier push: local commit L was pushed as N. With N upstream, what L holds is there already, whatever
-# upstream did to it since: patch ids could not tell.
+# upstream did to it since: patch ids could not tell. Commits that had to be parked then are named behind the two.
 find_pair() {
-  local target=$1 local_tip pushed found=''
+  local target=$1 local_tip pushed parked
+  PAIR_LOCAL='' PAIR_PARKED=''
   [ -s "$TREE/pairs" ] || return 0
-  while read -r local_tip pushed; do
-    is_ancestor "$pushed" "$target" && is_ancestor "$local_tip" "$HEAD_OID" && found=$local_tip
+  while read -r local_tip pushed parked; do
+    if is_ancestor "$pushed" "$target" && is_ancestor "$local_tip" "$HEAD_OID"; then
+      PAIR_LOCAL=$local_tip PAIR_PARKED=$parked
+    fi
   done <"$TREE/pairs"
-  printf '%s' "$found"
 }
 
 holds_merge() {
@@ -48,18 +64,31 @@ holds_merge() {
   return 1
 }
 
-# Somebody pulled with a merge here: what they wrote in it is kept by merging once more, never by linearising.
-merge_onto() {
-  local target=$1 tree
-  tree=$(git -C "$TOP" merge-tree --write-tree --name-only "$target" "$HEAD_OID" 2>"$WORK/error") || {
-    report_conflict "$HEAD_OID" "$tree"
-    return
-  }
-  TIP=$(git -C "$TOP" commit-tree "${tree%%$'\n'*}" -p "$target" -p "$HEAD_OID" -m "Merge local commits with $REMOTE/$BRANCH") ||
+# Merge commits, conflicts, what an earlier sync parked: pylib/claudetools/replay.py.
+replay_thoroughly() {
+  local out word one other
+  require_python_for "merging with what came in" || return
+  out=$(run_python replay --top "$TOP" --tree-state "$TREE" --head "$HEAD_OID" --onto "$1" 2>"$WORK/error") || {
+    report_git_failure "replaying commits"
     return "$EXIT_INTERNAL"
+  }
+  REPLAYED_PAIRS=()
+  while IFS=$'\t' read -r word one other; do
+    case $word in
+      tip) TIP=$one ;;
+      replayed) REPLAYED_PAIRS+=("$one $other") ;;
+      parked) PARKED+=("$one") ;;
+      conflict) CONFLICTS+=("$one"$'\t'"$other") ;;
+      settled) note_fact "[INFO] $one: $other." ;;
+      resolved)
+        RESOLVED=1
+        note_fact "[INFO] $one: your resolution was taken."
+        ;;
+    esac
+  done <<<"$out"
 }
 
-# replay_commit COMMIT PARENT TIP TIP_TREE BASE: sets REPLAYED and REPLAYED_TREE. With BASE "ancestor", PARENT is in
+# replay_commit COMMIT PARENT TIP TIP_TREE BASE: sets REPLAYED and REPLAYED_TREE; 1 for a conflict. With BASE "ancestor", PARENT is in
 # TIP's history, and so is the merge base by itself; else a throw-away commit with PARENT as its parent makes it so.
 replay_commit() {
   local commit=$1 parent=$2 tip=$3 tip_tree=$4 base=$5 onto text
@@ -68,13 +97,10 @@ replay_commit() {
   if [ "$base" != ancestor ]; then
     onto=$(git -C "$TOP" commit-tree "$tip_tree" -p "$parent" -m base) || return "$EXIT_INTERNAL"
   fi
-  text=$(git -C "$TOP" merge-tree --write-tree --name-only "$onto" "$commit" 2>"$WORK/error")
+  text=$(git -C "$TOP" -c "core.attributesFile=$MERGE_ATTRIBUTES" merge-tree --write-tree --name-only "$onto" "$commit" 2>"$WORK/error")
   case $? in
     0) ;;
-    1)
-      report_conflict "$commit" "$text"
-      return
-      ;;
+    1) return 1 ;;
     *)
       report_git_failure "git merge-tree"
       return "$EXIT_INTERNAL"
@@ -136,21 +162,4 @@ sign_rewritten() {
   ) && return 0
   report_git_failure "signing a rebased commit"
   return "$EXIT_SETUP"
-}
-
-# report_conflict COMMIT TEXT: TEXT is merge-tree's output, the tree, then one path a line, then a blank line.
-report_conflict() {
-  local commit=$1 text=$2 path paths=() who
-  text=${text#*$'\n'}
-  while IFS= read -r path; do
-    [ -n "$path" ] || break
-    paths+=("$(visible "$path")")
-  done <<<"$text"
-  who=$(git -C "$TOP" log -1 --format='%an (%h, %cd)' --date=format:%H:%M "$SEEN" -- ${paths[@]+"${paths[@]}"} 2>/dev/null)
-  problem "$EXIT_HELD" error "${paths[0]:-some file}: you and ${who:-somebody else} wrote different text." \
-    "Your folder keeps your text, and your commits stay here. Nothing was pushed, nothing was received." \
-    "Conflicting commit: $(git -C "$TOP" log -1 --format='%h %s' "$commit" 2>/dev/null)" \
-    "See theirs: git -C $(quoted "$TOP") show $(quoted "$REMOTE/$BRANCH:${paths[0]:-PATH}")" \
-    "Write what is right into the file, then: git -C $(quoted "$TOP") pull --rebase"
-  return "$EXIT_HELD"
 }

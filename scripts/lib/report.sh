@@ -7,7 +7,7 @@ tell_result() {
   [ "$JOB" != status ] && [ "$JOB" != points ] || [ "$REPO_EXIT" -ne 0 ] || return 0
   if [ -n "$JSON" ]; then
     JSON_PARTS+=("\"$role\": $(json_repository)")
-  elif [ "$JOB" = restore ]; then
+  elif [ "$JOB" = restore ] || [ "$JOB" = resolve ]; then
     print_problems
     for role in ${FACTS[@]+"${FACTS[@]}"}; do say "$role"; done
   elif [ "$role" = vault ]; then
@@ -41,7 +41,9 @@ print_status_line() {
     *) return 0 ;; # the problem itself is the first line
   esac
   [ "$REPO_EXIT" = "$EXIT_OK" ] || [ ${#LEFT_OUT[@]} -gt 0 ] || [ "$own" -gt 0 ] || return 0
-  if [ -n "$DRY_RUN" ]; then
+  if [ ${#PARKED[@]} -gt 0 ]; then
+    print_parked_line
+  elif [ -n "$DRY_RUN" ]; then
     say "[OK] Would save: $(count_of "${#CHANGED[@]}" file) in $(count_of "$own" commit)$left. Nothing was changed."
   elif [ "$own" -gt 0 ] && [ -n "$PUSHED" ]; then
     say "[OK] Saved and pushed: $(count_of "$own" commit)${SESSION:+ of this session}$left."
@@ -56,6 +58,12 @@ print_status_line() {
   else
     say "[OK] Nothing to do. $(visible "$BRANCH") is at ${HEAD_OID:0:7} here and on $(visible "$REMOTE")$left."
   fi
+}
+
+print_parked_line() {
+  local sent=${#REPLAYED_PAIRS[@]}
+  [ -n "$PUSHED" ] || return 0
+  say "[OK] Pushed: $sent of $(count_of $((sent + ${#PARKED[@]})) commit). The rest is committed here${SAFETY_TEXT:+ and safe on $(visible "$REMOTE")}, but not on $(visible "$BRANCH")."
 }
 
 not_pushed_because() {

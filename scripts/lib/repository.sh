@@ -7,7 +7,7 @@ readonly STATE_FORMAT=1
 # Nothing of the repository before may show in the report of the next one.
 forget_repository() {
   TOP=$1 BRANCH='' REMOTE='' HEAD_OID='' HEAD_BRANCH='' SEEN='' TIP='' UPSTREAM='' WORK=/nonexistent STATE=/nonexistent
-  COMMIT_PARENT='' COMMIT_OID='' LOG_PATH='' CHANGED=() REPLAYED_PAIRS=()
+  COMMIT_PARENT='' COMMIT_OID='' LOG_PATH='' CHANGED=() REPLAYED_PAIRS=() PARKED=() CONFLICTS=() RESOLVED='' REFUSED=0
 }
 
 # open_repository FOLDER: sets TOP, PREFIX, GIT_FOLDER, COMMON, STATE, TREE, WORK and the configuration. 0 or 78.
@@ -20,7 +20,7 @@ open_repository() {
   }
   { IFS= read -r TOP && IFS= read -r GIT_FOLDER && IFS= read -r COMMON && IFS= read -r PREFIX; } <<<"$lines" || PREFIX=''
   use_lock "$COMMON"
-  if [ "$GIT_FOLDER" = "$COMMON" ]; then TREE=$STATE/trees/main; else TREE=$STATE/trees/${GIT_FOLDER##*/}; fi
+  if [ "$GIT_FOLDER" = "$COMMON" ]; then TREE=$STATE/trees/main; else TREE=$STATE/trees/linked-${GIT_FOLDER##*/}; fi
   WORK=$TREE/work
   read_configuration || return
 }

@@ -32,13 +32,23 @@ left_out() {
 
 note_fact() { FACTS+=("$1"); }
 
-# The last words of a git that failed, for a failure that nobody foresaw.
+is_disk_failure() {
+  case $1 in *'No space left'* | *'Read-only file system'* | *'insufficient permission'* | *'Disk quota'*) return 0 ;; esac
+  return 1
+}
+
+# report_git_failure WHAT [WORDS]: the last words of a git that failed, for a failure that nobody foresaw.
 report_git_failure() {
-  local text code=$EXIT_INTERNAL
-  text=$(visible "$(tail -n 1 "$WORK/error" 2>/dev/null)")
-  case $text in
-    *'No space left'* | *'Read-only file system'* | *'insufficient permission'* | *'Permission denied'* | *'Disk quota'*) code=$EXIT_CANNOT_CREATE ;;
-  esac
+  local text=${2:-} code=$EXIT_INTERNAL
+  [ -n "$text" ] || text=$(tail -n 1 "$WORK/error" 2>/dev/null)
+  if [ -z "$text" ]; then
+    # On a full disk git's own words could not be kept either.
+    text=$({ printf '\n' >"$WORK/probe"; } 2>&1)
+    text=${text##*: }
+  fi
+  text=$(visible "$text")
+  if is_disk_failure "$text"; then code=$EXIT_CANNOT_CREATE; fi
+  case $text in *'Permission denied'*) code=$EXIT_CANNOT_CREATE ;; esac
   problem "$code" error "$1 failed: ${text:-no message}" "Nothing is lost: your files are as they were. Run sync again; if it stays: bash $(command_path doctor.sh)"
 }
 
@@ -87,4 +97,12 @@ write_history() {
   } 2>/dev/null >>"$STATE/history.jsonl"
   printf '%s %s %s\n' "$(repository_word)" "${HEAD_OID:0:7}" "$(epoch_now)" 2>/dev/null >"$STATE/status"
   return 0
+}
+
+# Before every push and every move of a ref.
+require_lock() {
+  verify_lock && return 0
+  problem "$EXIT_INTERNAL" error "The lock was taken from this run (process $$)." \
+    "Nothing was pushed or moved after that. Who has it now: $(sync_command) --status"
+  return "$EXIT_INTERNAL"
 }

@@ -1,0 +1,170 @@
+"""Three-way merge of trees, and what the machine may settle of its conflicts by itself.
+
+Every rule answers for one path with base, ours and theirs. A rule that is not sure says nothing: then it is a true
+conflict, and a person decides.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from dataclasses import dataclass, field
+
+from claudetools import files, git
+
+OPAQUE = re.compile(r"\.(age|gpg|asc|sops|enc|kdbx)$|\.(sops|enc)\.[a-z]+$|(^|/)secrets?\.ya?ml$", re.I)
+TEXT = re.compile(r"\.(md|markdown|txt|log|csv|tsv)$", re.I)
+MAX_LINES = 20_000
+
+
+@dataclass
+class Sides:
+    """One conflicted path: mode and blob of each side that has it, keyed 1 (base), 2 (theirs), 3 (ours)."""
+
+    path: bytes
+    entries: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+
+@dataclass
+class Merged:
+    """The tree when `conflicts` is empty. `settled`: path, and how, for the user."""
+
+    tree: str
+    conflicts: list[bytes] = field(default_factory=list)
+    settled: list[tuple[bytes, str]] = field(default_factory=list)
+
+
+def attributes_file() -> str:
+    """Encrypted files have no lines: `-merge` for them, in a file that only our merges read."""
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "merge-attributes")
+
+
+def merge_trees(top: str, scratch: str, base: str, theirs: str, ours: str) -> Merged:
+    """Merge the change from `base` to `ours` into `theirs`.
+
+    `git merge-tree` before 2.40 takes no base: a throw-away commit with `theirs`' tree and `base` as its parent makes
+    `base` the merge base.
+    """
+    if base == git.empty_tree(base):
+        onto = git.run(top, "commit-tree", git.tree_of(top, theirs), stdin=b"base\n").decode().strip()
+    else:
+        onto = git.run(top, "commit-tree", git.tree_of(top, theirs), "-p", base, stdin=b"base\n").decode().strip()
+    ours_commit = ours
+    if git.run(top, "rev-parse", f"{ours}^@").decode().split() != [base]:
+        # A merge commit, or one whose parent is not the base: only its tree counts.
+        ours_commit = git.run(top, "commit-tree", git.tree_of(top, ours), "-p", base, stdin=b"ours\n").decode().strip()
+    option = ("-c", f"core.attributesFile={attributes_file()}")
+    out = git.run(top, *option, "merge-tree", "--write-tree", "-z", onto, ours_commit, ok=(0, 1))
+    tree, sides, clean = parse_merge_tree(out)
+    if clean:
+        return Merged(tree)
+    return settle(top, scratch, tree, sides)
+
+
+def parse_merge_tree(out: bytes) -> tuple[str, list[Sides], bool]:
+    """`git merge-tree --write-tree -z`: the tree, NUL, then `mode oid stage TAB path` entries up to an empty one."""
+    fields = out.split(b"\0")
+    tree = fields[0].decode().strip()
+    found: dict[bytes, Sides] = {}
+    for entry in fields[1:]:
+        if not entry:
+            break
+        head, _, path = entry.partition(b"\t")
+        parts = head.decode().split()
+        if len(parts) != 3:
+            break
+        mode, oid, stage = parts
+        found.setdefault(path, Sides(path)).entries[int(stage)] = (mode, oid)
+    return tree, list(found.values()), not found and len(fields) <= 2
+
+
+def settle(top: str, scratch: str, tree: str, conflicts: list[Sides]) -> Merged:
+    """Apply the rules to each conflicted path; put what they give into the tree."""
+    result = Merged(tree)
+    entries = []
+    for sides in conflicts:
+        answer = settle_path(top, sides)
+        if answer is None:
+            result.conflicts.append(sides.path)
+            continue
+        data, how = answer
+        oid = git.run(top, "hash-object", "-w", "--stdin", stdin=data).decode().strip()
+        entries.append(b"%s %s 0\t%s\0" % (sides.entries[3][0].encode(), oid.encode(), sides.path))
+        result.settled.append((sides.path, how))
+    if not conflicts:
+        # A conflict without stages, such as a folder that became a file: nothing here can settle it.
+        result.conflicts.append(b"(structure)")
+    if result.conflicts:
+        return result
+    result.tree = tree_with(top, scratch, tree, entries)
+    return result
+
+
+def tree_with(top: str, scratch: str, tree: str, entries: list[bytes]) -> str:
+    """The tree with `mode oid 0 TAB path NUL` entries put in its place."""
+    index = os.path.join(scratch, "index.merge")
+    env = {"GIT_INDEX_FILE": index}
+    for leftover in (index, index + ".lock"):
+        if os.path.exists(leftover):
+            os.unlink(leftover)
+    git.run(top, "read-tree", tree, env=env)
+    git.run(top, "update-index", "-z", "--index-info", stdin=b"".join(entries), env=env)
+    return git.run(top, "write-tree", env=env).decode().strip()
+
+
+def settle_path(top: str, sides: Sides) -> tuple[bytes, str] | None:
+    """Content and a word for the user, or None for a true conflict."""
+    name = files.shown(sides.path)
+    modes = {mode for mode, _ in sides.entries.values()}
+    if OPAQUE.search(name) or not TEXT.search(name) or modes - {"100644", "100755"}:
+        return None
+    if 2 not in sides.entries or 3 not in sides.entries:
+        return None
+    base = git.run(top, "cat-file", "blob", sides.entries[1][1]) if 1 in sides.entries else b""
+    theirs = git.run(top, "cat-file", "blob", sides.entries[2][1])
+    ours = git.run(top, "cat-file", "blob", sides.entries[3][1])
+    both = keep_both(base, theirs, ours)
+    return None if both is None else (both, "both sides added lines: both are kept")
+
+
+def keep_both(base: bytes, theirs: bytes, ours: bytes) -> bytes | None:
+    """Both sides only added lines: theirs first, then ours, at each place. None when a line was changed or removed."""
+    if b"\0" in base + theirs + ours:
+        return None
+    old = base.splitlines(keepends=True)
+    if len(old) > MAX_LINES:
+        return None
+    added_theirs, added_ours = additions(old, theirs), additions(old, ours)
+    if added_theirs is None or added_ours is None:
+        return None
+    out: list[bytes] = []
+    for place in range(len(old) + 1):
+        one, other = added_theirs.get(place, []), added_ours.get(place, [])
+        out += one
+        if other and other != one:
+            if out and not out[-1].endswith(b"\n"):
+                out[-1] += b"\n"
+            out += other
+        if place < len(old):
+            if out and not out[-1].endswith(b"\n"):
+                out[-1] += b"\n"
+            out.append(old[place])
+    return b"".join(out)
+
+
+def additions(old: list[bytes], new: bytes) -> dict[int, list[bytes]] | None:
+    """Lines inserted before each line number of `old`; None when something of `old` is gone."""
+    lines = new.splitlines(keepends=True)
+    if len(lines) > MAX_LINES:
+        return None
+    # A last line without its newline is the same line: otherwise appending to such a file would look like an edit.
+    ended = [line.rstrip(b"\n") for line in old]
+    matcher = difflib.SequenceMatcher(None, ended, [line.rstrip(b"\n") for line in lines], autojunk=False)
+    found: dict[int, list[bytes]] = {}
+    for tag, i1, _, j1, j2 in matcher.get_opcodes():
+        if tag in ("replace", "delete"):
+            return None
+        if tag == "insert":
+            found[i1] = lines[j1:j2]
+    return found

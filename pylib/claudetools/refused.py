@@ -1,0 +1,158 @@
+"""When the remote refuses a push: which commit does it mean? The others go.
+
+Commits are tried one by one on top of what the remote has. A refused one is set aside, with every later one that
+touches the same paths; at the end those are tried once more as one commit, because a later commit may have mended
+what was refused. What stays refused is put on top of what was pushed: the tree keeps it, and the next sync tries again.
+
+Lines on stdout, tab-separated: `pushed OID`, `tip OID` (what the branch holds here: pushed, then refused),
+`replayed OLD NEW`, `refused OLD NEW SUBJECT`, `said TEXT`. Exit status: 0, or 1 when somebody else pushed meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass, field
+
+from claudetools import git, merging, replay
+
+
+class Raced(Exception):
+    """The remote's tip moved: the refusal was a lost race."""
+
+
+@dataclass
+class Outcome:
+    pushed: str
+    replayed: list[tuple[str, str]] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Where to push, and from which folder (the check worktree when there is a pre-push hook)."""
+
+    top: str
+    source: str
+    name: str
+    branch: str
+    hooks: str
+
+    def push(self, commit: str) -> str:
+        """'' when it was taken, else the remote's words."""
+        option = ("-c", f"core.hooksPath={self.hooks}") if self.hooks else ()
+        target = f"{commit}:refs/heads/{self.branch}"
+        try:
+            git.run(self.source, *option, "push", "--porcelain", self.name, target)
+        except git.GitError as error:
+            return str(error).partition(": ")[2]  # without our own words in front
+        return ""
+
+    def tip(self) -> str:
+        out = git.run(self.top, "ls-remote", "--quiet", self.name, f"refs/heads/{self.branch}")
+        return out.split(b"\t")[0].decode()
+
+
+def words_of(text: str) -> list[str]:
+    """What the remote said: its own lines, without git's frame."""
+    said = [line.removeprefix("remote: ").strip() for line in text.splitlines() if line.startswith("remote: ")]
+    said = [line for line in said if line]
+    return said or [line.strip() for line in text.splitlines() if line.strip()][-2:]
+
+
+def settle(remote: Remote, scratch: str, seen: str, tip: str) -> Outcome:
+    """Push what the remote takes. Raises Raced."""
+    top = remote.top
+    rows = [
+        line.split()
+        for line in git.run(top, "rev-list", "--reverse", "--parents", tip, f"^{seen}").decode().splitlines()
+    ]
+    result = Outcome(seen)
+    set_aside: set[bytes] = set()
+    if any(len(row) != 2 for row in rows):
+        result.refused = [row[0] for row in rows]
+        return result
+    for commit, parent in rows:
+        touched = replay.paths_of(top, parent, commit)
+        if touched & set_aside or not try_commit(remote, scratch, result, commit, parent):
+            result.refused.append(commit)
+            set_aside |= touched
+    if len(result.refused) > 1:
+        try_as_one(remote, scratch, result)
+    return result
+
+
+def try_commit(remote: Remote, scratch: str, result: Outcome, commit: str, parent: str) -> bool:
+    new = commit
+    if parent != result.pushed:
+        merged = merging.merge_trees(remote.top, scratch, parent, result.pushed, commit)
+        if merged.conflicts:
+            return False
+        new = replay.rewrite(remote.top, commit, merged.tree, [result.pushed])
+    if not push(remote, result, new):
+        return False
+    result.replayed.append((commit, new))
+    return True
+
+
+def push(remote: Remote, result: Outcome, commit: str) -> bool:
+    text = remote.push(commit)
+    if not text:
+        result.pushed = commit
+        return True
+    if remote.tip() != result.pushed:
+        raise Raced
+    result.said += [line for line in words_of(text) if line not in result.said]
+    return False
+
+
+def on_top(remote: Remote, scratch: str, result: Outcome) -> list[tuple[str, str]] | None:
+    """The refused commits replayed on what was pushed, old and new name of each; None when they do not fit."""
+    tip, pairs = result.pushed, []
+    for commit in result.refused:
+        parent = git.run(remote.top, "rev-parse", f"{commit}^").decode().strip()
+        merged = merging.merge_trees(remote.top, scratch, parent, tip, commit)
+        if merged.conflicts:
+            return None
+        tip = commit if parent == tip else replay.rewrite(remote.top, commit, merged.tree, [tip])
+        pairs.append((commit, tip))
+    return pairs
+
+
+def try_as_one(remote: Remote, scratch: str, result: Outcome) -> None:
+    """A later commit may have taken out what was refused in an earlier one: only their sum counts then."""
+    pairs = on_top(remote, scratch, result)
+    if not pairs:
+        return
+    sum_of_all = replay.rewrite(remote.top, result.refused[-1], git.tree_of(remote.top, pairs[-1][1]), [result.pushed])
+    if push(remote, result, sum_of_all):
+        result.replayed += [(commit, sum_of_all) for commit in result.refused]
+        result.refused = []
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="refused")
+    for name in ("--top", "--tree-state", "--seen", "--tip", "--source", "--remote", "--branch"):
+        parser.add_argument(name, required=True)
+    parser.add_argument("--hooks", default="")
+    args = parser.parse_args(argv)
+    remote = Remote(args.top, args.source, args.remote, args.branch, args.hooks)
+    scratch = os.path.join(args.tree_state, "work")
+    try:
+        result = settle(remote, scratch, args.seen, args.tip)
+    except Raced:
+        return 1
+    pairs = on_top(remote, scratch, result)
+    if pairs is None:
+        return 70
+    print(f"pushed\t{result.pushed}")
+    print(f"tip\t{pairs[-1][1] if pairs else result.pushed}")
+    for old, new in result.replayed:
+        print(f"replayed\t{old}\t{new}")
+    for old, new in pairs:
+        subject = git.run(args.top, "log", "-1", "--format=%s", old).decode("utf-8", "replace").strip()
+        print(f"refused\t{old}\t{new}\t{subject}")
+    for line in result.said:
+        print(f"said\t{line}")
+    return 0

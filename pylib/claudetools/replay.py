@@ -1,0 +1,200 @@
+"""Replay local commits on another tip, as objects: the thorough way.
+
+The shell replays a few clean commits itself (scripts/lib/replay.sh). This module takes over for merge commits, for
+conflicts and for what an earlier sync had to park. No file of the tree is touched.
+
+A commit that truly conflicts is *parked*, and so is every later one that touches a path of a parked one; the others
+are replayed past it. What the machine can settle (merging.py) is no conflict.
+
+Lines on stdout, tab-separated: `tip OID`, `replayed OLD NEW`, `parked OID`, `conflict PATH WHO`, `settled PATH HOW`,
+`resolved PATH`. Exit status: 0, or 78 when there is no common history.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import dataclass, field
+
+from claudetools import files, git, merging, resolve
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An earlier push: what `local` held went out as `pushed`, but for the commits in `parked`."""
+
+    local: str
+    pushed: str
+    parked: tuple[str, ...] = ()
+
+
+@dataclass
+class Replay:
+    """What came of it. `parked` in the order of the history; `conflicts` are paths."""
+
+    tip: str
+    replayed: list[tuple[str, str]] = field(default_factory=list)
+    parked: list[str] = field(default_factory=list)
+    conflicts: list[bytes] = field(default_factory=list)
+    settled: list[tuple[bytes, str]] = field(default_factory=list)
+
+
+def read_pairs(path: str) -> list[Pair]:
+    """The pairs of this tree, oldest first: one line each, local, pushed, then the parked commits."""
+    try:
+        with open(path, encoding="ascii") as file:
+            rows = [line.split() for line in file]
+    except FileNotFoundError:
+        return []
+    return [Pair(row[0], row[1], tuple(row[2:])) for row in rows if len(row) >= 2]
+
+
+def is_ancestor(top: str, old: str, new: str) -> bool:
+    try:
+        git.run(top, "merge-base", "--is-ancestor", old, new)
+    except git.GitError:
+        return False
+    return True
+
+
+def find_pair(top: str, pairs: list[Pair], head: str, onto: str) -> Pair | None:
+    """The last pair that is upstream and ours. What its local side holds need not be replayed."""
+    for pair in reversed(pairs):
+        if is_ancestor(top, pair.pushed, onto) and is_ancestor(top, pair.local, head):
+            return pair
+    return None
+
+
+def commits_to_replay(top: str, head: str, onto: str, pair: Pair | None) -> list[list[str]]:
+    """Oid and parents of each commit, oldest first: the parked ones of the pair, then what is new since."""
+    cut = [f"^{pair.local}"] if pair else []
+    args = ("rev-list", "--reverse", "--topo-order", "--parents", head, f"^{onto}", *cut)
+    rows = [line.split() for line in git.run(top, *args).decode().splitlines()]
+    if pair and pair.parked:
+        args = ("rev-list", "--no-walk=unsorted", "--parents", *pair.parked)
+        rows = [line.split() for line in git.run(top, *args).decode().splitlines()] + rows
+    return rows
+
+
+def paths_of(top: str, old: str, new: str) -> set[bytes]:
+    names = git.run(top, "diff-tree", "-r", "-z", "--no-renames", "--name-only", "--root", old, new)
+    return {name for name in names.split(b"\0") if name}
+
+
+def replay(top: str, scratch: str, head: str, onto: str, pair: Pair | None) -> Replay:
+    """Replay what `head` has and `onto` has not."""
+    rows = commits_to_replay(top, head, onto, pair)
+    result = Replay(onto)
+    if any(len(row) > 2 for row in rows):
+        return replay_merge(top, scratch, head, onto, result)
+    parked_paths: set[bytes] = set()
+    for commit, *parents in rows:
+        base = parents[0] if parents else git.empty_tree(head)
+        touched = paths_of(top, base, commit)
+        if touched & parked_paths:
+            result.parked.append(commit)
+            parked_paths |= touched
+            continue
+        merged = merging.merge_trees(top, scratch, base, result.tip, commit)
+        if merged.conflicts:
+            result.parked.append(commit)
+            result.conflicts += merged.conflicts
+            parked_paths |= touched
+            continue
+        result.settled += merged.settled
+        if merged.tree == git.tree_of(top, result.tip):
+            continue  # upstream has it already
+        new = rewrite(top, commit, merged.tree, [result.tip])
+        result.replayed.append((commit, new))
+        result.tip = new
+    return result
+
+
+def replay_merge(top: str, scratch: str, head: str, onto: str, result: Replay) -> Replay:
+    """Somebody merged here by hand: what was written in the merge is kept by merging once more."""
+    base = git.run(top, "merge-base", onto, head).decode().strip()
+    merged = merging.merge_trees(top, scratch, base, onto, head)
+    if merged.conflicts:
+        result.parked, result.conflicts = [head], merged.conflicts
+        return result
+    result.settled = merged.settled
+    message = b"Merge local commits with the remote's\n"
+    args = ("commit-tree", merged.tree, "-p", onto, "-p", head)
+    result.tip = git.run(top, *args, stdin=message).decode().strip()
+    return result
+
+
+def rewrite(top: str, commit: str, tree: str, parents: list[str]) -> str:
+    """The same commit with another tree and parents. Author, dates, message and encoding stay; a signature would be
+    a lie and goes, or is made anew where commit.gpgsign is on."""
+    header, _, message = git.run(top, "cat-file", "commit", commit).partition(b"\n\n")
+    lines: list[bytes] = []
+    skipping = False
+    for line in header.split(b"\n"):
+        if line.startswith(b" "):
+            if not skipping:
+                lines.append(line)
+            continue
+        skipping = line.startswith((b"gpgsig", b"mergetag", b"tree ", b"parent "))
+        if not skipping:
+            lines.append(line)
+    if git.signs(top):
+        return sign(top, lines, tree, parents, message)
+    first = [b"tree " + tree.encode()] + [b"parent " + p.encode() for p in parents]
+    data = b"\n".join(first + lines) + b"\n\n" + message
+    return git.run(top, "hash-object", "-t", "commit", "-w", "--stdin", stdin=data).decode().strip()
+
+
+def sign(top: str, lines: list[bytes], tree: str, parents: list[str], message: bytes) -> str:
+    env: dict[str, str] = {}
+    for line in lines:
+        role, _, rest = line.partition(b" ")
+        if role in (b"author", b"committer"):
+            name, _, rest = rest.partition(b" <")
+            mail, _, date = rest.partition(b"> ")
+            key = f"GIT_{role.decode().upper()}_"
+            env |= {
+                key + "NAME": os.fsdecode(name),
+                key + "EMAIL": os.fsdecode(mail),
+                key + "DATE": "@" + date.decode(),
+            }
+    args = [word for parent in parents for word in ("-p", parent)]
+    return git.run(top, "commit-tree", "-S", *args, tree, stdin=message, env=env).decode().strip()
+
+
+def author_of_other_side(top: str, head: str, onto: str, path: bytes) -> str:
+    """`Howard Lee (f00dfee, 14:02)`: who upstream last touched the path."""
+    form = ("--format=%an (%h, %cd)", "--date=format:%H:%M")
+    args = ("log", "-1", *form, onto, f"^{head}", "--", f":(top,literal){os.fsdecode(path)}")
+    return git.run(top, *args).decode("utf-8", "replace").strip()
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="replay")
+    for name in ("--top", "--tree-state", "--head", "--onto"):
+        parser.add_argument(name, required=True)
+    args = parser.parse_args(argv)
+    top, state = args.top, args.tree_state
+    try:
+        git.run(top, "merge-base", args.head, args.onto)
+    except git.GitError:
+        print("no common history", file=sys.stderr)
+        return 78
+    scratch = os.path.join(state, "work")
+    pair = find_pair(top, read_pairs(os.path.join(state, "pairs")), args.head, args.onto)
+    result = replay(top, scratch, args.head, args.onto, pair)
+    if result.parked:
+        taken = resolve.take_resolution(top, state, args.head, args.onto, result)
+        for path in taken:
+            print(f"resolved\t{files.shown(path)}")
+    print(f"tip\t{result.tip}")
+    for old, new in result.replayed:
+        print(f"replayed\t{old}\t{new}")
+    for path, how in result.settled:
+        print(f"settled\t{files.shown(path)}\t{how}")
+    for commit in result.parked:
+        print(f"parked\t{commit}")
+    for path in result.conflicts:
+        print(f"conflict\t{files.shown(path)}\t{author_of_other_side(top, args.head, args.onto, path)}")
+    return 0

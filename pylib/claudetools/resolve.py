@@ -1,0 +1,274 @@
+"""Settling a true conflict: both texts laid out in `.claudetools-resolve/`, and the result taken by the next sync.
+
+The folder lies at the top of the tree because agents may not edit below `.git`; no snapshot ever takes it in. The
+tree itself keeps the user's text until the result has been pushed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from claudetools import files, git, merging
+
+if TYPE_CHECKING:
+    from claudetools.replay import Replay
+
+FOLDER = ".claudetools-resolve"
+MARKER = re.compile(rb"^(<{7} |={7}$|>{7} |\|{7} )", re.M)
+
+
+@dataclass
+class Conflict:
+    """One path that a parked commit touches. An oid is '' where that side has no such file."""
+
+    path: bytes
+    mode: str
+    base: str
+    theirs: str
+    mine: str
+
+
+def entry(top: str, commit: str, path: bytes) -> tuple[str, str]:
+    """Mode and oid of a path in a commit, ('', '') when it is not there."""
+    out = git.run(top, "ls-tree", "-z", "--full-tree", commit, "--", f":(literal){os.fsdecode(path)}")
+    if not out:
+        return "", ""
+    mode, _, oid = out.split(b"\t")[0].decode().split()
+    return mode, oid
+
+
+def parked_paths(top: str, head: str, result: Replay) -> list[Conflict]:
+    """Every path of the parked commits: as it was before the first of them that touches it, upstream, and here."""
+    found: dict[bytes, Conflict] = {}
+    for commit in result.parked:
+        parents = git.run(top, "rev-parse", f"{commit}^@").decode().split()
+        base = parents[0] if parents else git.empty_tree(head)
+        for path in git.run(top, "diff-tree", "-r", "-z", "--no-renames", "--name-only", base, commit).split(b"\0"):
+            if path and path not in found:
+                mode, mine = entry(top, head, path)
+                theirs_mode, theirs = entry(top, result.tip, path)
+                old = entry(top, base, path)[1]
+                found[path] = Conflict(path, mode or theirs_mode, old, theirs, mine)
+    return list(found.values())
+
+
+def blob(top: str, oid: str) -> bytes:
+    return git.run(top, "cat-file", "blob", oid) if oid else b""
+
+
+def merged_entry(top: str, scratch: str, c: Conflict) -> str | None:
+    """The oid that the path gets without a person ('' for: not there), or None when a person has to decide."""
+    if c.mine == c.base:
+        return c.theirs
+    if c.theirs in (c.base, c.mine):
+        return c.mine
+    if not (c.mine and c.theirs) or merging.OPAQUE.search(files.shown(c.path)):
+        return None
+    base, theirs, mine = (blob(top, oid) for oid in (c.base, c.theirs, c.mine))
+    data = files.merge(scratch, mine, base, theirs)
+    if data is None and merging.TEXT.search(files.shown(c.path)):
+        data = merging.keep_both(base, theirs, mine)
+    return None if data is None else store(top, data)
+
+
+def store(top: str, data: bytes) -> str:
+    return git.run(top, "hash-object", "-w", "--stdin", stdin=data).decode().strip()
+
+
+# --- laying out -------------------------------------------------------------------
+
+
+def lay_out(top: str, state: str, head: str, result: Replay) -> list[tuple[bytes, str]]:
+    """Write both texts of each conflict. Returns the paths, each with a word on how it can be settled.
+
+    A file that was laid out before and still belongs to the same two texts is left as it is: somebody may be at it.
+    """
+    scratch = os.path.join(state, "work")
+    known = {c.path: c for c in read_manifest(state)}
+    open_conflicts, told = [], []
+    for c in parked_paths(top, head, result):
+        if merged_entry(top, scratch, c) is not None:
+            continue
+        open_conflicts.append(c)
+        target = place_of(top, c.path)
+        if known.get(c.path) == c and os.path.lexists(target):
+            told.append((c.path, "laid out before" if not is_settled(top, c) else "settled"))
+            continue
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        text = both_texts(top, scratch, c)
+        if text is None:
+            with suppress(FileNotFoundError):
+                os.unlink(target)
+            told.append((c.path, "no lines to merge: take a side"))
+            continue
+        with open(target, "wb") as file:
+            file.write(text)
+        told.append((c.path, "both texts, marked"))
+    write_manifest(state, open_conflicts)
+    return told
+
+
+def both_texts(top: str, scratch: str, c: Conflict) -> bytes | None:
+    """The file with conflict markers, or None where lines make no sense."""
+    if not (c.mine and c.theirs) or merging.OPAQUE.search(files.shown(c.path)) or c.mode == git.SYMLINK:
+        return None
+    sides = [blob(top, oid) for oid in (c.mine, c.base, c.theirs)]
+    if any(b"\0" in side for side in sides):
+        return None
+    return merge_file(scratch, sides, "--diff3", "-L", "yours", "-L", "before", "-L", "theirs")
+
+
+def merge_file(scratch: str, sides: list[bytes], *options: str) -> bytes:
+    names = []
+    for name, data in zip(("mine", "base", "theirs"), sides, strict=True):
+        names.append(os.path.join(scratch, name))
+        with open(names[-1], "wb") as file:
+            file.write(data)
+    done = subprocess.run(("git", "merge-file", "-p", "-q", *options, *names), stdout=subprocess.PIPE, check=False)
+    return done.stdout
+
+
+def place_of(top: str, path: bytes) -> bytes:
+    return os.path.join(os.fsencode(top), FOLDER.encode(), path)
+
+
+def is_settled(top: str, c: Conflict) -> bool:
+    """A result is there and no marker is left in it."""
+    content = files.look(None, place_of(top, c.path))
+    return content.kind == "file" and not MARKER.search(content.data)
+
+
+# --- taking ------------------------------------------------------------------------
+
+
+def take_side(top: str, state: str, side: str, path: bytes) -> bool:
+    """Decide one path for `mine`, `theirs` or `both`. False when the path is in no conflict."""
+    for c in read_manifest(state):
+        if c.path != path:
+            continue
+        target = place_of(top, path)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        if side == "both":
+            sides = [blob(top, oid) for oid in (c.mine, c.base, c.theirs)]
+            data = merge_file(os.path.join(state, "work"), sides, "--union")
+        else:
+            oid = c.mine if side == "mine" else c.theirs
+            data = blob(top, oid)
+            write_decision(state, path, "remove" if not oid else "")
+        with open(target, "wb") as file:
+            file.write(data)
+        return True
+    return False
+
+
+def take_resolution(top: str, state: str, head: str, onto: str, result: Replay) -> list[bytes]:
+    """When every open conflict has its result: one commit on top of the replayed ones; nothing stays parked.
+
+    Returns the paths that were settled by a person, [] when something is still open.
+    """
+    known = {c.path: c for c in read_manifest(state)}
+    decisions = read_decisions(state)
+    entries, taken = [], []
+    for c in parked_paths(top, head, result):
+        oid = merged_entry(top, os.path.join(state, "work"), c)
+        if oid is None:
+            if known.get(c.path) != c or not is_settled(top, c):
+                return []
+            taken.append(c.path)
+            removed = decisions.get(os.fsdecode(c.path)) == "remove"
+            oid = "" if removed else store(top, files.look(None, place_of(top, c.path)).data)
+        if oid:
+            entries.append(b"%s %s 0\t%s\0" % (c.mode.encode(), oid.encode(), c.path))
+        else:
+            entries.append(b"0 %s 0\t%s\0" % (b"0" * len(head), c.path))
+    from claudetools import replay
+
+    tree = merging.tree_with(top, os.path.join(state, "work"), git.tree_of(top, result.tip), entries)
+    new = result.tip
+    if tree != git.tree_of(top, result.tip):
+        new = replay.rewrite(top, result.parked[-1], tree, [result.tip])
+    result.replayed += [(commit, new) for commit in result.parked]
+    result.tip, result.parked, result.conflicts = new, [], []
+    return taken
+
+
+# --- the manifest --------------------------------------------------------------------
+
+
+def manifest_path(state: str) -> str:
+    return os.path.join(state, "resolve")
+
+
+def read_manifest(state: str) -> list[Conflict]:
+    try:
+        with open(manifest_path(state), encoding="utf-8") as file:
+            return [Conflict(os.fsencode(row[0]), *row[1:]) for row in json.load(file)["conflicts"]]
+    except (FileNotFoundError, ValueError, KeyError):
+        return []
+
+
+def read_decisions(state: str) -> dict[str, str]:
+    try:
+        with open(manifest_path(state), encoding="utf-8") as file:
+            return dict(json.load(file).get("decisions", {}))
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def save(state: str, conflicts: list[Conflict], decisions: dict[str, str]) -> None:
+    rows = [[os.fsdecode(c.path), c.mode, c.base, c.theirs, c.mine] for c in conflicts]
+    path = manifest_path(state)
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        json.dump({"conflicts": rows, "decisions": decisions}, file)
+    os.replace(path + ".new", path)
+
+
+def write_manifest(state: str, conflicts: list[Conflict]) -> None:
+    save(state, conflicts, read_decisions(state))
+
+
+def write_decision(state: str, path: bytes, decision: str) -> None:
+    save(state, read_manifest(state), {**read_decisions(state), os.fsdecode(path): decision})
+
+
+def forget(top: str, state: str) -> None:
+    """Remove the folder and what was decided."""
+    shutil.rmtree(os.path.join(top, FOLDER), ignore_errors=True)
+    with suppress(FileNotFoundError):
+        os.unlink(manifest_path(state))
+
+
+def main(argv: list[str]) -> int:
+    """`lay-out`, `take SIDE PATH`, `forget`. Lines `file PATH WORD`. Exit 0; 1 nothing to settle or no such path."""
+    from claudetools import replay
+
+    parser = argparse.ArgumentParser(prog="resolve")
+    parser.add_argument("job", choices=("lay-out", "take", "forget"))
+    parser.add_argument("--top", required=True)
+    parser.add_argument("--tree-state", required=True)
+    parser.add_argument("--head", default="")
+    parser.add_argument("--onto", default="")
+    parser.add_argument("--side", choices=("mine", "theirs", "both"))
+    parser.add_argument("--path", default="")
+    args = parser.parse_args(argv)
+    top, state = args.top, args.tree_state
+    if args.job == "forget":
+        forget(top, state)
+        return 0
+    if args.job == "take" and args.side:
+        return 0 if take_side(top, state, args.side, os.fsencode(args.path)) else 1
+    pair = replay.find_pair(top, replay.read_pairs(os.path.join(state, "pairs")), args.head, args.onto)
+    result = replay.replay(top, os.path.join(state, "work"), args.head, args.onto, pair)
+    told = lay_out(top, state, args.head, result) if result.parked else []
+    for path, word in told:
+        sys.stdout.write(f"file\t{files.shown(path)}\t{word}\n")
+    return 0 if told else 1

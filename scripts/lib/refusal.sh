@@ -1,0 +1,68 @@
+# shellcheck shell=bash
+# A remote that refuses (a size, a secret, a protected path): the commit it means is set aside and named, the rest goes.
+# Needs: repository, results, exchange, python.
+
+# settle_refusal: 0 with TIP (pushed commits, then the refused ones on top), 1 when it was a lost race after all.
+settle_refusal() {
+  local out status
+  if [ -z "$SEEN" ] || ! find_python; then
+    report_refusal
+    return
+  fi
+  out=$(run_python refused --top "$TOP" --tree-state "$TREE" --seen "$SEEN" --tip "$TIP" --source "$PUSH_FROM" \
+    --remote "$REMOTE" --branch "$BRANCH" --hooks "${HOOKS_OPTION[1]+${HOOKS_OPTION[1]#core.hooksPath=}}" 2>>"$WORK/push-error")
+  status=$?
+  if [ "$status" -eq 1 ]; then
+    fetch_remote || return
+    return 1
+  fi
+  if [ "$status" -ne 0 ]; then
+    report_refusal
+    return
+  fi
+  read_refused "$out"
+}
+
+read_refused() {
+  local word one other subject pushed='' tip='' refused=() olds='' said=() moved=() total
+  while IFS=$'\t' read -r word one other subject; do
+    case $word in
+      pushed) pushed=$one ;;
+      tip) tip=$one ;;
+      replayed) moved+=("$one $other") ;;
+      refused)
+        refused+=("${other:0:7} $(visible "$subject")")
+        olds+=" $one"
+        moved+=("$one $other")
+        ;;
+      said) [ ${#said[@]} -ge 8 ] || said+=("  $(visible "$one")") ;;
+    esac
+  done <<<"$1"
+  REPLAYED_PAIRS=(${moved[@]+"${moved[@]}"})
+  name_commits_as_pushed
+  total=$((${#moved[@]}))
+  [ "$pushed" = "$SEEN" ] || note_pushed "$pushed"
+  # What was pushed stands for HEAD without the refused ones: should the receive stop now, they are not forgotten.
+  [ "$tip" = "$HEAD_OID" ] || printf '%s\n' "$HEAD_OID $pushed$olds" >>"$TREE/pairs"
+  TIP=$tip
+  [ ${#refused[@]} -gt 0 ] || return 0
+  REFUSED=${#refused[@]}
+  problem "$EXIT_REFUSED" warn "$(visible "$REMOTE") refused ${#refused[@]} of $(count_of "$total" commit)$(rest_of $((total - ${#refused[@]})))." \
+    "${refused[@]:0:10}" ${said[@]+"${said[@]}"} \
+    "Nothing is lost: they stay committed here. Mend the file, then: $(sync_command)"
+}
+
+rest_of() { [ "$1" -eq 0 ] || printf '; the other %s %s on %s' "$1" "$([ "$1" = 1 ] && printf 'is' || printf 'are')" "$(visible "$BRANCH")"; }
+
+# All of it was refused, and nothing can be told apart (the first push, or no Python).
+report_refusal() {
+  local line lines=()
+  while IFS= read -r line; do
+    case $line in
+      'remote: '*[!\ ]* | 'error: '* | 'fatal: '*) [ ${#lines[@]} -ge 8 ] || lines+=("  $(visible "${line#remote: }")") ;;
+    esac
+  done <"$WORK/push-error"
+  problem "$EXIT_REFUSED" warn "$(visible "$REMOTE") refused the push." ${lines[@]+"${lines[@]}"} \
+    "Your work is committed here and stays. Mend what it says, then: $(sync_command)"
+  return "$EXIT_REFUSED"
+}

@@ -1,0 +1,280 @@
+"""True conflicts: what the machine settles, what is parked, and how a person settles it."""
+
+from __future__ import annotations
+
+import pytest
+
+from world import Machine, World, run_plain
+
+LINES = "".join(f"line {i}\n" for i in range(10))
+
+
+@pytest.fixture
+def other(world: World, machine: Machine) -> Machine:
+    for name in ("n.md", "code.py", "free.md"):
+        machine.write(name, LINES)
+    assert machine.sync().code == 0
+    return world.machine("LINUX-02", "howard")
+
+
+def clash(machine: Machine, other: Machine, path: str = "n.md") -> None:
+    """Howard's change of line 4 is on the remote, Mike's is in his folder."""
+    other.write(path, LINES.replace("line 4", "howard's"))
+    assert other.sync().code == 0
+    machine.write(path, LINES.replace("line 4", "mike's"))
+
+
+def safety_branches(world: World) -> str:
+    return world.remote_git("for-each-ref", "--format=%(refname)", "refs/heads/claudetools")
+
+
+def test_both_sides_appended_to_a_markdown_file_and_both_are_kept(
+    world: World, machine: Machine, other: Machine
+) -> None:
+    other.write("n.md", LINES + "howard's\n")
+    other.sync()
+    machine.write("n.md", LINES + "mike's\n")
+    result = machine.sync()
+    assert result.code == 0, result.text
+    assert machine.read("n.md") == LINES + "howard's\nmike's\n" == world.remote_file("n.md")
+    assert "[INFO] n.md: both sides added lines: both are kept" in result.out
+    machine.assert_sound()
+
+
+def test_both_sides_added_a_file_of_one_name_and_nothing_is_lost(
+    world: World, machine: Machine, other: Machine
+) -> None:
+    other.write("both.txt", "howard's\n")
+    other.sync()
+    machine.write("both.txt", "mike's\n")
+    assert machine.sync().code == 0
+    assert world.remote_file("both.txt") == "howard's\nmike's\n"
+
+
+def test_appends_to_code_are_a_true_conflict(world: World, machine: Machine, other: Machine) -> None:
+    other.write("code.py", LINES + "howard's\n")
+    other.sync()
+    machine.write("code.py", LINES + "mike's\n")
+    assert machine.sync().code == 65
+    assert machine.read("code.py") == LINES + "mike's\n"
+
+
+def test_a_true_conflict_parks_its_commit_and_the_others_go(world: World, machine: Machine, other: Machine) -> None:
+    clash(machine, other)
+    first = machine.sync()
+    assert first.code == 65, first.text
+    assert "[ERROR] n.md: you and Howard Lee (" in first.out
+    assert "--resolve" in first.out
+    assert machine.read("n.md") == LINES.replace("line 4", "mike's")
+    machine.write("free.md", LINES + "more\n")
+    second = machine.sync()
+    assert second.code == 65, second.text
+    assert world.remote_file("free.md") == LINES + "more\n", "what does not conflict is sent"
+    assert world.remote_file("n.md") == LINES.replace("line 4", "howard's")
+    assert "safe on origin" in second.out
+    assert "refs/heads/claudetools/conflict/LINUX-01-mike/main" in safety_branches(world)
+    machine.assert_sound()
+
+
+def test_a_later_commit_to_a_parked_path_is_parked_with_it(world: World, machine: Machine, other: Machine) -> None:
+    clash(machine, other)
+    machine.sync()
+    machine.write("n.md", machine.read("n.md").replace("line 9", "mike too"))
+    assert machine.sync().code == 65
+    assert "mike" not in world.remote_file("n.md")
+
+
+@pytest.mark.parametrize(("side", "line"), [("mine", "mike's\n"), ("theirs", "howard's\n")])
+def test_taking_a_side_settles_it(world: World, machine: Machine, other: Machine, side: str, line: str) -> None:
+    clash(machine, other)
+    machine.write("free.md", LINES + "more\n")
+    machine.sync()
+    laid = machine.sync("--resolve")
+    assert laid.code == 0, laid.text
+    assert ".claudetools-resolve/n.md" in laid.out
+    assert "<<<<<<< yours" in machine.read(".claudetools-resolve/n.md")
+    taken = machine.sync("--resolve", "--take", side, "n.md")
+    assert taken.code == 0, taken.text
+    result = machine.sync()
+    assert result.code == 0, result.text
+    assert machine.read("n.md") == LINES.replace("line 4\n", line) == world.remote_file("n.md")
+    assert not (machine.top / ".claudetools-resolve").exists()
+    assert safety_branches(world) == ""
+    assert machine.status() == ""
+    assert machine.git("rev-parse", "HEAD") == world.tip()
+    world.assert_linear()
+    machine.assert_sound()
+
+
+def test_an_edited_resolution_is_taken_and_markers_are_not(world: World, machine: Machine, other: Machine) -> None:
+    clash(machine, other)
+    machine.sync()
+    machine.sync("--resolve")
+    assert machine.sync().code == 65, "the markers are still in it"
+    assert "<<<<" not in world.remote_file("n.md")
+    machine.write(".claudetools-resolve/n.md", LINES.replace("line 4", "both of us"))
+    result = machine.sync()
+    assert result.code == 0, result.text
+    assert "your resolution was taken" in result.out
+    assert world.remote_file("n.md") == machine.read("n.md") == LINES.replace("line 4", "both of us")
+    machine.assert_sound()
+
+
+def test_abort_leaves_everything_as_it_was(machine: Machine, other: Machine) -> None:
+    clash(machine, other)
+    machine.sync()
+    machine.sync("--resolve")
+    assert machine.sync("--resolve", "--abort").code == 0
+    assert not (machine.top / ".claudetools-resolve").exists()
+    assert machine.read("n.md") == LINES.replace("line 4", "mike's")
+    assert machine.sync().code == 65
+
+
+def test_an_edit_after_laying_out_is_never_dropped(machine: Machine, other: Machine) -> None:
+    clash(machine, other)
+    machine.sync()
+    machine.sync("--resolve")
+    machine.write(".claudetools-resolve/n.md", LINES.replace("line 4", "both of us"))
+    machine.write("n.md", machine.read("n.md").replace("line 9", "one more thought"))
+    assert machine.sync().code == 65, "the result was made for another text"
+    assert "one more thought" in machine.read("n.md")
+    machine.sync("--resolve")
+    assert "one more thought" in machine.read(".claudetools-resolve/n.md")
+
+
+def test_deleted_there_and_edited_here_is_settled_by_taking_a_side(
+    world: World, machine: Machine, other: Machine
+) -> None:
+    (other.top / "n.md").unlink()
+    other.sync()
+    machine.write("n.md", LINES + "mike's\n")
+    assert machine.sync().code == 65
+    assert "take a side" in machine.sync("--resolve").out
+    assert machine.sync("--resolve", "--take", "theirs", "n.md").code == 0
+    assert machine.sync().code == 0
+    assert not (machine.top / "n.md").exists()
+    assert "n.md" not in world.remote_files()
+    machine.assert_sound()
+
+
+def test_edits_of_different_lines_of_an_encrypted_file_are_never_merged(world: World, machine: Machine) -> None:
+    machine.write("acme.age", LINES)
+    machine.sync()
+    other = world.machine("LINUX-02", "howard")
+    other.write("acme.age", LINES.replace("line 1\n", "howard's\n"))
+    other.sync()
+    machine.write("acme.age", LINES.replace("line 8\n", "mike's\n"))
+    assert machine.sync().code == 65
+    assert world.remote_file("acme.age") == LINES.replace("line 1\n", "howard's\n")
+    assert machine.sync("--resolve", "--take", "mine", "acme.age").code == 65, "not laid out yet"
+    machine.sync("--resolve")
+    assert machine.sync("--resolve", "--take", "mine", "acme.age").code == 0
+    assert machine.sync().code == 0
+    assert world.remote_file("acme.age") == LINES.replace("line 8\n", "mike's\n")
+
+
+def test_a_renamed_folder_takes_the_others_new_file_along(world: World, machine: Machine, other: Machine) -> None:
+    for i in range(4):
+        machine.write(f"clients/old/{i}.md", f"some text that git can recognise {i}\n" * 5)
+    machine.sync()
+    other.sync()
+    other.write("clients/old/new.md", "howard's new file\n")
+    other.sync()
+    (machine.top / "clients" / "old").rename(machine.top / "clients" / "acme")
+    result = machine.sync("--allow", ".")
+    assert result.code == 0, result.text
+    assert "clients/acme/new.md" in world.remote_files()
+    assert machine.read("clients/acme/new.md") == "howard's new file\n"
+
+
+def test_twenty_local_commits_are_replayed_in_order(world: World, machine: Machine, other: Machine) -> None:
+    for i in range(20):
+        machine.write("n.md", machine.read("n.md") + f"{i}\n")
+        machine.sync("--no-push", "-m", f"step {i}")
+    other.write("free.md", "howard's\n" + LINES)
+    other.sync()
+    result = machine.sync()
+    assert result.code == 0, result.text
+    subjects = world.remote_git("log", "--reverse", "--format=%s", "main").splitlines()
+    assert subjects[-20:] == [f"step {i}" for i in range(20)]
+    world.assert_linear()
+    machine.assert_sound()
+
+
+def test_resolve_without_a_conflict_says_so(machine: Machine) -> None:
+    result = machine.sync("--resolve")
+    assert (result.code, result.out) == (0, "[OK] Nothing to settle.\n")
+
+
+# --- a remote that refuses ------------------------------------------------------------
+
+
+def refuse(world: World, script: str) -> None:
+    hook = world.remote / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nwhile read old new ref; do\n" + script + "\ndone\n")
+    hook.chmod(0o755)
+
+
+REFUSE_TOKENS = """
+for c in $(git rev-list $old..$new); do
+  if git show $c | grep -q '^+.*TOKEN'; then echo "commit $c holds a token" >&2; exit 1; fi
+done"""
+
+
+def test_a_refused_commit_is_set_aside_and_the_others_go(world: World, machine: Machine) -> None:
+    refuse(world, REFUSE_TOKENS)
+    machine.write("a.md", "a\n")
+    machine.sync("--no-push", "-m", "first")
+    machine.write("bad.md", "TOKEN=1\n")
+    machine.sync("--no-push", "-m", "second")
+    machine.write("c.md", "c\n")
+    result = machine.sync("-m", "third")
+    assert result.code == 77, result.text
+    assert "[WARN] origin refused 1 of 3 commits; the other 2 are on main." in result.out
+    assert "second" in result.out and "holds a token" in result.out
+    assert {"a.md", "c.md"} <= set(world.remote_files())
+    assert "bad.md" not in world.remote_files()
+    assert machine.read("bad.md") == "TOKEN=1\n"
+    assert machine.status() == ""
+    assert machine.git("log", "-1", "--format=%s") == "second"
+    again = machine.sync()
+    assert again.code == 77, again.text
+    machine.assert_sound()
+
+
+def test_incoming_work_still_arrives_beside_a_refused_commit(world: World, machine: Machine) -> None:
+    refuse(world, REFUSE_TOKENS)
+    machine.write("bad.md", "TOKEN=1\n")
+    assert machine.sync().code == 77
+    other = world.machine("LINUX-02", "howard")
+    other.write("h.md", "howard\n")
+    other.sync()
+    machine.write("mine.md", "m\n")
+    assert machine.sync().code == 77
+    assert machine.read("h.md") == "howard\n"
+    assert "mine.md" in world.remote_files()
+    machine.assert_sound()
+
+
+def test_mending_the_file_lets_the_next_sync_send_it_without_the_secret(world: World, machine: Machine) -> None:
+    refuse(world, REFUSE_TOKENS)
+    machine.write("bad.md", "one\nTOKEN=1\n")
+    assert machine.sync().code == 77
+    machine.write("bad.md", "one\nvault: acme/token\n")
+    result = machine.sync()
+    assert result.code == 0, result.text
+    assert world.remote_file("bad.md") == "one\nvault: acme/token\n"
+    history = run_plain(world.root, "git", "-C", str(world.remote), "log", "-p", "main")
+    assert "TOKEN" not in history
+    machine.assert_sound()
+
+
+def test_a_remote_that_refuses_everything_keeps_everything_here(world: World, machine: Machine) -> None:
+    refuse(world, "echo closed >&2; exit 1")
+    machine.write("a.md", "a\n")
+    result = machine.sync()
+    assert result.code == 77
+    assert "closed" in result.out
+    (world.remote / "hooks" / "pre-receive").unlink()
+    assert machine.sync().code == 0
+    assert "a.md" in world.remote_files()
