@@ -31,7 +31,7 @@ set -uo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
 lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
-for part in environment exit_codes ui python lock arguments results report json repository identity checks gates \
+for part in environment exit_codes ui patience python lock arguments results report json repository identity checks gates \
   snapshot commit own_hooks replay exchange refusal conflict advance recover points; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70
@@ -41,10 +41,11 @@ main() {
   local main_exit
   parse_arguments "$@"
   refuse_to_run_inside_a_sync
+  start_clock
   trap 'end_by_signal 129' HUP
   trap 'end_by_signal 130' INT
   trap 'end_by_signal 143' TERM
-  trap 'let_go' EXIT
+  trap 'stop_clock; let_go' EXIT
 
   sync_repository . main
   FINAL_EXIT=$REPO_EXIT

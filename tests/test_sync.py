@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -484,3 +486,36 @@ def test_the_demo_keeps_everything_and_leaves_nothing(tmp_path: Path) -> None:
     assert "[OK] Nothing left behind." in result.out
     assert sorted(p.name for p in tmp_path.iterdir()) == ["home"]
     assert list(home.iterdir()) == []
+
+
+# --- patience -----------------------------------------------------------------------------
+
+
+def test_in_an_agents_shell_a_remote_that_never_answers_does_not_hold_the_run(machine: Machine, tmp_path: Path) -> None:
+    """The real limit is 100 s; here the same code runs with a smaller number."""
+    slow = tmp_path / "slow"
+    slow.write_text("#!/bin/sh\nexec sleep 1000\n")
+    slow.chmod(0o755)
+    toolkit = tmp_path / "toolkit"
+    toolkit.mkdir()
+    for name in ("scripts", "pylib", "hooks"):
+        shutil.copytree(TOOLKIT / name, toolkit / name, ignore=shutil.ignore_patterns("__pycache__"))
+    patience = toolkit / "scripts" / "lib" / "patience.sh"
+    patience.write_text(patience.read_text().replace("AGENT_SECONDS=100", "AGENT_SECONDS=7"))
+    machine.git("remote", "set-url", "origin", "git@host:ops.git")
+    machine.write("a.md", "x\n")
+    env = {"GIT_SSH_COMMAND": str(slow), "CLAUDECODE": "1"}
+    result = machine.run("bash", toolkit / "scripts" / "sync.sh", env=env, timeout=60)
+    assert result.code == 69, result.text
+    assert "took longer than 2 s" in result.out
+    assert machine.status() == ""
+    machine.assert_sound()
+
+
+def test_work_that_has_not_left_this_machine_for_days_is_said_first(world: World, machine: Machine) -> None:
+    machine.sync()
+    (machine.state / "reached").write_text(f"{int(time.time()) - 3 * 86400 - 60}\n")
+    world.remote.rename(world.root / "away.git")
+    machine.write("a.md", "x\n")
+    result = machine.sync()
+    assert result.out.startswith("[WARN] Nothing has reached origin for 3 days.\n")

@@ -140,17 +140,20 @@ def keep_both(base: bytes, theirs: bytes, ours: bytes) -> bytes | None:
         return None
     out: list[bytes] = []
     for place in range(len(old) + 1):
-        one, other = added_theirs.get(place, []), added_ours.get(place, [])
-        out += one
-        if other and other != one:
+        lines = one_after_the_other(added_theirs.get(place, []), added_ours.get(place, []))
+        for line in lines + old[place : place + 1]:
             if out and not out[-1].endswith(b"\n"):
                 out[-1] += b"\n"
-            out += other
-        if place < len(old):
-            if out and not out[-1].endswith(b"\n"):
-                out[-1] += b"\n"
-            out.append(old[place])
+            out.append(line)
     return b"".join(out)
+
+
+def one_after_the_other(theirs: list[bytes], ours: list[bytes]) -> list[bytes]:
+    """What both added at one place; lines that both began or ended with stand there once."""
+    start = len(os.path.commonprefix([theirs, ours]))
+    end = len(os.path.commonprefix([theirs[start:][::-1], ours[start:][::-1]]))
+    middle = theirs[start : len(theirs) - end] + ours[start : len(ours) - end]
+    return theirs[:start] + middle + theirs[len(theirs) - end :]
 
 
 def additions(old: list[bytes], new: bytes) -> dict[int, list[bytes]] | None:

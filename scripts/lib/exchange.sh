@@ -32,6 +32,7 @@ exchange() {
 }
 
 close_exchange() {
+  epoch_now >"$STATE/reached"
   if [ ${#PARKED[@]} -gt 0 ]; then
     report_conflict
   else
@@ -85,12 +86,14 @@ plan_tip() {
 # Nothing to send: is there something to take? One short trip when not. 0 the remote's tip is SEEN; 1 it moved and was
 # fetched; else an exit code.
 ask_remote() {
-  local line
+  local line=''
   [ -z "$FRESH" ] || return 0
-  line=$(git -C "$TOP" ls-remote --quiet "$REMOTE" "refs/heads/$BRANCH" 2>"$WORK/error") || {
+  # Into a file: a subshell could not be interrupted (patience.sh).
+  network git -C "$TOP" ls-remote --quiet "$REMOTE" "refs/heads/$BRANCH" >"$WORK/remote" 2>"$WORK/error" || {
     report_unreachable
     return
   }
+  read -r line <"$WORK/remote"
   [ "${line%%$'\t'*}" != "$SEEN" ] || return 0
   fetch_remote || return
   return 1
@@ -107,7 +110,7 @@ push_tip() {
     prepare_check_tree "$TIP" || return
     PUSH_FROM=$CHECK_TREE
   fi
-  if git -C "$PUSH_FROM" ${HOOKS_OPTION[@]+"${HOOKS_OPTION[@]}"} push --porcelain "$REMOTE" "$TIP:refs/heads/$BRANCH" >"$WORK/push" 2>"$WORK/error"; then
+  if network git -C "$PUSH_FROM" ${HOOKS_OPTION[@]+"${HOOKS_OPTION[@]}"} push --porcelain "$REMOTE" "$TIP:refs/heads/$BRANCH" >"$WORK/push" 2>"$WORK/error"; then
     checkpoint pushed
     note_pushed "$TIP"
     name_commits_as_pushed
@@ -124,7 +127,6 @@ note_pushed() {
   if [ -n "$SEEN" ]; then PUSHED="${SEEN:0:7}..${new:0:7}"; else PUSHED="new ${new:0:7}"; fi
   SEEN=$new
   printf '%s\n' "$SEEN" >"$TREE/accepted"
-  epoch_now >"$STATE/pushed-at"
 }
 
 # The summary names commits as the remote has them, not as they were before they were replayed.
@@ -138,7 +140,7 @@ name_commits_as_pushed() {
 }
 
 fetch_remote() {
-  git -C "$TOP" fetch --quiet --no-tags --no-write-fetch-head --no-recurse-submodules "$REMOTE" \
+  network git -C "$TOP" fetch --quiet --no-tags --no-write-fetch-head --no-recurse-submodules "$REMOTE" \
     "+refs/heads/$BRANCH:refs/remotes/$REMOTE/$BRANCH" 2>"$WORK/error" || {
     case $(<"$WORK/error") in
       *"couldn't find remote ref"*)
@@ -154,10 +156,22 @@ fetch_remote() {
   read_seen
 }
 
+# The first thing that git or ssh said, without its prefix.
+first_words() {
+  local line
+  while IFS= read -r line; do
+    [ -n "$line" ] || continue
+    line=${line#fatal: }
+    visible "${line%.}"
+    return 0
+  done <"$1"
+  printf 'no answer'
+}
+
 # Unreachable or wanting a login: the work is committed here and waits.
 report_unreachable() {
   local text waiting since
-  text=$(visible "$(tail -n 1 "$WORK/error")")
+  text=$(first_words "$WORK/error")
   waiting=$(git -C "$TOP" rev-list --count "$HEAD_OID" ${SEEN:+"^$SEEN"} 2>/dev/null) || waiting=0
   since=$(git -C "$TOP" log --reverse --format=%cd --date=format:'%a %H:%M' "$HEAD_OID" ${SEEN:+"^$SEEN"} 2>/dev/null | head -n 1)
   OFFLINE=1

@@ -65,13 +65,15 @@ run_own_hooks() {
   if [ -n "$COMMIT_PARENT" ]; then
     git -C "$CHECK_TREE" reset --quiet --soft "$COMMIT_PARENT" 2>"$WORK/error" || return "$EXIT_INTERNAL"
   fi
-  run_limited "$HOOK_LIMIT_SECONDS" run_hook pre-commit >"$WORK/hook" 2>&1
+  HOOK_SECONDS=$(seconds_left)
+  [ "$HOOK_SECONDS" -lt "$HOOK_LIMIT_SECONDS" ] || HOOK_SECONDS=$HOOK_LIMIT_SECONDS
+  run_limited "$HOOK_SECONDS" run_hook pre-commit >"$WORK/hook" 2>&1
   status=$?
   FIXED_TREE=$(git -C "$CHECK_TREE" add -A 2>/dev/null && git -C "$CHECK_TREE" write-tree 2>"$WORK/error") || return "$EXIT_INTERNAL"
   [ "$FIXED_TREE" != "$COMMIT_TREE" ] || FIXED_TREE=''
   if [ "$status" -ne 0 ] && [ -n "$FIXED_TREE" ]; then
     # A formatter fails once and is content with its own work: ask it again.
-    run_limited "$HOOK_LIMIT_SECONDS" run_hook pre-commit >"$WORK/hook" 2>&1
+    run_limited "$HOOK_SECONDS" run_hook pre-commit >"$WORK/hook" 2>&1
     status=$?
   fi
   [ "$status" -eq 0 ] && return 0
@@ -108,7 +110,7 @@ run_limited() {
 
 report_hook_refusal() {
   local status=$1 line lines=() why="refused this commit"
-  [ "$status" -ne 124 ] || why="did not end within $HOOK_LIMIT_SECONDS s"
+  [ "$status" -ne 124 ] || why="did not end within $HOOK_SECONDS s"
   while IFS= read -r line; do
     [ ${#lines[@]} -ge 8 ] || [ -z "$line" ] || lines+=("  $(visible "$line")")
   done <"$WORK/hook"

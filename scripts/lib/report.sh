@@ -74,8 +74,18 @@ not_pushed_because() {
   fi
 }
 
+# Work that silently stays on one machine is the worst failure of all: it is said first, every time.
+print_alarm() {
+  local reached days
+  case $REPO_EXIT in "$EXIT_OFFLINE" | "$EXIT_REFUSED" | "$EXIT_HELD" | "$EXIT_DEFERRED") ;; *) return 0 ;; esac
+  read -r reached 2>/dev/null <"$STATE/reached" || return 0
+  days=$((($(epoch_now) - reached) / 86400))
+  [ "$days" -lt 1 ] || say "[WARN] Nothing has reached $(visible "${REMOTE:-the remote}") for $(count_of "$days" day)."
+}
+
 print_repository() {
   local i line
+  print_alarm
   print_status_line
   print_problems
   if [ ${#COMMITS[@]} -gt 0 ] && [ -z "$DRY_RUN" ]; then print_summary; elif [ -n "$PUSHED" ]; then print_push_line; fi

@@ -1,0 +1,57 @@
+# shellcheck shell=bash
+# No run may outlive its caller's patience. An agent's shell kills a command after 120 s by default, and with it the
+# answer: there a run ends within 100 s. Elsewhere git's own limits (environment.sh) are enough.
+# Needs: ui.
+
+readonly AGENT_SECONDS=100
+
+start_clock() {
+  RUN_BEGAN=$(monotonic_ms) WATCHDOG='' NETWORK_PID='' TIMED_OUT=''
+  [ -n "${CLAUDECODE:-}" ] || return 0
+  trap 'end_network' ALRM
+  # The watchdog must not hold the beacon, and must not leave its sleep behind.
+  (
+    trap 'kill "$nap" 2>/dev/null; exit 0' TERM
+    sleep $((AGENT_SECONDS - 5)) &
+    nap=$!
+    wait "$nap" && kill -ALRM $$
+  ) 9>&- >/dev/null 2>&1 &
+  WATCHDOG=$!
+}
+
+stop_clock() {
+  [ -z "$WATCHDOG" ] || kill -TERM "$WATCHDOG" 2>/dev/null
+  WATCHDOG=''
+}
+
+seconds_left() {
+  if [ -n "${CLAUDECODE:-}" ]; then
+    printf '%s' $((AGENT_SECONDS - 10 - ($(monotonic_ms) - RUN_BEGAN) / 1000))
+  else
+    printf '600'
+  fi
+}
+
+# network COMMAND...: in the background where a watchdog runs, because bash hears a signal only between two programs.
+network() {
+  local status
+  if [ -z "$WATCHDOG" ]; then
+    "$@"
+    return
+  fi
+  status=124
+  if [ -z "$TIMED_OUT" ]; then
+    "$@" &
+    NETWORK_PID=$!
+    wait "$NETWORK_PID"
+    status=$?
+    NETWORK_PID=''
+  fi
+  [ -z "$TIMED_OUT" ] || printf 'took longer than %s s\n' $((AGENT_SECONDS - 5)) >&2
+  return "$status"
+}
+
+end_network() {
+  TIMED_OUT=1
+  [ -z "$NETWORK_PID" ] || kill -TERM "$NETWORK_PID" 2>/dev/null
+}
