@@ -15,7 +15,7 @@ set -uo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
 lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
-for part in environment exit_codes ui python lock results repository identity; do
+for part in environment exit_codes ui python claim lock results repository identity; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70
 done
@@ -96,7 +96,7 @@ write_identity() {
 # With Python the values are checked now; without it the shell makes the cache that a sync reads.
 check_and_cache() {
   local text
-  rm -f "$STATE/identity"
+  rm -f "$STATE/identity" "$STATE/identity.of"
   if find_python; then
     text=$(run_python identity "$TOP" "$STATE/identity" 2>&1) || die "$EXIT_SETUP" "$(visible "${text##*$'\n'}")"
     return 0

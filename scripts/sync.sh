@@ -31,8 +31,8 @@ set -uo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
 lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
-for part in environment exit_codes ui patience python lock arguments results report json repository identity checks gates \
-  snapshot commit own_hooks replay exchange refusal conflict advance recover points; do
+for part in environment exit_codes ui patience python claim lock arguments results report json repository identity checks gates \
+  snapshot commit own_hooks replay exchange outgoing refusal conflict advance recover points; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70
 done
@@ -66,6 +66,7 @@ sync_repository() {
   begin_phase lock
   open_tree "$folder" && do_job "$role"
   end_phase
+  close_results
   let_go || REPO_EXIT=$(worse_exit "$REPO_EXIT" "$?")
   [ "$JOB" != sync ] || write_history
   tell_result "$role"
@@ -158,7 +159,7 @@ save_changes() {
   fi
   write_commit || return
   begin_phase check
-  run_own_hooks || return
+  run_own_hooks || return # 1: without what they refuse
   begin_phase commit
   land_commit || return
   if [ -n "$FIXED_TREE" ]; then take_over_fixes || return; fi

@@ -278,3 +278,49 @@ def test_a_remote_that_refuses_everything_keeps_everything_here(world: World, ma
     (world.remote / "hooks" / "pre-receive").unlink()
     assert machine.sync().code == 0
     assert "a.md" in world.remote_files()
+
+
+def plain_commit(machine: Machine, path: str, text: str, subject: str) -> None:
+    """What a person does beside us, with git alone."""
+    machine.write(path, text)
+    machine.git("add", "-f", path)
+    machine.git("commit", "-q", "-m", subject)
+
+
+def test_a_plain_commit_with_a_secret_waits_and_the_others_go(world: World, machine: Machine) -> None:
+    machine.sync()
+    plain_commit(machine, "one.md", "1\n", "one")
+    plain_commit(machine, ".env", "TOKEN=1\n", "oops")
+    plain_commit(machine, "two.md", "2\n", "two")
+    result = machine.sync()
+    assert result.code == 65, result.text
+    assert "Left out: .env (added by commit " in result.out and "looks like a secret" in result.out
+    assert {"one.md", "two.md"} <= set(world.remote_files())
+    assert ".env" not in world.remote_files()
+    assert machine.read(".env") == "TOKEN=1\n"
+    assert machine.sync().code == 65, "it stays named"
+    machine.assert_sound()
+
+
+def test_taking_the_secret_out_again_sends_the_rest_without_it(world: World, machine: Machine) -> None:
+    machine.sync()
+    plain_commit(machine, ".env", "TOKEN=1\n", "oops")
+    assert machine.sync().code == 65
+    machine.git("rm", "-q", "--cached", ".env")
+    machine.write(".gitignore", machine.read(".gitignore") + "/.env\n")
+    result = machine.sync()
+    assert result.code == 0, result.text
+    assert ".env" not in run_plain(
+        world.root, "git", "-C", str(world.remote), "log", "--name-only", "--format=", "main"
+    )
+    assert machine.read(".env") == "TOKEN=1\n"
+
+
+def test_a_plain_commit_with_a_bare_log_name_can_be_allowed(world: World, machine: Machine) -> None:
+    machine.sync()
+    log = "session-logs/2026-06-05-session.md"
+    plain_commit(machine, log, "x\n", "log")
+    assert machine.sync().code == 65
+    assert log not in world.remote_files()
+    assert machine.sync("--allow", log).code == 0
+    assert log in world.remote_files()

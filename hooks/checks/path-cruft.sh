@@ -6,6 +6,8 @@
 # is_path_cruft PATH: 0 when a part of the path is such a name.
 is_path_cruft() {
   local part rest=$1/
+  # Nearly every name ends here: one look at the whole path, not one at each part.
+  case $1 in *:* | *\\* | *$'\xef'* | *[Nn][Uu][Ll]* | *tmpclaude-*) ;; *) return 1 ;; esac
   while [ -n "$rest" ]; do
     part=${rest%%/*}
     rest=${rest#*/}

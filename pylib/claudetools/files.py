@@ -13,9 +13,12 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+
+from claudetools.checkpoint import checkpoint
 
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
@@ -26,8 +29,11 @@ class Content:
 
     kind: str
     data: bytes = b""
-    executable: bool = False
-    inode: int = 0
+    permissions: int = 0
+
+    @property
+    def executable(self) -> bool:
+        return bool(self.permissions & 0o100)
 
     def oid(self, algorithm: str) -> str:
         """The id of these very bytes as a blob, before any conversion."""
@@ -72,17 +78,16 @@ def look(folder: int | None, name: bytes | str) -> Content:
     try:
         info = os.stat(name, dir_fd=folder, follow_symlinks=False)
         if stat.S_ISLNK(info.st_mode):
-            return Content("link", os.readlink(os.fsencode(name), dir_fd=folder), False, info.st_ino)
+            return Content("link", os.readlink(os.fsencode(name), dir_fd=folder))
         if stat.S_ISDIR(info.st_mode):
-            return Content("folder", inode=info.st_ino)
+            return Content("folder")
         if not stat.S_ISREG(info.st_mode):
-            return Content("other", inode=info.st_ino)
+            return Content("other")
         fd = os.open(name, os.O_RDONLY | NOFOLLOW, dir_fd=folder)
     except (FileNotFoundError, NotADirectoryError):
         return ABSENT
     with os.fdopen(fd, "rb") as file:
-        info = os.fstat(file.fileno())
-        return Content("file", file.read(), bool(info.st_mode & 0o100), info.st_ino)
+        return Content("file", file.read(), stat.S_IMODE(os.fstat(file.fileno()).st_mode))
 
 
 def look_in_tree(top: str, path: bytes) -> Content:
@@ -92,6 +97,27 @@ def look_in_tree(top: str, path: bytes) -> Content:
             return look(folder, name)
     except FileNotFoundError:
         return ABSENT
+
+
+Stamp = tuple[int, int, int] | None
+
+
+def stamp(top: str, path: bytes) -> Stamp:
+    """Inode, time of the last write and size; None when nothing is there. The same stamp: nobody wrote to the path."""
+    try:
+        info = os.lstat(os.path.join(os.fsencode(top), path))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return info.st_ino, info.st_mtime_ns, info.st_size
+
+
+def moved_lately(top: str, path: bytes, seconds: float) -> bool:
+    """Whether the path was written, or (when it is absent) something came or went in its folder, just now."""
+    at = os.path.join(os.fsencode(top), path)
+    for place in (at, os.path.dirname(at)):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            return time.time() - os.lstat(place).st_mtime < seconds
+    return False
 
 
 # --- exchange ---------------------------------------------------------------
@@ -126,7 +152,9 @@ def exchange(prepared: str, folder: int, name: bytes) -> None:
     if _kernel_exchange(prepared, folder, name):
         return
     os.link(name, prepared + ".old", src_dir_fd=folder, follow_symlinks=False)
+    checkpoint("exchange-linked")
     os.rename(prepared, name, dst_dir_fd=folder)
+    checkpoint("exchange-renamed")
     os.rename(prepared + ".old", prepared)
 
 
@@ -142,6 +170,13 @@ def was_exchanged(prepared: str, inode: int) -> bool:
         return os.lstat(prepared).st_ino != inode
     except FileNotFoundError:
         return True
+
+
+def write_whole(path: str, data: bytes) -> None:
+    """Never half a file, whenever we are killed."""
+    with open(path + ".new", "wb") as file:
+        file.write(data)
+    os.replace(path + ".new", path)
 
 
 # --- merge ------------------------------------------------------------------

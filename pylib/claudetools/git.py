@@ -36,7 +36,8 @@ class Change:
 def beacon() -> tuple[int, ...]:
     """The lock's beacon, to be inherited by every git: an orphan must be seen. See scripts/lib/lock.sh."""
     fd = os.environ.get("CLAUDETOOLS_BEACON_FD", "")
-    return (int(fd),) if fd.isdigit() and os.path.exists(f"/dev/fd/{fd}") else ()
+    # A sync inside a with-lock has one of its own, and those of the levels above it (scripts/lib/lock.sh).
+    return tuple(n for n in range(int(fd), 10) if os.path.exists(f"/dev/fd/{n}")) if fd.isdigit() else ()
 
 
 def run(

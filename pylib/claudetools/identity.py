@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import stat
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +18,7 @@ REQUIRED = ("user", "full_name", "email", "machine")
 OPTIONAL = ("timezone", "vault_path", "hostname")
 DEFAULT_TIMEZONE = "America/Los_Angeles"
 SETUP = "bash .claude/claudetools/scripts/setup.sh"
+GIT_STRIPS = " .,:;<>\"\\'"  # from the ends of a name; a name of nothing else is refused by git
 
 
 class Invalid(Exception):
@@ -41,14 +44,20 @@ class Identity:
 def load_json(path: str, shown: str) -> dict[str, Any] | None:
     """The object in a JSON file, None when there is no file. Raises Invalid."""
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
+            raise Invalid(f"{shown} is no file; expected a JSON file")
         with open(path, encoding="utf-8-sig") as file:
             data = json.load(file)
     except FileNotFoundError:
         return None
     except json.JSONDecodeError as error:
         raise Invalid(f"{shown} line {error.lineno}: not valid JSON ({error.msg})") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise Invalid(f"{shown} cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise Invalid(f"{shown} is not UTF-8 text (byte {error.start}); expected JSON in UTF-8") from error
+    except (ValueError, RecursionError) as error:  # numbers and nesting beyond what Python reads
+        raise Invalid(f"{shown}: not valid JSON ({error})") from error
+    except OSError as error:
+        raise Invalid(f"{shown} cannot be read: {error.strerror}") from error
     if not isinstance(data, dict):
         raise Invalid(f"{shown}: expected an object with keys, found {kind_of(data)}")
     return data
@@ -68,17 +77,33 @@ def text_of(data: dict[str, Any], key: str, shown: str, required: bool) -> str:
         return ""
     if not isinstance(value, str):
         raise Invalid(f"{shown}: key {key!r} is {kind_of(value)}; expected text")
-    if any(ord(c) < 32 or c in "\x7f\u2028\u2029" for c in value):
+    if any(is_control(c) for c in value):
         raise Invalid(f"{shown}: key {key!r} holds a control character; expected one line of text")
+    if not value.strip():
+        raise Invalid(f"{shown}: key {key!r} holds spaces only; expected text")
     if key == "email" and ("@" not in value or any(c in value for c in "<> ")):
         raise Invalid(f"{shown}: key 'email' is {value!r}; expected an address, for example {EXAMPLES['email']!r}")
-    if key in ("user",) and not value.replace("-", "").replace("_", "").replace(".", "").isalnum():
-        raise Invalid(
-            f"{shown}: key 'user' is {value!r}; expected letters, digits, '-', '_' or '.'"
-        )
+    if key == "user" and not is_user_id(value):
+        raise Invalid(f"{shown}: key 'user' is {value!r}; expected letters, digits, '-', '_' or '.'")
     if key == "full_name" and any(c in value for c in "<>"):
         raise Invalid(f"{shown}: key 'full_name' is {value!r}; expected a name without '<' and '>'")
+    if key == "full_name" and not value.strip(GIT_STRIPS):
+        raise Invalid(f"{shown}: key 'full_name' is {value!r}; expected a name with letters")
     return value
+
+
+def is_control(char: str) -> bool:
+    """What would break a line, a terminal or the cache: control characters, line separators, lone surrogates."""
+    return ord(char) < 32 or 0x7F <= ord(char) <= 0x9F or char in "\u2028\u2029" or 0xD800 <= ord(char) <= 0xDFFF
+
+
+def is_user_id(value: str) -> bool:
+    return value.replace("-", "").replace("_", "").replace(".", "").isalnum()
+
+
+def one_line(text: str) -> str:
+    """Text that quotes others' files, so that it can neither forge a line of the cache nor rewrite a screen."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 EXAMPLES = {
@@ -153,6 +178,10 @@ def derive(users: dict[str, dict[str, Any]], git_email: str, host: str, problems
             who = f"{git_email} is {' and '.join(sorted(matches))} in .claude/users.json"
         raise Invalid(f"This machine is not set up: .claude/identity.json is missing and {who}.")
     name = matches[0]
+    if not is_user_id(name):
+        raise Invalid(
+            f".claude/users.json: key 'users.{name}' is no user id; expected letters, digits, '-', '_' or '.'"
+        )
     entry = users[name]
     return Identity(
         user=name,
@@ -168,7 +197,18 @@ def cache_lines(identity: Identity) -> str:
     """What scripts/lib/identity.sh reads."""
     keys = ("user", "full_name", "email", "machine", "timezone", "vault_path", "hostname", "role", "source")
     lines = [f"{key}={getattr(identity, key)}" for key in keys]
-    return "\n".join(lines + [f"problem={p}" for p in identity.problems]) + "\n"
+    return "\n".join(lines + [f"problem={one_line(p)}" for p in identity.problems]) + "\n"
+
+
+def note_file(path: str, link: str) -> None:
+    """A hard link to the very file that is read: an older copy that is put in its place has another inode.
+
+    Made before reading, so that a file replaced in between is noticed by the next sync.
+    """
+    with suppress(FileNotFoundError):
+        os.unlink(link)
+    with suppress(OSError):
+        os.link(path, link)
 
 
 def main(argv: list[str]) -> int:
@@ -179,10 +219,11 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--git-email", default="")
     parser.add_argument("--host", default="")
     args = parser.parse_args(argv)
+    note_file(os.path.join(args.top, ".claude", "identity.json"), args.cache + ".of")
     try:
         identity = read_identity(args.top, args.git_email, args.host)
     except Invalid as error:
-        print(error, file=sys.stderr)
+        print(one_line(str(error)), file=sys.stderr)
         return 78
     with open(args.cache + ".new", "w", encoding="utf-8", newline="\n") as file:
         file.write(cache_lines(identity))

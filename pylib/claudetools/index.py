@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from claudetools import git
+from claudetools.checkpoint import checkpoint
 
+ABSENT = ("000000", "")
 PATIENCE = 10.0  # seconds that another git command may hold the index
 
 
@@ -33,10 +35,11 @@ def locked_copy(git_dir: str, claim: str, scratch: str) -> Iterator[str]:
         else:
             with suppress(FileNotFoundError):
                 os.unlink(copy)
+        checkpoint("advance-index-locked")
         yield copy
         os.replace(copy, index)
     finally:
-        if os.path.samefile(lock, claim):
+        if _is_ours(lock, claim):
             os.unlink(lock)
 
 
@@ -47,9 +50,17 @@ def _take(lock: str, claim: str) -> None:
             os.link(claim, lock)
             return
         except FileExistsError:
+            if _is_ours(lock, claim):  # of a helper of this very run that was killed
+                return
             if time.monotonic() > deadline:
                 raise IndexBusy(lock) from None
             time.sleep(0.02)
+
+
+def _is_ours(lock: str, claim: str) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samefile(lock, claim)
+    return False
 
 
 def entries(top: str, index: str, paths: list[bytes]) -> dict[bytes, tuple[str, str]]:
@@ -67,9 +78,7 @@ def entries(top: str, index: str, paths: list[bytes]) -> dict[bytes, tuple[str, 
 def record(top: str, index: str, changes: list[git.Change]) -> None:
     """Put the new side of the changes into an index file and refresh what is on disk."""
     lines = [
-        b"0 %s 0\t%s" % (git.ZERO.encode(), c.path)
-        if c.deleted
-        else b"%s %s 0\t%s" % (c.new_mode.encode(), c.new_oid.encode(), c.path)
+        b"%s %s 0\t%s" % (b"0" if c.deleted else c.new_mode.encode(), c.new_oid.encode(), c.path)
         for c in sorted(changes, key=lambda c: not c.deleted)
     ]
     env = {"GIT_INDEX_FILE": index}

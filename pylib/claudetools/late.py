@@ -10,166 +10,202 @@ import json
 import os
 import shutil
 import time
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from claudetools import files, git
+from claudetools.checkpoint import checkpoint
 
 QUIET_SECONDS = 7 * 24 * 3600
 RECENT_SECONDS = 2  # clocks of file systems are coarse: what was written this recently is looked at again
+UNSEEN = -1  # the time of last write of a copy that has to be looked at in any case
+CARRIED_AT_ONCE = 20  # exchanges for one writer that is as fast as we are; the rest is left to the next look
 MANIFEST = "manifest.json"
 
 
 @dataclass
 class Kept:
-    """One replaced inode. `used`: "blob:<oid>" or "file": what it held when its content was last accounted for."""
+    """One replaced inode. `used`: "blob:<oid>" or "file": what it held when its content was last accounted for.
+
+    `inode` is that of the file prepared to replace it: while that one lies here, nothing was exchanged.
+    """
 
     number: int
     path: bytes
     used: str
-    mtime: int
-    size: int
+    mtime: int = UNSEEN
+    size: int = 0
+    inode: int = 0
 
 
-def used_bytes(top: str, folder: str, kept: Kept) -> bytes:
-    """The bytes that have been accounted for."""
-    kind, _, oid = kept.used.partition(":")
-    if kind == "blob":
-        return git.run(top, "cat-file", "blob", oid)
-    with open(os.path.join(folder, f"{kept.number}.used"), "rb") as file:
-        return file.read()
+@dataclass
+class Shelf:
+    """The replaced inodes of one advance."""
 
+    top: str
+    folder: str
+    kept: list[Kept]
 
-def save_used(folder: str, kept: Kept, data: bytes) -> None:
-    """Account for `data`. The file is written first, so that a crash repeats a carry-over and never skips one."""
-    path = os.path.join(folder, f"{kept.number}.used")
-    with open(path + ".new", "wb") as file:
-        file.write(data)
-    os.replace(path + ".new", path)
-    kept.used = "file"
+    def place(self, item: Kept) -> str:
+        return os.path.join(self.folder, str(item.number))
 
+    def save(self) -> None:
+        rows = [(k.number, os.fsdecode(k.path), *astuple(k)[2:]) for k in self.kept]
+        files.write_whole(os.path.join(self.folder, MANIFEST), json.dumps(rows).encode())
 
-def write_manifest(folder: str, kept: list[Kept]) -> None:
-    rows = [[k.number, os.fsdecode(k.path), k.used, k.mtime, k.size] for k in kept]
-    path = os.path.join(folder, MANIFEST)
-    with open(path + ".new", "w", encoding="utf-8") as file:
-        json.dump(rows, file)
-    os.replace(path + ".new", path)
+    def is_used(self, item: Kept, data: bytes) -> bool:
+        kind, _, oid = item.used.partition(":")
+        if kind == "blob":
+            return files.Content("file", data).oid("sha1" if len(oid) == 40 else "sha256") == oid
+        return self.used_bytes(item) == data
 
+    def used_bytes(self, item: Kept) -> bytes:
+        """The bytes that have been accounted for."""
+        kind, _, oid = item.used.partition(":")
+        if kind == "blob":
+            return git.run(self.top, "cat-file", "blob", oid)
+        with open(f"{self.place(item)}.used", "rb") as file:
+            return file.read()
 
-def read_manifest(folder: str) -> list[Kept]:
-    with open(os.path.join(folder, MANIFEST), encoding="utf-8") as file:
-        return [Kept(n, os.fsencode(path), used, mtime, size) for n, path, used, mtime, size in json.load(file)]
+    def account(self, item: Kept, data: bytes) -> None:
+        """Written after the data was carried over: a crash repeats that and never skips it."""
+        files.write_whole(f"{self.place(item)}.used", data)
+        item.used = "file"
 
+    def is_quiet(self) -> bool:
+        """For a week, and with nothing unsettled."""
+        now = time.time()
+        written = [item.mtime / 1e9 for item in self.kept]
+        return all(now - at > QUIET_SECONDS for at in [*written, os.stat(self.folder).st_mtime]) and not any(
+            item.mtime == UNSEEN for item in self.kept
+        )
 
-def carry_over(top: str, scratch: str, path: bytes, used: bytes, now: bytes) -> bool:
-    """Bring to `path` what changed from `used` to `now`. False: it conflicts with what stands there.
+    # --- carrying over -------------------------------------------------------
 
-    Growth is appended, as the writer itself would have done; anything else is a three-way merge by exchange.
-    """
-    if used == now:
-        return True
-    grown = now[len(used) :] if now.startswith(used) else b""
-    for _ in range(50):
+    def look(self) -> tuple[list[bytes], list[tuple[bytes, str]]]:
+        """See `look` below."""
+        carried: list[bytes] = []
+        conflicts: list[tuple[bytes, str]] = []
+        before, limit = [astuple(k) for k in self.kept], len(self.kept) + CARRIED_AT_ONCE
+        for item in self.kept:  # grows while carry_over exchanges files
+            if len(self.kept) <= limit:
+                self.look_at(item, carried, conflicts)
+        if [astuple(k) for k in self.kept] != before:
+            self.save()
+        return carried, conflicts
+
+    def look_at(self, item: Kept, carried: list[bytes], conflicts: list[tuple[bytes, str]]) -> None:
+        place = self.place(item)
         try:
-            with files.parent_of(top, path) as (folder, name):
-                current = files.look(folder, name)
-                if current.kind != "file":
-                    return False
-                if grown:
-                    if _append(folder, name, grown):
+            info = os.lstat(place)
+        except FileNotFoundError:  # a person settled a conflict by removing the copy
+            item.mtime = 0
+            return
+        if (info.st_mtime_ns, info.st_size) == (item.mtime, item.size):
+            return
+        if item.inode and not files.was_exchanged(place, item.inode):
+            item.mtime = 0
+            os.unlink(place)
+            return
+        now = files.look(None, place)
+        recent = time.time() - info.st_mtime < RECENT_SECONDS
+        if now.kind == "file" and not self.is_used(item, now.data):
+            if self.carry_over(item.path, self.used_bytes(item), now.data):
+                checkpoint("carried")
+                self.account(item, now.data)
+                carried.append(item.path)
+            else:
+                # Cut off for the moment, if it is just being rewritten: the next look tells.
+                if not recent:
+                    conflicts.append((item.path, place))
+                item.mtime = UNSEEN
+                return
+        item.mtime, item.size = UNSEEN if recent else info.st_mtime_ns, info.st_size
+
+    def carry_over(self, path: bytes, used: bytes, now: bytes) -> bool:
+        """Bring to `path` what changed from `used` to `now`. False: it conflicts with what stands there.
+
+        Growth is appended, as the writer itself would have done; anything else is a three-way merge by exchange.
+        """
+        for _ in range(50):
+            try:
+                with files.parent_of(self.top, path) as (folder, name):
+                    current = files.look(folder, name)
+                    if current.kind != "file":
+                        return False
+                    if now.startswith(used):
+                        grown = now[len(used) :]
+                        _append(folder, name, grown)
+                        if self.lies_still(path) or grown in files.look(folder, name).data:
+                            return True
+                        continue
+                    merged = files.merge(self.folder, current.data, used, now)
+                    if merged is None:
+                        return False
+                    if merged == current.data:
                         return True
-                    continue
-                merged = files.merge(scratch, current.data, used, now)
-                if merged is None:
-                    return False
-                if merged == current.data:
-                    return True
-                prepared = os.path.join(scratch, "carried")
-                with open(prepared, "wb") as file:
-                    file.write(merged)
-                os.chmod(prepared, 0o755 if current.executable else 0o644)
-                files.exchange(prepared, folder, name)
-                out = files.look(None, prepared)
-                if out.data == current.data:
-                    return True
-                # Somebody wrote in between: what came out now has to be carried over in turn.
-                used, now = current.data, out.data
-                grown = now[len(used) :] if now.startswith(used) else b""
-        except (FileNotFoundError, files.InTheWay):
-            return False
-    return False
-
-
-def _append(folder: int, name: bytes, data: bytes) -> bool:
-    """Append to the file that stands at `name`; False when it was replaced meanwhile and has to be tried again."""
-    fd = os.open(name, os.O_WRONLY | os.O_APPEND | files.NOFOLLOW, dir_fd=folder)
-    try:
-        before = os.fstat(fd).st_size
-        os.write(fd, data)
-        with suppress(FileNotFoundError):
-            if os.stat(name, dir_fd=folder, follow_symlinks=False).st_ino == os.fstat(fd).st_ino:
-                return True
-        # Ours landed in a replaced file: take it back there if nobody wrote behind it, else it is seen as late.
-        if os.fstat(fd).st_size == before + len(data):
-            os.ftruncate(fd, before)
+                    self.exchange(path, folder, name, current, merged)
+                    if self.lies_still(path):
+                        return True
+            except (OSError, files.InTheWay):
+                return False
         return False
-    finally:
-        os.close(fd)
+
+    def lies_still(self, path: bytes) -> bool:
+        """False when somebody wrote right behind us, perhaps from what was read before: then ours may be gone again."""
+        before = files.stamp(self.top, path)
+        for _ in range(5):
+            time.sleep(0.002)
+            if files.stamp(self.top, path) != before:
+                return False
+        return True
+
+    def exchange(self, path: bytes, folder: int, name: bytes, current: files.Content, data: bytes) -> None:
+        """Put `data` at `path`. What comes out is kept like the others, and looked at in turn."""
+        item = Kept(max(k.number for k in self.kept) + 1, path, "file")
+        place = self.place(item)
+        files.write_whole(place, data)
+        os.chmod(place, current.permissions)
+        item.inode = os.lstat(place).st_ino
+        files.write_whole(f"{place}.used", current.data)
+        self.kept.append(item)
+        self.save()
+        checkpoint("carry-prepared")
+        files.exchange(place, folder, name)
+        checkpoint("carry-exchanged")
 
 
-def look(top: str, tree_state: str) -> tuple[list[bytes], list[bytes]]:
-    """Carry over what has come late. Returns the paths that were brought up to date and those that conflict."""
+def _append(folder: int, name: bytes, data: bytes) -> None:
+    fd = os.open(name, os.O_WRONLY | os.O_APPEND | files.NOFOLLOW, dir_fd=folder)
+    with os.fdopen(fd, "ab") as file:
+        file.write(data)
+
+
+def read_shelf(top: str, folder: str) -> Shelf:
+    with open(os.path.join(folder, MANIFEST), encoding="utf-8") as file:
+        return Shelf(top, folder, [Kept(row[0], os.fsencode(row[1]), *row[2:]) for row in json.load(file)])
+
+
+def look(top: str, tree_state: str) -> tuple[list[bytes], list[tuple[bytes, str]]]:
+    """Carry over what has come late. Returns the paths brought up to date, and those that conflict with their copy."""
     root = os.path.join(tree_state, "late")
     carried: list[bytes] = []
-    conflicts: list[bytes] = []
+    conflicts: list[tuple[bytes, str]] = []
     if not os.path.isdir(root):
         return carried, conflicts
     started = time.time()
     for stamp in sorted(os.listdir(root)):
         folder = os.path.join(root, stamp)
-        if not os.path.isdir(folder):
-            continue
         try:
-            kept = read_manifest(folder)
+            shelf = read_shelf(top, folder)
         except (OSError, ValueError):
-            continue  # a move into `late` that a crash cut off: advance finishes it
-        _look_at(top, folder, kept, carried, conflicts)
-        if kept and all(time.time() - k.mtime / 1e9 > QUIET_SECONDS for k in kept) and _is_old(folder):
+            continue
+        found, unsettled = shelf.look()
+        carried += found
+        conflicts += unsettled
+        if shelf.is_quiet():
             shutil.rmtree(folder, ignore_errors=True)
     marker = os.path.join(root, "looked")
     with open(marker, "w", encoding="utf-8"):
         pass
     os.utime(marker, (started - RECENT_SECONDS, started - RECENT_SECONDS))
     return carried, conflicts
-
-
-def _is_old(folder: str) -> bool:
-    return time.time() - os.stat(folder).st_mtime > QUIET_SECONDS
-
-
-def _look_at(top: str, folder: str, kept: list[Kept], carried: list[bytes], conflicts: list[bytes]) -> None:
-    changed = False
-    for item in kept:
-        path = os.path.join(folder, str(item.number))
-        try:
-            info = os.lstat(path)
-        except FileNotFoundError:
-            continue
-        if (info.st_mtime_ns, info.st_size) == (item.mtime, item.size):
-            continue
-        now = files.look(None, path)
-        if now.kind != "file":
-            continue
-        used = used_bytes(top, folder, item)
-        if now.data != used:
-            if carry_over(top, folder, item.path, used, now.data):
-                save_used(folder, item, now.data)
-                carried.append(item.path)
-            else:
-                conflicts.append(item.path)
-                continue
-        item.mtime, item.size = info.st_mtime_ns, info.st_size
-        changed = True
-    if changed:
-        write_manifest(folder, kept)

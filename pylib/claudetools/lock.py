@@ -186,9 +186,11 @@ def judge(record: Record, machine: str, boot: str) -> tuple[Verdict, str]:
     if not gone:
         return Verdict.HELD, f"{record.label} has the lock."
     if dark is False:
-        names = ", ".join(f"{p.pid} {clean(p.command)}" for p in processes.holders_of(record.beacon)[:3])
-        if not names:
+        holders = processes.holders_of(record.beacon)
+        # The owner itself may be among them: another container gave it another number, but its start is the same.
+        if not holders or record.start in [p.start for p in holders]:
             return Verdict.HELD, f"{record.label} has the lock, in another container or as another user."
+        names = ", ".join(f"{p.pid} {clean(p.command)}" for p in holders[:3])
         return Verdict.HELD, f"{record.label} died, but a program that it started still runs: {names}."
     return Verdict.DEAD, f"{record.label} died without releasing the lock: cleared."
 
@@ -357,6 +359,7 @@ def judge_and_clear(lock: str, state: str, machine: str, boot: str) -> str:
 
 
 def main(argv: list[str]) -> int:
+    """judge, sweep, break TOKEN or show, for LOCK STATE MACHINE BOOT; what each says is on stdout."""
     parser = argparse.ArgumentParser(prog="lock")
     parser.add_argument("job", choices=("judge", "sweep", "break", "show"))
     parser.add_argument("lock")

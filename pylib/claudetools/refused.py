@@ -5,7 +5,8 @@ touches the same paths; at the end those are tried once more as one commit, beca
 what was refused. What stays refused is put on top of what was pushed: the tree keeps it, and the next sync tries again.
 
 Lines on stdout, tab-separated: `pushed OID`, `tip OID` (what the branch holds here: pushed, then refused),
-`replayed OLD NEW`, `refused OLD NEW SUBJECT`, `said TEXT`. Exit status: 0, or 1 when somebody else pushed meanwhile.
+`replayed OLD NEW`, `refused OLD NEW SUBJECT`, `held OLD NEW SUBJECT` (by our own gates), `said TEXT`.
+Exit status: 0, or 1 when somebody else pushed meanwhile.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Outcome:
     pushed: str
     replayed: list[tuple[str, str]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    held: set[str] = field(default_factory=set)
     said: list[str] = field(default_factory=list)
 
 
@@ -61,8 +63,8 @@ def words_of(text: str) -> list[str]:
     return said or [line.strip() for line in text.splitlines() if line.strip()][-2:]
 
 
-def settle(remote: Remote, scratch: str, seen: str, tip: str) -> Outcome:
-    """Push what the remote takes. Raises Raced."""
+def settle(remote: Remote, scratch: str, seen: str, tip: str, unsafe: dict[str, set[bytes]]) -> Outcome:
+    """Push what the remote takes, but no commit of `unsafe` (commit: paths that may not go out). Raises Raced."""
     top = remote.top
     rows = [
         line.split()
@@ -70,16 +72,19 @@ def settle(remote: Remote, scratch: str, seen: str, tip: str) -> Outcome:
     ]
     result = Outcome(seen)
     set_aside: set[bytes] = set()
+    unsafe_paths = {path for paths in unsafe.values() for path in paths}
     if any(len(row) != 2 for row in rows):
         result.refused = [row[0] for row in rows]
         return result
     for commit, parent in rows:
         touched = replay.paths_of(top, parent, commit)
-        if touched & set_aside or not try_commit(remote, scratch, result, commit, parent):
+        if commit in unsafe or touched & unsafe_paths:
+            result.held.add(commit)
+        if commit in unsafe or touched & set_aside or not try_commit(remote, scratch, result, commit, parent):
             result.refused.append(commit)
             set_aside |= touched
     if len(result.refused) > 1:
-        try_as_one(remote, scratch, result)
+        try_as_one(remote, scratch, result, unsafe_paths)
     return result
 
 
@@ -120,10 +125,10 @@ def on_top(remote: Remote, scratch: str, result: Outcome) -> list[tuple[str, str
     return pairs
 
 
-def try_as_one(remote: Remote, scratch: str, result: Outcome) -> None:
+def try_as_one(remote: Remote, scratch: str, result: Outcome, unsafe_paths: set[bytes]) -> None:
     """A later commit may have taken out what was refused in an earlier one: only their sum counts then."""
     pairs = on_top(remote, scratch, result)
-    if not pairs:
+    if not pairs or unsafe_paths & replay.paths_of(remote.top, result.pushed, pairs[-1][1]):
         return
     sum_of_all = replay.rewrite(remote.top, result.refused[-1], git.tree_of(remote.top, pairs[-1][1]), [result.pushed])
     if push(remote, result, sum_of_all):
@@ -131,16 +136,28 @@ def try_as_one(remote: Remote, scratch: str, result: Outcome) -> None:
         result.refused = []
 
 
+def read_unsafe(path: str) -> dict[str, set[bytes]]:
+    """NUL-separated commit and path, in pairs; '' for none."""
+    found: dict[str, set[bytes]] = {}
+    if path:
+        with open(path, "rb") as file:
+            fields = file.read().split(b"\0")[:-1]
+        for commit, name in zip(fields[::2], fields[1::2], strict=False):
+            found.setdefault(commit.decode(), set()).add(name)
+    return found
+
+
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="refused")
     for name in ("--top", "--tree-state", "--seen", "--tip", "--source", "--remote", "--branch"):
         parser.add_argument(name, required=True)
     parser.add_argument("--hooks", default="")
+    parser.add_argument("--unsafe", default="")
     args = parser.parse_args(argv)
     remote = Remote(args.top, args.source, args.remote, args.branch, args.hooks)
     scratch = os.path.join(args.tree_state, "work")
     try:
-        result = settle(remote, scratch, args.seen, args.tip)
+        result = settle(remote, scratch, args.seen, args.tip, read_unsafe(args.unsafe))
     except Raced:
         return 1
     pairs = on_top(remote, scratch, result)
@@ -152,7 +169,7 @@ def main(argv: list[str]) -> int:
         print(f"replayed\t{old}\t{new}")
     for old, new in pairs:
         subject = git.run(args.top, "log", "-1", "--format=%s", old).decode("utf-8", "replace").strip()
-        print(f"refused\t{old}\t{new}\t{subject}")
+        print(f"{'held' if old in result.held else 'refused'}\t{old}\t{new}\t{subject}")
     for line in result.said:
         print(f"said\t{line}")
     return 0

@@ -112,7 +112,7 @@ read_advance_lines() {
         problem "$EXIT_HELD" warn "$path: a program wrote to it while it was being received, and the other side wrote other text there." \
           "Its text is in $(quoted "$text"). Bring over what is missing, then: rm $(quoted "$text")"
         ;;
-      staged) note_fact "[INFO] Left as staged: somebody staged $path while it was being received." ;;
+      staged) note_fact "[INFO] Left as staged: somebody staged $path while this sync ran." ;;
       unsettled) problem "$EXIT_HELD" warn "$path: $text." "Nothing was overwritten. The next sync says how to settle it." ;;
       blocked) BLOCKED+=("$path: $text") ;;
     esac

@@ -57,34 +57,38 @@ parse_arguments() {
 # Paths of the caller are relative to its folder, ours to the top of the tree.
 paths_from_top() {
   local prefix i
-  [ $((${#WANTED[@]} + ${#ALLOWED[@]} + ${#TAKE_PATH})) -gt 0 ] || return 0
-  prefix=$(git rev-parse --show-prefix 2>/dev/null) || prefix=''
-  for ((i = 0; i < ${#WANTED[@]}; i++)); do WANTED[i]=$(path_from_top "$prefix" "${WANTED[i]}"); done
-  [ -z "$TAKE_PATH" ] || TAKE_PATH=$(path_from_top "$prefix" "$TAKE_PATH")
-  for ((i = 0; i < ${#ALLOWED[@]}; i++)); do ALLOWED[i]=$(path_from_top "$prefix" "${ALLOWED[i]}"); done
+  [ $((${#WANTED[@]} + ${#ALLOWED[@]})) -gt 0 ] || return 0
+  prefix=$(git rev-parse --show-prefix 2>/dev/null) || return 0
+  for ((i = 0; i < ${#WANTED[@]}; i++)); do path_from_top "$prefix" "${WANTED[i]}" && WANTED[i]=$FROM_TOP; done
+  for ((i = 0; i < ${#ALLOWED[@]}; i++)); do path_from_top "$prefix" "${ALLOWED[i]}" && ALLOWED[i]=$FROM_TOP; done
 }
 
+# path_from_top PREFIX PATH: sets FROM_TOP (a variable, because $(...) would lose a newline at the end of a name).
 path_from_top() {
-  local prefix=$1 path=$2 top
+  local prefix=$1 path=$2 top part rest
   case $path in
     /*)
-      top=$(git rev-parse --show-toplevel 2>/dev/null)
-      path=${path#"$top"}
-      prefix=''
+      top=$(git rev-parse --show-toplevel)
+      # Git's top has its links resolved, what the caller typed may lead through one.
+      case $path in "$top" | "$top"/*) ;; *) path=$(cd "${path%/*}/" 2>/dev/null && pwd -P)/${path##*/} ;; esac
+      case $path in "$top" | "$top"/*) ;; *) usage_error "$(visible "$2") lies outside this repository." ;; esac
+      path=${path#"$top"} prefix=''
       ;;
   esac
-  path=$prefix${path#/}
-  while :; do
-    case $path in
-      ./*) path=${path#./} ;;
-      */./*) path=${path%%/./*}/${path#*/./} ;;
-      */.) path=${path%/.} ;;
-      */) path=${path%/} ;;
-      *) break ;;
+  rest=$prefix$path/ FROM_TOP=''
+  while [ -n "$rest" ]; do
+    part=${rest%%/*}
+    rest=${rest#*/}
+    case $part in
+      '' | .) ;;
+      ..)
+        [ -n "$FROM_TOP" ] || usage_error "$(visible "$2") lies outside this repository."
+        case $FROM_TOP in */*) FROM_TOP=${FROM_TOP%/*} ;; *) FROM_TOP='' ;; esac
+        ;;
+      *) FROM_TOP=${FROM_TOP:+$FROM_TOP/}$part ;;
     esac
   done
-  # The sentinel keeps a newline at the end of a name from being lost.
-  printf '%s' "${path:-.}"
+  FROM_TOP=${FROM_TOP:-.}
 }
 
 need_value() { [ $# -ge 2 ] || usage_error "$1 needs a value."; }

@@ -140,11 +140,13 @@ land_commit() {
   status=$?
   unlock_index
   [ "$status" -eq 0 ] || return "$status"
+  : >"$WORK/landed"
   checkpoint index
   move_branch "$COMMIT_OID" "$HEAD_OID" || return
   COMMITS+=("$COMMIT_OID $(compose_subject)")
   HEAD_OID=$COMMIT_OID
   settle_base || return
+  follow_staging
   checkpoint ref
 }
 
@@ -170,6 +172,7 @@ unlock_index() {
 # Nobody changed the index since it was copied and everything in it is committed: the copy takes its place.
 # Otherwise only the committed paths follow, and only where nobody staged something else meanwhile.
 update_shared_index() {
+  MOVED=()
   if [ -n "$SNAPSHOT_WHOLE" ] && { [ "$GIT_FOLDER/index" -ef "$WORK/seen" ] || [ ! -e "$GIT_FOLDER/index" ]; }; then
     mv "$SNAPSHOT_INDEX" "$GIT_FOLDER/index" 2>"$WORK/error" && return 0
   else
@@ -183,14 +186,10 @@ copy_committed_entries() {
   local new=$WORK/index.shared entry path rest
   rm -f "$new" "$new.lock"
   [ ! -e "$GIT_FOLDER/index" ] || cp -p "$GIT_FOLDER/index" "$new" 2>"$WORK/error" || return
-  MOVED=()
   if [ ! "$GIT_FOLDER/index" -ef "$WORK/seen" ]; then find_moved_entries "$WORK/seen" "$new" || return; fi
   git -C "$TOP" diff-tree -r -z --no-renames --raw "${HEAD_OID:-$(empty_tree)}" "$COMMIT_TREE" >"$WORK/committed" 2>"$WORK/error" || return
   while IFS= read -r -d '' entry && IFS= read -r -d '' path; do
-    if contains "$path" ${MOVED[@]+"${MOVED[@]}"}; then
-      note_fact "[INFO] Left as staged: somebody staged $(visible "$path") while this sync ran."
-      continue
-    fi
+    contains "$path" ${MOVED[@]+"${MOVED[@]}"} && continue
     rest=${entry#* }   # newmode oldoid newoid kind
     entry=${rest#* * } # newoid kind
     printf '%s %s 0\t%s\0' "${rest%% *}" "${entry% *}" "$path"
@@ -198,6 +197,14 @@ copy_committed_entries() {
   GIT_INDEX_FILE=$new git -C "$TOP" update-index -z --index-info <"$WORK/entries" 2>"$WORK/error" || return
   GIT_INDEX_FILE=$new git -C "$TOP" update-index -q --refresh >/dev/null 2>&1
   mv "$new" "$GIT_FOLDER/index" 2>"$WORK/error"
+}
+
+# Somebody staged or unstaged while this sync ran, on top of what was committed before: with the branch moved, a plain
+# commit of that would take our change out again. What was staged stays staged, now on top of the new commit.
+follow_staging() {
+  [ ${#MOVED[@]} -gt 0 ] || [ "$GIT_FOLDER/index" -nt "$WORK/landed" ] || return 0
+  find_python || return 0
+  read_advance_lines "$(run_advance index --base "${COMMIT_PARENT:-$(empty_tree)}" --new "$COMMIT_OID" 2>/dev/null)"
 }
 
 # MOVED: paths whose entries differ between two index files. Both lists are in git's order: one walk over both.

@@ -105,10 +105,17 @@ push_tip() {
   require_lock || return
   checkpoint push
   PUSH_FROM=$TOP
+  LEFT_BEFORE=${#LEFT_OUT[@]}
+  find_unsafe_commits || return
   [ "$TIP" = "$HEAD_OID" ] || printf '%s\n' "$HEAD_OID $TIP${PARKED[*]+ ${PARKED[*]}}" >>"$TREE/pairs"
   if has_own_hook pre-push; then
     prepare_check_tree "$TIP" || return
     PUSH_FROM=$CHECK_TREE
+  fi
+  if [ ${#UNSAFE[@]} -gt 0 ]; then
+    : >"$WORK/push-error"
+    settle_refusal
+    return
   fi
   if network git -C "$PUSH_FROM" ${HOOKS_OPTION[@]+"${HOOKS_OPTION[@]}"} push --porcelain "$REMOTE" "$TIP:refs/heads/$BRANCH" >"$WORK/push" 2>"$WORK/error"; then
     checkpoint pushed
@@ -172,6 +179,10 @@ first_words() {
 report_unreachable() {
   local text waiting since
   text=$(first_words "$WORK/error")
+  if is_disk_failure "$(<"$WORK/error")" || { [ ! -s "$WORK/error" ] && ! printf '\n' 2>/dev/null >"$WORK/probe"; }; then
+    report_git_failure "git fetch" # it is this machine's disk that stops us, not the network
+    return "$EXIT_CANNOT_CREATE"
+  fi
   waiting=$(git -C "$TOP" rev-list --count "$HEAD_OID" ${SEEN:+"^$SEEN"} 2>/dev/null) || waiting=0
   since=$(git -C "$TOP" log --reverse --format=%cd --date=format:'%a %H:%M' "$HEAD_OID" ${SEEN:+"^$SEEN"} 2>/dev/null | head -n 1)
   OFFLINE=1

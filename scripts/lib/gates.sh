@@ -4,7 +4,8 @@
 # Needs: repository, report, snapshot, checks.
 
 hold_back_unsafe_paths() {
-  HELD=() LATER=() REFUSED_PATHS=()
+  HELD=() LATER=() REFUSED_PATHS=() LEFT_OUT=()
+  hold_what_hooks_refused
   hold_unmerged_paths
   hold_unsettled_paths
   sort_out_names || return
@@ -47,6 +48,10 @@ sort_out_names() {
     is_allowed "$path" && continue
     case $path in
       .claude/worktrees/*/ | .claudetools-*) refuse_path "$path" ;;
+      .claude/identity.json)
+        refuse_path "$path"
+        note_fact "[INFO] Left alone: $path is this machine's own. Ignore it: echo /$path >> .gitignore"
+        ;;
       */) refuse_path "$path" "is a git repository of its own" \
         "Keep it out: echo $(quoted "/$path") >> .gitignore     or make it a submodule: git submodule add URL $(quoted "${path%/}")" ;;
       *)
@@ -80,14 +85,14 @@ is_refused() {
 }
 
 is_secret() {
-  local name=${1##*/} line=''
+  local name=${1##*/}
   case $name in
     .env.example | .env.sample | .env.template | .env.dist | .env.defaults) return 1 ;;
     .env | .env.* | id_rsa | id_dsa | id_ecdsa | id_ed25519 | id_ecdsa_sk | id_ed25519_sk) return 0 ;;
     *.pfx | *.p12 | *.ppk | *.jks | *.keystore | *.kdbx) return 0 ;;
     *.pem | *.key)
-      IFS= read -r line 2>/dev/null <"$TOP/$1"
-      case $line in *'PRIVATE KEY'*) return 0 ;; esac
+      # Never through a link, never from a pipe: that would read outside the tree, or for ever.
+      [ -f "$TOP/$1" ] && [ ! -L "$TOP/$1" ] && grep -q 'PRIVATE KEY' "$TOP/$1" 2>/dev/null && return 0
       ;;
   esac
   return 1
@@ -136,7 +141,7 @@ hold_unsettled_paths() {
 }
 
 hold_large_files() {
-  local i path limit=$((CONFIG_LIMIT_MB * 1024 * 1024)) large=() chunk
+  local i path size limit=$((CONFIG_LIMIT_MB * 1024 * 1024)) large=() chunk
   for ((i = 0; i < ${#PATHS[@]}; i += 200)); do
     chunk=("${PATHS[@]:i:200}")
     while IFS= read -r -d '' path; do
@@ -145,43 +150,59 @@ hold_large_files() {
   done
   for path in ${large[@]+"${large[@]}"}; do
     is_allowed "$path" && continue
+    size=$(wc -c <"$TOP/$path" 2>/dev/null) || size=0
     forget_path "$path"
-    hold "$path" "larger than $CONFIG_LIMIT_MB MB" \
+    hold "$path" "$((size / 1024 / 1024)) MB; limit $CONFIG_LIMIT_MB MB" \
       "Keep it out: echo $(quoted "/$path") >> .gitignore" "$(allow_hint "$path")"
   done
 }
 
-# Two names that differ only in case are one file on macOS and Windows: one would overwrite the other there.
+# Two names that differ only in case are one file on macOS and Windows: one would overwrite the other there. What is
+# new gives way to what is tracked, and of two new ones the second to the first.
 hold_case_twins() {
-  local i path other lower specs=() known
+  local path other
   [ ${#NEW_PATHS[@]} -gt 0 ] || return 0
-  for ((i = 0; i < ${#NEW_PATHS[@]}; i += 200)); do
-    specs=()
-    for path in "${NEW_PATHS[@]:i:200}"; do specs+=(":(icase,literal)${path%/}"); done
-    while IFS= read -r -d '' other; do
-      for path in "${NEW_PATHS[@]:i:200}"; do
-        if [ "$path" = "$other" ] || ! same_but_for_case "$path" "$other"; then continue; fi
-        is_allowed "$path" && continue
-        forget_path "$path"
-        hold "$path" "differs from $(visible "$other") in upper and lower case only" \
-          "Rename it: mv -- $(quoted "$path") NEW-NAME" "$(allow_hint "$path")"
-      done
-    done < <(git -C "$TOP" ls-files -z --cached -- "${specs[@]}")
-  done
+  list_case_twins >"$WORK/twins" 2>"$WORK/error" || {
+    report_git_failure "looking for names that differ in case only"
+    return "$EXIT_INTERNAL"
+  }
+  while IFS= read -r -d '' path && IFS= read -r -d '' other; do
+    is_allowed "$path" && continue
+    forget_path "$path" || continue
+    hold "$path" "differs from $(visible "$other") in upper and lower case only" \
+      "Rename it: mv -- $(quoted "$path") NEW-NAME" "$(allow_hint "$path")"
+  done <"$WORK/twins"
 }
 
-same_but_for_case() {
-  local status=1
-  [ ${#1} -eq ${#2} ] || return 1
-  shopt -s nocasematch
-  [[ $1 == "$2" ]] && status=0
-  shopt -u nocasematch
-  return "$status"
+# Pairs of a new path and the one that it is a twin of. One walk over all names: asking git for each new one takes
+# minutes when thousands are new. awk reads lines, so a newline in a name is lent another character.
+list_case_twins() {
+  local path specs=()
+  if [ ${#NEW_PATHS[@]} -le 100 ]; then
+    for path in "${NEW_PATHS[@]}"; do specs+=(":(icase,literal)${path%/}"); done
+  fi
+  git -C "$TOP" ls-files -z --cached -- ${specs[@]+"${specs[@]}"} >"$WORK/tracked" || return
+  {
+    printf 'new/%s\0' "${NEW_PATHS[@]}"
+    [ ${#GONE[@]} -eq 0 ] || printf 'gone/%s\0' "${GONE[@]}"
+    printf '/\0'
+    cat "$WORK/tracked"
+  } | tr '\0\n' '\n\001' | awk '
+    $0 == "/" { listed = 1; next }
+    !listed { name = substr($0, index($0, "/") + 1); known[name] = 1; if (/^new/) order[++count] = name; next }
+    !($0 in known) { first[tolower($0)] = $0 }
+    END {
+      for (i = 1; i <= count; i++) {
+        lower = tolower(order[i])
+        if (lower in first) { print order[i]; print first[lower] } else first[lower] = order[i]
+      }
+    }' | tr '\n\001' '\0\n'
 }
 
 # More than half of everything gone at once is more often an accident than a wish.
 hold_mass_deletion() {
   local path gone=() tracked
+  [ "$JOB" != restore ] || return 0 # else what is to be brought back would count as still there
   for path in ${GONE[@]+"${GONE[@]}"} ${UNSTAGED[@]+"${UNSTAGED[@]}"}; do
     is_allowed "$path" || is_refused "$path" || gone+=("$path")
   done

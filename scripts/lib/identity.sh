@@ -6,19 +6,36 @@
 # ID_SOURCE and ID_PROBLEMS from FOLDER/.claude. 0 or 78.
 load_identity() {
   local folder=$1 cache=$STATE/identity text
-  if [ ! -e "$folder/.claude/identity.json" ] || [ ! "$cache" -nt "$folder/.claude/identity.json" ] ||
-    { [ -e "$folder/.claude/users.json" ] && [ ! "$cache" -nt "$folder/.claude/users.json" ]; }; then
-    if ! find_python; then
-      problem "$EXIT_SETUP" error "Python $PYTHON_FLOOR or newer is not to be found, and .claude/identity.json has changed." \
-        "Nothing was changed. Install it, or: bash $(setup_command)"
-      return "$EXIT_SETUP"
+  if [ "$GIT_FOLDER" != "$COMMON" ]; then
+    # Git does not bring ignored files into a linked worktree: there the main one tells who works here.
+    if [ -e "$folder/.claude/identity.json" ] || [ ! -e "${COMMON%/.git}/.claude/identity.json" ]; then
+      cache=$TREE/identity
+    else
+      folder=${COMMON%/.git}
     fi
-    text=$(run_python identity "$folder" "$cache" --git-email "$CONFIG_EMAIL" --host "${HOSTNAME:-}" 2>&1) || {
-      problem "$EXIT_SETUP" error "$(visible "${text##*$'\n'}")" "Nothing was changed. One minute: bash $(setup_command)"
-      return "$EXIT_SETUP"
-    }
   fi
-  read_identity_cache "$cache"
+  if is_cache_fresh "$cache" "$folder" && read_identity_cache "$cache"; then return 0; fi
+  if ! find_python; then
+    problem "$EXIT_SETUP" error "Python $PYTHON_FLOOR or newer is not to be found, and .claude/identity.json has changed." \
+      "Nothing was changed. Install it, or: bash $(setup_command)"
+    return "$EXIT_SETUP"
+  fi
+  text=$(run_python identity --git-email="$CONFIG_EMAIL" --host="${HOSTNAME:-}" -- "$folder" "$cache" 2>&1) &&
+    read_identity_cache "$cache" && return 0
+  if is_disk_failure "$text"; then
+    report_git_failure "reading .claude/identity.json" "${text##*$'\n'}"
+    return "$EXIT_CANNOT_CREATE"
+  fi
+  problem "$EXIT_SETUP" error "$(visible "${text##*$'\n'}")" "Nothing was changed. One minute: bash $(setup_command)"
+  return "$EXIT_SETUP"
+}
+
+# Strictly newer than both files, and made from this very identity.json: a copy moved back keeps its old time.
+is_cache_fresh() {
+  local cache=$1 identity=$2/.claude/identity.json users=$2/.claude/users.json
+  [ -e "$identity" ] && [ "$cache" -nt "$identity" ] || return 1
+  [ ! -e "$cache.of" ] || [ "$identity" -ef "$cache.of" ] || return 1
+  [ ! -e "$users" ] || [ "$cache" -nt "$users" ]
 }
 
 read_identity_cache() {
@@ -39,7 +56,7 @@ read_identity_cache() {
       problem) ID_PROBLEMS+=("$value") ;;
     esac
   done <"$1"
-  [ -n "$ID_USER" ] && [ -n "$ID_EMAIL" ]
+  [ -n "$ID_USER" ] && [ -n "$ID_NAME" ] && [ -n "$ID_EMAIL" ] && [ -n "$ID_MACHINE" ]
 }
 
 # The commits carry the identity explicitly; plain git beside us shall write the same one.

@@ -55,7 +55,7 @@ link_tools() {
 }
 
 # run_own_hooks: the repository's pre-commit on COMMIT_OID. Sets FIXED_TREE when it rewrote files ('' when not).
-# 0, or 65 when it refuses.
+# 0; 1 when it refuses paths by name, which the next round leaves out; 65 when it refuses and names none.
 run_own_hooks() {
   local status
   FIXED_TREE=''
@@ -77,7 +77,40 @@ run_own_hooks() {
     status=$?
   fi
   [ "$status" -eq 0 ] && return 0
+  [ "$status" -eq 124 ] || ! peel_off_named_paths || return 1
   report_hook_refusal "$status"
+}
+
+# The changed paths that the hook's words name, each with the line that names it. 1 when there is none.
+peel_off_named_paths() {
+  local path line found=1
+  for path in "${CHANGED[@]}"; do
+    while IFS= read -r line; do
+      case " $line " in
+        *[\ \	\"\'\(\[]"$path"[\ \	:,\"\'\)\]]*)
+          HOOK_REFUSED+=("$path")
+          HOOK_WORDS+=("$line")
+          found=0
+          break
+          ;;
+      esac
+    done <"$WORK/hook"
+  done
+  return "$found"
+}
+
+hold_what_hooks_refused() {
+  local i path kept
+  for ((i = 0; i < ${#HOOK_REFUSED[@]}; i++)); do
+    path=${HOOK_REFUSED[i]}
+    forget_path "$path" || {
+      kept=()
+      for path in ${GONE[@]+"${GONE[@]}"}; do [ "$path" = "${HOOK_REFUSED[i]}" ] || kept+=("$path"); done
+      GONE=(${kept[@]+"${kept[@]}"})
+    }
+    hold "${HOOK_REFUSED[i]}" "your pre-commit hook refuses it" "It says: $(visible "${HOOK_WORDS[i]}")" \
+      "Mend it, then: $(sync_command)"
+  done
 }
 
 run_hook() {

@@ -15,7 +15,7 @@ start_clock() {
     sleep $((AGENT_SECONDS - 5)) &
     nap=$!
     wait "$nap" && kill -ALRM $$
-  ) 9>&- >/dev/null 2>&1 &
+  ) 6>&- 7>&- 8>&- 9>&- >/dev/null 2>&1 &
   WATCHDOG=$!
 }
 

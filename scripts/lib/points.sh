@@ -5,15 +5,14 @@
 readonly POINT_DAYS=14
 
 list_points() {
-  local line name
+  local line
   git -C "$TOP" for-each-ref --format='%(refname:lstrip=3) %(objectname:short) %(subject)' refs/claudetools/points >"$WORK/points" 2>/dev/null
   [ -s "$WORK/points" ] || {
     say "No restore points yet. Every sync that saves something makes one."
     return 0
   }
   while IFS= read -r line; do
-    name=${line%% *}
-    say "${name%-*}  $(visible "${line#* }")"
+    say "${line%% *}  $(visible "${line#* }")"
   done <"$WORK/points"
 }
 
@@ -21,10 +20,12 @@ list_points() {
 restore_path() {
   local path=${1%@*} time=${1##*@} point name oid tree
   case $1 in *@?*) ;; *) die "$EXIT_USAGE" "--restore takes PATH@TIME, for example notes.md@20261122T1400" "See the times: $(sync_command) --points" ;; esac
-  path=$PREFIX$path
+  path_from_top "$PREFIX" "$path" && path=$FROM_TOP
+  LEFT_OUT=() REPO_EXIT=$EXIT_OK # what a save would leave out is no matter of a restore
   point=''
   while read -r name oid; do
-    if [[ ! ${name%-*} > $time ]] || [[ ${name%-*} == "$time"* ]]; then point=$oid; fi
+    # Part of a time means its end: with 20261122T14 everything up to 14:59:59.
+    if [[ ! $name > $time ]] || [[ $name == "$time"* ]]; then point=$oid; fi
   done < <(git -C "$TOP" for-each-ref --sort=refname --format='%(refname:lstrip=3) %(objectname)' refs/claudetools/points)
   [ -n "$point" ] || {
     problem "$EXIT_HELD" error "There is no restore point at or before $(visible "$time")." "See them: $(sync_command) --points"

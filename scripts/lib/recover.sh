@@ -20,20 +20,20 @@ recover_from_dead_runs() {
 # link to the claim, which proves whose it is. Locks of refs are held for milliseconds: one that is younger than the
 # dead run's claim and still there a second later is the dead run's.
 remove_git_locks_of() {
-  local claim=$1 lock stale=()
+  local claim=$1 lock i stale=()
   for lock in "$GIT_FOLDER/index.lock" "$COMMON"/worktrees/*/index.lock; do
     [ "$lock" -ef "$claim" ] && rm -f "$lock"
   done
-  for lock in "$GIT_FOLDER/HEAD.lock" "$COMMON/refs/heads/$BRANCH.lock" "$COMMON/refs/remotes/$REMOTE/$BRANCH.lock" \
-    "$COMMON/packed-refs.lock" "$COMMON/config.lock" "$COMMON"/refs/claudetools/points/*.lock; do
-    [ -e "$lock" ] && [ ! "$lock" -ot "$claim" ] && stale+=("$lock")
-  done
+  while IFS= read -r -d '' lock; do
+    [ ! "$lock" -ot "$claim" ] && stale+=("$lock")
+  done < <(find "$GIT_FOLDER/HEAD.lock" "$COMMON/packed-refs.lock" "$COMMON/config.lock" "$COMMON/refs" -name '*.lock' -print0 2>/dev/null)
   [ ${#stale[@]} -gt 0 ] || return 0
   rm -f "$WORK"/stale.*
-  for lock in "${stale[@]}"; do ln "$lock" "$WORK/stale.${lock##*/}" 2>/dev/null; done
+  for ((i = 0; i < ${#stale[@]}; i++)); do ln "${stale[i]}" "$WORK/stale.$i" 2>/dev/null; done
   pause 1000
-  for lock in "${stale[@]}"; do
-    if [ "$lock" -ef "$WORK/stale.${lock##*/}" ]; then
+  for ((i = 0; i < ${#stale[@]}; i++)); do
+    lock=${stale[i]}
+    if [ "$lock" -ef "$WORK/stale.$i" ]; then
       rm -f "$lock"
       note_fact "[INFO] Removed $(visible "${lock#"$COMMON"/}"), left by a git that was killed."
     fi

@@ -9,7 +9,8 @@ settle_refusal() {
     report_refusal
     return
   fi
-  out=$(run_python refused --top "$TOP" --tree-state "$TREE" --seen "$SEEN" --tip "$TIP" --source "$PUSH_FROM" \
+  printf '%s\0' ${UNSAFE[@]+"${UNSAFE[@]}"} >"$WORK/unsafe"
+  out=$(run_python refused --unsafe "$WORK/unsafe" --top "$TOP" --tree-state "$TREE" --seen "$SEEN" --tip "$TIP" --source "$PUSH_FROM" \
     --remote "$REMOTE" --branch "$BRANCH" --hooks "${HOOKS_OPTION[1]+${HOOKS_OPTION[1]#core.hooksPath=}}" 2>>"$WORK/push-error")
   status=$?
   if [ "$status" -eq 1 ]; then
@@ -24,7 +25,7 @@ settle_refusal() {
 }
 
 read_refused() {
-  local word one other subject pushed='' tip='' refused=() olds='' said=() moved=() total
+  local word one other subject pushed='' tip='' refused=() held=0 olds='' said=() moved=() total
   while IFS=$'\t' read -r word one other subject; do
     case $word in
       pushed) pushed=$one ;;
@@ -32,6 +33,11 @@ read_refused() {
       replayed) moved+=("$one $other") ;;
       refused)
         refused+=("${other:0:7} $(visible "$subject")")
+        olds+=" $one"
+        moved+=("$one $other")
+        ;;
+      held)
+        held=$((held + 1))
         olds+=" $one"
         moved+=("$one $other")
         ;;
@@ -45,9 +51,11 @@ read_refused() {
   # What was pushed stands for HEAD without the refused ones: should the receive stop now, they are not forgotten.
   [ "$tip" = "$HEAD_OID" ] || printf '%s\n' "$HEAD_OID $pushed$olds" >>"$TREE/pairs"
   TIP=$tip
+  # Mended by a later commit: nothing is left out after all.
+  [ "$held" -gt 0 ] || LEFT_OUT=(${LEFT_OUT[@]+"${LEFT_OUT[@]:0:LEFT_BEFORE}"})
   [ ${#refused[@]} -gt 0 ] || return 0
   REFUSED=${#refused[@]}
-  problem "$EXIT_REFUSED" warn "$(visible "$REMOTE") refused ${#refused[@]} of $(count_of "$total" commit)$(rest_of $((total - ${#refused[@]})))." \
+  problem "$EXIT_REFUSED" warn "$(visible "$REMOTE") refused ${#refused[@]} of $(count_of "$total" commit)$(rest_of $((total - ${#refused[@]} - held)))." \
     "${refused[@]:0:10}" ${said[@]+"${said[@]}"} \
     "Nothing is lost: they stay committed here. Mend the file, then: $(sync_command)"
 }

@@ -7,7 +7,7 @@ readonly STATE_FORMAT=1
 # Nothing of the repository before may show in the report of the next one.
 forget_repository() {
   TOP=$1 BRANCH='' REMOTE='' HEAD_OID='' HEAD_BRANCH='' SEEN='' TIP='' UPSTREAM='' WORK=/nonexistent STATE=/nonexistent
-  COMMIT_PARENT='' COMMIT_OID='' LOG_PATH='' CHANGED=() REPLAYED_PAIRS=() PARKED=() CONFLICTS=() RESOLVED='' REFUSED=0
+  COMMIT_PARENT='' COMMIT_OID='' LOG_PATH='' CHANGED=() REPLAYED_PAIRS=() PARKED=() CONFLICTS=() RESOLVED='' REFUSED=0 HOOK_REFUSED=() HOOK_WORDS=()
 }
 
 # open_repository FOLDER: sets TOP, PREFIX, GIT_FOLDER, COMMON, STATE, TREE, WORK and the configuration. 0 or 78.
@@ -59,7 +59,7 @@ read_configuration() {
 
 # choose_branch: which branch and remote are synced. The tree has to be on that branch, with nothing half done. 0 or 78.
 choose_branch() {
-  local on=$1 line pair name
+  local on=$1 line pair name how
   if [ -z "$REMOTE" ]; then
     for pair in ${BRANCH_REMOTES[@]+"${BRANCH_REMOTES[@]}"}; do
       [ "${pair%%=*}" = "$on.remote" ] && REMOTE=${pair#*=}
@@ -73,18 +73,26 @@ choose_branch() {
     BRANCH=${line#ref: "refs/remotes/$REMOTE/"}
   fi
   BRANCH=${BRANCH:-$on}
+  if [ "$on" = '(detached)' ]; then
+    if [ "$BRANCH" = "$on" ]; then name=BRANCH; else name=$BRANCH; fi
+    problem "$EXIT_SETUP" error "This tree is on no branch (HEAD is detached); $(visible "$name") is the branch that is synced." \
+      "Nothing was changed. Fix: git -C $(quoted "$TOP") switch $(quoted "$name")" \
+      "Commits made meanwhile stay reachable when they have a name: git -C $(quoted "$TOP") branch NAME"
+    return "$EXIT_SETUP"
+  fi
   if [ "$on" != "$BRANCH" ]; then
-    case $on in '(detached)') name='no branch (HEAD is detached)' ;; *) name="branch $(visible "$on")" ;; esac
-    problem "$EXIT_SETUP" error "This tree is on $name; $(visible "$BRANCH") is the branch that is synced." \
+    # A linked worktree shares its configuration with the others, unless git is told otherwise.
+    if [ "$GIT_FOLDER" = "$COMMON" ]; then how=config; else how='config extensions.worktreeConfig true && git config --worktree'; fi
+    problem "$EXIT_SETUP" error "This tree is on branch $(visible "$on"); $(visible "$BRANCH") is the branch that is synced." \
       "Nothing was changed. Fix: git -C $(quoted "$TOP") switch $(quoted "$BRANCH")" \
-      "Or sync this one from now on: git config claudetools.branch $(quoted "$on")"
+      "Or sync this one from now on: git $how claudetools.branch $(quoted "$on")"
     return "$EXIT_SETUP"
   fi
 }
 
 # Somebody's merge or rebase is theirs to finish: its half-done state must not be committed.
 refuse_half_done_work() {
-  local name what
+  local name what back=--abort
   for name in MERGE_HEAD rebase-merge rebase-apply CHERRY_PICK_HEAD REVERT_HEAD BISECT_LOG; do
     [ -e "$GIT_FOLDER/$name" ] || continue
     case $name in
@@ -92,10 +100,10 @@ refuse_half_done_work() {
       rebase-*) what=rebase ;;
       CHERRY_PICK_HEAD) what=cherry-pick ;;
       REVERT_HEAD) what=revert ;;
-      *) what=bisect ;;
+      *) what=bisect back=reset ;;
     esac
     problem "$EXIT_SETUP" error "Somebody's git $what is in progress in $(visible "$TOP")." \
-      "Nothing was changed. Finish it, or take it back: git -C $(quoted "$TOP") $what --abort"
+      "Nothing was changed. Finish it, or take it back: git -C $(quoted "$TOP") $what $back"
     return "$EXIT_SETUP"
   done
 }

@@ -26,14 +26,22 @@ left_out() {
   local text
   text="$(visible "$1") ($2)"
   shift 2
-  REPO_EXIT=$(worse_exit "$REPO_EXIT" "$EXIT_HELD")
   LEFT_OUT+=("$text"$'\n'"$(printf '%s\n' "$@")")
+}
+
+# What the last round left out counts, not what an earlier one did.
+close_results() {
+  [ ${#LEFT_OUT[@]} -eq 0 ] || REPO_EXIT=$(worse_exit "$REPO_EXIT" "$EXIT_HELD")
 }
 
 note_fact() { FACTS+=("$1"); }
 
+# What git says where it could not write; not all of it names the reason.
 is_disk_failure() {
-  case $1 in *'No space left'* | *'Read-only file system'* | *'insufficient permission'* | *'Disk quota'*) return 0 ;; esac
+  case $1 in
+    *'No space left'* | *'Read-only file system'* | *'insufficient permission'* | *'Disk quota'*) return 0 ;;
+    *"couldn't write"* | *'unable to write'* | *'failed to write'* | *'write error'* | *'unable to create temporary'*) return 0 ;;
+  esac
   return 1
 }
 

@@ -21,10 +21,11 @@ read_status() {
         path=${entry#* * * * * * * * }
         is_wanted "$path" || continue
         xy=${entry:2:2}
-        case $xy in
-          ?D) GONE+=("$path") ;;
-          D.) UNSTAGED+=("$path") ;; # taken out of the index by somebody: the copied index says so already
-          A* | ?A)
+        case $xy${entry:5:1} in
+          ?DS) ;; # a submodule that is not checked out here; to take it out there is git rm
+          ?D?) GONE+=("$path") ;;
+          D.?) UNSTAGED+=("$path") ;; # taken out of the index by somebody: the copied index says so already
+          A* | ?A?)
             PATHS+=("$path")
             NEW_PATHS+=("$path")
             ;;
@@ -74,8 +75,8 @@ seed_private_index() {
   [ -e "$GIT_FOLDER/index" ] || return 0
   # cp -p: with a younger time stamp git would take edits of the same size in the same second for clean.
   ln "$GIT_FOLDER/index" "$WORK/seen" 2>"$WORK/error" && cp -p "$WORK/seen" "$SNAPSHOT_INDEX" 2>"$WORK/error" && return 0
-  problem "$EXIT_CANNOT_CREATE" error "The index cannot be copied: $(visible "$(<"$WORK/error")")" "Nothing was changed."
-  return "$EXIT_CANNOT_CREATE"
+  report_git_failure "copying the index"
+  return "$EXIT_INTERNAL"
 }
 
 # Reads every changed file once, and those that moved meanwhile once more.
@@ -102,22 +103,34 @@ drop_gone_paths() {
   return "$EXIT_INTERNAL"
 }
 
-# One unreadable or vanished file must not stop the others: git names it, it is held back, and the rest is tried again.
+# One unreadable file must not stop the others: it is held back, and the rest is tried again.
 update_private_index() {
   local text path
   while :; do
     text=$(GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" update-index -z --add --remove --replace --stdin <"$WORK/paths" 2>&1) && return 0
     path=${text##*Unable to process path }
-    if [ "$path" = "$text" ] || ! forget_path "$path"; then
-      printf '%s\n' "$text" >"$WORK/error"
-      report_git_failure "git update-index"
-      case $text in *'No space left'* | *'Read-only file system'* | *'insufficient permission'*) return "$EXIT_CANNOT_CREATE" ;; esac
+    if is_disk_failure "$text" || [ "$path" = "$text" ] || ! hold_unreadable_paths "$path" "$text"; then
+      report_git_failure "git update-index" "${text%%$'\n'*}"
       return "$EXIT_INTERNAL"
     fi
-    text=${text%%$'\n'*}
-    hold "$path" "cannot be read (${text#error: })" "Look at it: ls -l $(quoted "$path")"
     printf '%s\0' ${PATHS[@]+"${PATHS[@]}"} >"$WORK/paths"
   done
+}
+
+# hold_unreadable_paths NAMED WHY: every file that may not be read, at once; when all of them may, the one git named.
+hold_unreadable_paths() {
+  local named=$1 why=$2 path kept=() left=${#PATHS[@]}
+  why=${why%%$'\n'*}
+  for path in "${PATHS[@]}"; do
+    if [ -e "$TOP/$path" ] && [ ! -L "$TOP/$path" ] && [ ! -r "$TOP/$path" ]; then
+      hold "$path" "cannot be read: permission denied" "Look at it: ls -l $(quoted "$path")"
+    else
+      kept+=("$path")
+    fi
+  done
+  PATHS=(${kept[@]+"${kept[@]}"})
+  [ ${#PATHS[@]} -eq "$left" ] || return 0
+  forget_path "$named" && hold "$named" "cannot be read: $(visible "${why#error: }")" "Look at it: ls -l $(quoted "$named")"
 }
 
 forget_path() {
@@ -136,7 +149,7 @@ reread_moving_paths() {
   update_private_index || return
   for path in "$@"; do
     { [ -f "$TOP/$path" ] && [ ! -L "$TOP/$path" ]; } || continue
-    oid=$(GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" ls-files -s -z -- ":(literal)$path") || continue
+    oid=$(GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" ls-files -s -- ":(literal)$path") || continue
     oid=${oid#* }
     oid=${oid%% *}
     if git -C "$TOP" cat-file --filters --path="$path" "$oid" >"$WORK/read" 2>/dev/null; then
