@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Summary: Show the whole job on real repositories in a temporary folder.
+# Summary: Show the whole job on real, temporary repositories.
 # Usage: demo.sh [--keep]
 #
 # Makes a bare remote, a vault, two machines of two people and many sessions, and syncs them with the real sync.sh:

@@ -40,6 +40,10 @@ done
 main() {
   local main_exit
   parse_arguments "$@"
+  if [ "$JOB" = help ]; then
+    print_header "$0"
+    exit 0
+  fi
   refuse_to_run_inside_a_sync
   start_clock
   trap 'end_by_signal 129' HUP
@@ -154,7 +158,8 @@ save_changes() {
   find_log_in_changes
   count_changes
   if [ -n "$DRY_RUN" ]; then
-    COMMITS+=("${COMMIT_TREE} $(compose_subject)")
+    compose_subject
+    COMMITS+=("$COMMIT_TREE $SUBJECT")
     return 0
   fi
   write_commit || return

@@ -13,6 +13,7 @@ JOBS = ("advance", "identity", "lock", "refused", "replay", "resolve")
 
 
 def main() -> int:
+    """Run the job that is named first. 64 for an unknown one."""
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     if len(sys.argv) < 2 or sys.argv[1] not in JOBS:
         print(f"usage: __main__.py {'|'.join(JOBS)} ARGS...", file=sys.stderr)

@@ -73,6 +73,7 @@ def changes(top: str, old: str, new: str) -> list[Change]:
 
 
 def tree_of(top: str, commit: str) -> str:
+    """The tree of a commit."""
     return run(top, "rev-parse", f"{commit}^{{tree}}").decode().strip()
 
 

@@ -64,6 +64,7 @@ def load_json(path: str, shown: str) -> dict[str, Any] | None:
 
 
 def kind_of(value: object) -> str:
+    """What a JSON value is, in words."""
     names = {dict: "an object", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
     return names.get(type(value), "null")
 
@@ -98,6 +99,7 @@ def is_control(char: str) -> bool:
 
 
 def is_user_id(value: str) -> bool:
+    """Whether the text may be a user id."""
     return value.replace("-", "").replace("_", "").replace(".", "").isalnum()
 
 

@@ -150,10 +150,18 @@ def keep_both(base: bytes, theirs: bytes, ours: bytes) -> bytes | None:
 
 def one_after_the_other(theirs: list[bytes], ours: list[bytes]) -> list[bytes]:
     """What both added at one place; lines that both began or ended with stand there once."""
-    start = len(os.path.commonprefix([theirs, ours]))
-    end = len(os.path.commonprefix([theirs[start:][::-1], ours[start:][::-1]]))
+    start = alike(theirs, ours)
+    end = alike(theirs[start:][::-1], ours[start:][::-1])
     middle = theirs[start : len(theirs) - end] + ours[start : len(ours) - end]
     return theirs[:start] + middle + theirs[len(theirs) - end :]
+
+
+def alike(one: list[bytes], other: list[bytes]) -> int:
+    """How many lines both begin with."""
+    count = 0
+    while count < min(len(one), len(other)) and one[count] == other[count]:
+        count += 1
+    return count
 
 
 def additions(old: list[bytes], new: bytes) -> dict[int, list[bytes]] | None:

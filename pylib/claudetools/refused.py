@@ -24,6 +24,8 @@ class Raced(Exception):
 
 @dataclass
 class Outcome:
+    """What came of asking commit by commit. `pushed` is the remote's tip now."""
+
     pushed: str
     replayed: list[tuple[str, str]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -89,6 +91,7 @@ def settle(remote: Remote, scratch: str, seen: str, tip: str, unsafe: dict[str, 
 
 
 def try_commit(remote: Remote, scratch: str, result: Outcome, commit: str, parent: str) -> bool:
+    """Replay one commit on what was pushed, and push it. False when it is refused or does not fit."""
     new = commit
     if parent != result.pushed:
         merged = merging.merge_trees(remote.top, scratch, parent, result.pushed, commit)
@@ -102,6 +105,7 @@ def try_commit(remote: Remote, scratch: str, result: Outcome, commit: str, paren
 
 
 def push(remote: Remote, result: Outcome, commit: str) -> bool:
+    """Push one commit on top of what was pushed. False when the remote refuses it. Raises Raced."""
     text = remote.push(commit)
     if not text:
         result.pushed = commit
@@ -148,6 +152,7 @@ def read_unsafe(path: str) -> dict[str, set[bytes]]:
 
 
 def main(argv: list[str]) -> int:
+    """See the module."""
     parser = argparse.ArgumentParser(prog="refused")
     for name in ("--top", "--tree-state", "--seen", "--tip", "--source", "--remote", "--branch"):
         parser.add_argument(name, required=True)

@@ -51,6 +51,7 @@ def read_pairs(path: str) -> list[Pair]:
 
 
 def is_ancestor(top: str, old: str, new: str) -> bool:
+    """Whether `old` is in the history of `new`."""
     try:
         git.run(top, "merge-base", "--is-ancestor", old, new)
     except git.GitError:
@@ -78,6 +79,7 @@ def commits_to_replay(top: str, head: str, onto: str, pair: Pair | None) -> list
 
 
 def paths_of(top: str, old: str, new: str) -> set[bytes]:
+    """The paths in which two trees differ."""
     names = git.run(top, "diff-tree", "-r", "-z", "--no-renames", "--name-only", "--root", old, new)
     return {name for name in names.split(b"\0") if name}
 
@@ -147,6 +149,7 @@ def rewrite(top: str, commit: str, tree: str, parents: list[str]) -> str:
 
 
 def sign(top: str, lines: list[bytes], tree: str, parents: list[str], message: bytes) -> str:
+    """The commit made anew with a signature, all else kept."""
     env: dict[str, str] = {}
     for line in lines:
         role, _, rest = line.partition(b" ")
@@ -171,6 +174,7 @@ def author_of_other_side(top: str, head: str, onto: str, path: bytes) -> str:
 
 
 def main(argv: list[str]) -> int:
+    """See the module."""
     parser = argparse.ArgumentParser(prog="replay")
     for name in ("--top", "--tree-state", "--head", "--onto"):
         parser.add_argument(name, required=True)

@@ -62,6 +62,7 @@ def parked_paths(top: str, head: str, result: Replay) -> list[Conflict]:
 
 
 def blob(top: str, oid: str) -> bytes:
+    """The bytes of a blob, none for ''."""
     return git.run(top, "cat-file", "blob", oid) if oid else b""
 
 
@@ -81,6 +82,7 @@ def merged_entry(top: str, scratch: str, c: Conflict) -> str | None:
 
 
 def store(top: str, data: bytes) -> str:
+    """Write a blob and return its oid."""
     return git.run(top, "hash-object", "-w", "--stdin", stdin=data).decode().strip()
 
 
@@ -128,6 +130,7 @@ def both_texts(top: str, scratch: str, c: Conflict) -> bytes | None:
 
 
 def merge_file(scratch: str, sides: list[bytes], *options: str) -> bytes:
+    """`git merge-file -p` over mine, base and theirs."""
     names = []
     for name, data in zip(("mine", "base", "theirs"), sides, strict=True):
         names.append(os.path.join(scratch, name))
@@ -138,6 +141,7 @@ def merge_file(scratch: str, sides: list[bytes], *options: str) -> bytes:
 
 
 def place_of(top: str, path: bytes) -> bytes:
+    """Where a path is laid out."""
     return os.path.join(os.fsencode(top), FOLDER.encode(), path)
 
 
@@ -205,10 +209,12 @@ def take_resolution(top: str, state: str, head: str, onto: str, result: Replay) 
 
 
 def manifest_path(state: str) -> str:
+    """The file that remembers which texts were laid out."""
     return os.path.join(state, "resolve")
 
 
 def read_manifest(state: str) -> list[Conflict]:
+    """The conflicts that were laid out last, [] when there are none."""
     try:
         with open(manifest_path(state), encoding="utf-8") as file:
             return [Conflict(os.fsencode(row[0]), *row[1:]) for row in json.load(file)["conflicts"]]
@@ -217,6 +223,7 @@ def read_manifest(state: str) -> list[Conflict]:
 
 
 def read_decisions(state: str) -> dict[str, str]:
+    """What --take decided beyond a text: path to `remove`."""
     try:
         with open(manifest_path(state), encoding="utf-8") as file:
             return dict(json.load(file).get("decisions", {}))
@@ -225,6 +232,7 @@ def read_decisions(state: str) -> dict[str, str]:
 
 
 def save(state: str, conflicts: list[Conflict], decisions: dict[str, str]) -> None:
+    """Write the manifest."""
     rows = [[os.fsdecode(c.path), c.mode, c.base, c.theirs, c.mine] for c in conflicts]
     path = manifest_path(state)
     with open(path + ".new", "w", encoding="utf-8") as file:
@@ -233,10 +241,12 @@ def save(state: str, conflicts: list[Conflict], decisions: dict[str, str]) -> No
 
 
 def write_manifest(state: str, conflicts: list[Conflict]) -> None:
+    """Remember what is laid out now, and keep the decisions."""
     save(state, conflicts, read_decisions(state))
 
 
 def write_decision(state: str, path: bytes, decision: str) -> None:
+    """Remember one decision."""
     save(state, read_manifest(state), {**read_decisions(state), os.fsdecode(path): decision})
 
 

@@ -8,8 +8,8 @@ parse_arguments() {
   while [ $# -gt 0 ]; do
     case $1 in
       -h | --help)
-        print_header "$0"
-        exit 0
+        JOB=help
+        return 0
         ;;
       -m | --message) need_value "$@" && MESSAGE=$2 && shift ;;
       --wait) need_value "$@" && WAIT=$2 && shift ;;

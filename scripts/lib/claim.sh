@@ -58,6 +58,7 @@ prepare_claim() {
     return "$EXIT_CANNOT_CREATE"
   }
   read_process_facts
+  read_epoch
   if [ ! -d "$state/claims" ]; then
     LOCK_MESSAGE=$( (umask 077 && mkdir -p "$state/claims") 2>&1) || :
     [ -d "$state/claims" ] || return "$EXIT_CANNOT_CREATE"
@@ -70,7 +71,7 @@ prepare_claim() {
       umask 077
       printf 'protocol=1\ntoken=%s\npid=%s\nstart=%s\nboot=%s\nmachine=%s\nhost=%s\nuser=%s\nwinpid=%s\nsince=%s\ntitle=%s\n' \
         "$LOCK_TOKEN" $$ "$PROCESS_START" "$BOOT_ID" "$MACHINE_ID" "${HOSTNAME:-}" "${USER:-${LOGNAME:-}}" \
-        "$PROCESS_WINPID" "$(epoch_now)" "$title" >"$record"
+        "$PROCESS_WINPID" "$NOW" "$title" >"$record"
     } 2>&1)
   } || {
     rm -f "$record"

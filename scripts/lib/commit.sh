@@ -59,8 +59,9 @@ lay_onto_head() {
 # write_commit: sets COMMIT_OID. Trailers tell later runs whose it is.
 write_commit() {
   local sign=() parent=()
+  compose_subject
   {
-    printf '%s\n\n' "$(compose_subject)"
+    printf '%s\n\n' "$SUBJECT"
     [ -z "$SESSION" ] || printf 'Session-Id: %s\n' "$SESSION"
     printf 'Machine: %s\n' "$ID_MACHINE"
     [ -z "$LOG_PATH" ] || printf 'Log: %s\n' "$LOG_PATH"
@@ -77,18 +78,18 @@ write_commit() {
   return "$EXIT_INTERNAL"
 }
 
-# The one place where subjects are made.
+# The one place where subjects are made. Sets SUBJECT.
 compose_subject() {
   local area count=${#CHANGED[@]}
   if [ -n "$MESSAGE" ]; then
-    printf '%s' "$MESSAGE"
+    SUBJECT=$MESSAGE
     return 0
   fi
   area=$(area_of_changes)
   if [ -n "$SESSION" ]; then
-    printf '%s: %s edited (session %s, unsaved)' "$area" "$(count_of "$count" file)" "${SESSION:0:4}"
+    SUBJECT="$area: $(count_of "$count" file) edited (session ${SESSION:0:4}, unsaved)"
   else
-    printf '%s: %s edited outside a session' "$area" "$(count_of "$count" file)"
+    SUBJECT="$area: $(count_of "$count" file) edited outside a session"
   fi
 }
 
@@ -143,7 +144,7 @@ land_commit() {
   : >"$WORK/landed"
   checkpoint index
   move_branch "$COMMIT_OID" "$HEAD_OID" || return
-  COMMITS+=("$COMMIT_OID $(compose_subject)")
+  COMMITS+=("$COMMIT_OID $SUBJECT")
   HEAD_OID=$COMMIT_OID
   settle_base || return
   follow_staging
@@ -153,9 +154,11 @@ land_commit() {
 # The lock file of the index is a link to our claim: after a crash that proves whose it is.
 lock_index() {
   local began
-  began=$(monotonic_ms)
+  read_clock
+  began=$NOW_MS
   until ln "$LOCK_RECORD" "$GIT_FOLDER/index.lock" 2>/dev/null || [ "$GIT_FOLDER/index.lock" -ef "$LOCK_RECORD" ]; do
-    if [ $(($(monotonic_ms) - began)) -ge 10000 ]; then
+    read_clock
+    if [ $((NOW_MS - began)) -ge 10000 ]; then
       problem "$EXIT_DEFERRED" warn "Another git command has $(visible "$GIT_FOLDER")/index.lock and does not let go of it." \
         "Your files are on disk; the next sync commits them. If no git runs here: rm $(quoted "$GIT_FOLDER/index.lock")"
       return "$EXIT_DEFERRED"

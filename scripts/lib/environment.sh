@@ -29,5 +29,5 @@ export GIT_CONFIG_COUNT=7 \
   GIT_CONFIG_KEY_5=http.lowSpeedLimit GIT_CONFIG_VALUE_5=100 \
   GIT_CONFIG_KEY_6=http.lowSpeedTime GIT_CONFIG_VALUE_6=20
 
-TOOLKIT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd -P) || exit 70
+TOOLKIT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd -P) || return 70
 readonly TOOLKIT

@@ -32,7 +32,8 @@ exchange() {
 }
 
 close_exchange() {
-  epoch_now >"$STATE/reached"
+  read_epoch
+  printf '%s\n' "$NOW" >"$STATE/reached"
   if [ ${#PARKED[@]} -gt 0 ]; then
     report_conflict
   else

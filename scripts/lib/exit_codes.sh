@@ -25,14 +25,14 @@ worse_exit() {
   printf '%s\n' "$one"
 }
 
-status_word() {
+status_word() { # sets WORD
   case $1 in
-    "$EXIT_OK") printf 'saved\n' ;;
-    "$EXIT_HELD") printf 'held\n' ;;
-    "$EXIT_OFFLINE") printf 'offline\n' ;;
-    "$EXIT_DEFERRED") printf 'deferred\n' ;;
-    "$EXIT_REFUSED") printf 'refused\n' ;;
-    "$EXIT_SETUP") printf 'setup\n' ;;
-    *) printf 'internal\n' ;;
+    "$EXIT_OK") WORD=saved ;;
+    "$EXIT_HELD") WORD=held ;;
+    "$EXIT_OFFLINE") WORD=offline ;;
+    "$EXIT_DEFERRED") WORD=deferred ;;
+    "$EXIT_REFUSED") WORD=refused ;;
+    "$EXIT_SETUP") WORD=setup ;;
+    *) WORD=internal ;;
   esac
 }

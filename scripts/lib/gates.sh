@@ -182,6 +182,7 @@ list_case_twins() {
     for path in "${NEW_PATHS[@]}"; do specs+=(":(icase,literal)${path%/}"); done
   fi
   git -C "$TOP" ls-files -z --cached -- ${specs[@]+"${specs[@]}"} >"$WORK/tracked" || return
+  [ ${#NEW_PATHS[@]} -gt 1 ] || [ -s "$WORK/tracked" ] || return 0
   {
     printf 'new/%s\0' "${NEW_PATHS[@]}"
     [ ${#GONE[@]} -eq 0 ] || printf 'gone/%s\0' "${GONE[@]}"

@@ -26,7 +26,8 @@ json_list() { # json_list ITEMS...: of texts
 # One repository as an object. The same facts as the text, nothing computed anew.
 json_repository() {
   local item comma='' i
-  printf '{"path": %s, "exit": %s, "status": "%s"' "$(json_string "$TOP")" "$REPO_EXIT" "$(repository_word)"
+  repository_word
+  printf '{"path": %s, "exit": %s, "status": "%s"' "$(json_string "$TOP")" "$REPO_EXIT" "$WORD"
   printf ', "branch": %s, "remote": %s, "head": "%s"' "$(json_string "$BRANCH")" "$(json_string "$REMOTE")" "$HEAD_OID"
   printf ', "pushed": %s, "dry_run": %s, "commits": [' "$([ -n "$PUSHED" ] && echo true || echo false)" \
     "$([ -n "$DRY_RUN" ] && echo true || echo false)"

@@ -63,13 +63,15 @@ try_lock() {
 acquire_lock() {
   local limit_ms=$(($1 * 1000)) began now step=0 named='' judged=-1000000 late=0 unjudged='' status
   LOCK_ODD=0
-  began=$(monotonic_ms)
+  read_clock
+  began=$NOW_MS
   while :; do
     try_lock
     status=$?
     case $status in
       0)
-        now=$(monotonic_ms)
+        read_clock
+        now=$NOW_MS
         [ -z "$named" ] || info "Got the lock after $(((now - began) / 1000)) s."
         return 0
         ;;
@@ -79,7 +81,8 @@ acquire_lock() {
         return "$EXIT_CANNOT_CREATE"
         ;;
     esac
-    now=$(monotonic_ms)
+    read_clock
+    now=$NOW_MS
     # Python costs as much as a short sync: ask it at once only when the owner's pid is visibly gone.
     if { ! owner_seems_alive && [ $((now - judged)) -ge 250 ]; } ||
       { [ $((now - began)) -ge 1000 ] && [ $((now - judged)) -ge 5000 ]; } ||

@@ -115,8 +115,7 @@ hold_what_hooks_refused() {
 
 run_hook() {
   if [ "$CALLER_LC_ALL" = unset ]; then unset LC_ALL; else export LC_ALL=$CALLER_LC_ALL; fi
-  cd "$CHECK_TREE" || return 1
-  CLAUDETOOLS_IN_SYNC=$LOCK_TOKEN git ${HOOKS_OPTION[@]+"${HOOKS_OPTION[@]}"} hook run "$1"
+  CLAUDETOOLS_IN_SYNC=$LOCK_TOKEN git -C "$CHECK_TREE" ${HOOKS_OPTION[@]+"${HOOKS_OPTION[@]}"} hook run "$1"
 }
 
 # run_limited SECONDS COMMAND...: 124 when it took longer; then the command and all that it started are ended.

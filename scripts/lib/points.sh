@@ -66,10 +66,11 @@ put_back() {
 # Once a day: points older than two weeks go, and quarantine folders are never touched.
 prune_points() {
   local today=0 last name oldest
-  today=$(($(epoch_now) / 86400))
+  read_epoch
+  today=$((NOW / 86400))
   read -r last 2>/dev/null <"$STATE/pruned" && [ "$last" = "$today" ] && return 0
   printf '%s\n' "$today" >"$STATE/pruned"
-  oldest=$(stamp_of $(($(epoch_now) - POINT_DAYS * 86400))) || return 0
+  oldest=$(stamp_of $((NOW - POINT_DAYS * 86400))) || return 0
   while IFS= read -r name; do
     [[ ${name##*/} < $oldest ]] && printf 'delete %s\n' "$name"
   done < <(git -C "$TOP" for-each-ref --format='%(refname)' refs/claudetools/points) | git -C "$TOP" update-ref --stdin 2>/dev/null

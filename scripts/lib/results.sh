@@ -64,13 +64,14 @@ report_git_failure() {
 
 begin_phase() { # closes the one before
   end_phase
-  PHASE=$1 PHASE_BEGAN=$(monotonic_ms)
+  PHASE=$1 PHASE_BEGAN=$NOW_MS
 }
 
 end_phase() {
+  read_clock
   [ -n "${PHASE:-}" ] || return 0
   PHASE_NAMES+=("$PHASE")
-  PHASE_MS+=($(($(monotonic_ms) - PHASE_BEGAN)))
+  PHASE_MS+=($((NOW_MS - PHASE_BEGAN)))
   PHASE=''
 }
 
@@ -82,9 +83,9 @@ checkpoint() {
   case $1 in ${at%%:*}) env -u CLAUDETOOLS_TEST_AT bash "${at#*:}" "$1" $$ ;; esac
 }
 
-repository_word() {
+repository_word() { # sets WORD
   if [ "$REPO_EXIT" = "$EXIT_OK" ] && [ ${#COMMITS[@]} -eq 0 ] && [ -z "$PUSHED" ]; then
-    if [ ${#BLOCKED[@]} -gt 0 ]; then printf 'waiting'; else printf 'nothing'; fi
+    if [ ${#BLOCKED[@]} -gt 0 ]; then WORD=waiting; else WORD=nothing; fi
   else
     status_word "$REPO_EXIT"
   fi
@@ -93,9 +94,11 @@ repository_word() {
 # One line a sync, with the time of each phase; halved when it has grown beyond a megabyte.
 write_history() {
   [ -d "$STATE" ] || return 0
+  repository_word
+  read_epoch
   {
     printf '{"time": %s, "exit": %s, "status": "%s", "commits": %s, "received": %s, "ms": {' \
-      "$(epoch_now)" "$REPO_EXIT" "$(repository_word)" "${#COMMITS[@]}" "$RECEIVED_COMMITS"
+      "$NOW" "$REPO_EXIT" "$WORD" "${#COMMITS[@]}" "$RECEIVED_COMMITS"
     local i comma=''
     for ((i = 0; i < ${#PHASE_NAMES[@]}; i++)); do
       printf '%s"%s": %s' "$comma" "${PHASE_NAMES[i]}" "${PHASE_MS[i]}"
@@ -103,7 +106,7 @@ write_history() {
     done
     printf '}}\n'
   } 2>/dev/null >>"$STATE/history.jsonl"
-  printf '%s %s %s\n' "$(repository_word)" "${HEAD_OID:0:7}" "$(epoch_now)" 2>/dev/null >"$STATE/status"
+  printf '%s %s %s\n' "$WORD" "${HEAD_OID:0:7}" "$NOW" 2>/dev/null >"$STATE/status"
   return 0
 }
 

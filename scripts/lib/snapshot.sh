@@ -71,7 +71,10 @@ take_snapshot() {
 # The private index starts as a copy of the real one, so that clean files are not read again. `seen` is the very
 # inode that was copied: git replaces its index and never writes into it, so -ef tells later whether it changed.
 seed_private_index() {
-  rm -f "$SNAPSHOT_INDEX" "$SNAPSHOT_INDEX.lock" "$WORK/seen" || return
+  # Left by a run that was killed; a program saved where nothing is.
+  if [ -e "$SNAPSHOT_INDEX" ] || [ -e "$SNAPSHOT_INDEX.lock" ] || [ -e "$WORK/seen" ]; then
+    rm -f "$SNAPSHOT_INDEX" "$SNAPSHOT_INDEX.lock" "$WORK/seen" || return
+  fi
   [ -e "$GIT_FOLDER/index" ] || return 0
   # cp -p: with a younger time stamp git would take edits of the same size in the same second for clean.
   ln "$GIT_FOLDER/index" "$WORK/seen" 2>"$WORK/error" && cp -p "$WORK/seen" "$SNAPSHOT_INDEX" 2>"$WORK/error" && return 0

@@ -117,6 +117,27 @@ json_string() {
 
 # --- clocks -----------------------------------------------------------------
 
+# The two that a sync asks often set a variable: a $( ) costs as much as half a program.
+read_epoch() { # sets NOW, seconds
+  if [ "${BASH_VERSINFO[0]}${BASH_VERSINFO[1]}" -ge 42 ]; then
+    printf -v NOW '%(%s)T' -1
+  else
+    NOW=$(date +%s)
+  fi
+}
+
+# sets NOW_MS: milliseconds since some fixed moment; never steps back when somebody sets the clock.
+# Where /proc is missing, whole seconds of the shell's own count.
+read_clock() {
+  local uptime rest
+  if read -r uptime rest 2>/dev/null </proc/uptime; then
+    : "$rest"
+    NOW_MS=${uptime/./}0
+  else
+    NOW_MS=${SECONDS}000
+  fi
+}
+
 epoch_now() {
   if [ "${BASH_VERSINFO[0]}${BASH_VERSINFO[1]}" -ge 42 ]; then
     printf '%(%s)T\n' -1
@@ -141,17 +162,10 @@ clock_time() { # clock_time EPOCH -> 14:02:11 in local time
   fi
 }
 
-# Milliseconds since some fixed moment; never steps back when somebody sets the clock.
-# Where /proc is missing, whole seconds of the shell's own count.
 monotonic_ms() {
-  local uptime rest
-  if read -r uptime rest 2>/dev/null </proc/uptime; then
-    : "$rest"
-    uptime=${uptime/./}
-    printf '%s0\n' "$uptime"
-  else
-    printf '%s000\n' "$SECONDS"
-  fi
+  local NOW_MS
+  read_clock
+  printf '%s\n' "$NOW_MS"
 }
 
 pause() { # pause MILLISECONDS; a sleep without fractions waits a whole second instead

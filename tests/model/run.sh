@@ -168,7 +168,7 @@ main() {
       row=$(grep "^[a-z]*|$name|" <<<"$rows") || die 64 "no such variant: $name" "run.sh --list names them"
       chosen+=("$row")
     done
-    rows=$(printf '%s\n' "${chosen[@]}")
+    rows=$(printf '%s\n' ${chosen[@]+"${chosen[@]}"})
   fi
   require_tools
   if [ "$mode" = one ]; then
