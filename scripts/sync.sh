@@ -32,7 +32,7 @@ set -uo pipefail
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
 lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
 for part in environment exit_codes ui patience python claim lock arguments results report json repository identity checks gates \
-  snapshot commit own_hooks replay exchange outgoing refusal conflict advance recover points; do
+  snapshot commit own_hooks replay exchange outgoing refusal conflict advance recover points glance; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70
 done
@@ -65,10 +65,14 @@ main() {
 # One repository from the lock to the report. The vault goes through the very same steps.
 sync_repository() {
   local folder=$1 role=$2
+  ROLE=$role
   reset_results
   forget_repository "$folder"
-  begin_phase lock
-  open_tree "$folder" && do_job "$role"
+  begin_phase look
+  if open_repository "$folder" && make_state && ! nothing_to_do; then
+    begin_phase lock
+    take_lock && do_job
+  fi
   end_phase
   close_results
   let_go || REPO_EXIT=$(worse_exit "$REPO_EXIT" "$?")
@@ -76,8 +80,7 @@ sync_repository() {
   tell_result "$role"
 }
 
-open_tree() {
-  open_repository "$1" && make_state || return
+take_lock() {
   if [ "$JOB" = status ]; then return 0; fi
   prepare_claim "$LOCK_STATE" "$TITLE" || {
     report_lock "$?" && return
@@ -103,19 +106,19 @@ do_job() {
   case $JOB in
     status) show_status ;;
     points) list_points ;;
-    resolve) look_at_tree "$1" && resolve_conflict ;;
-    restore) finish_advance && look_at_tree "$1" && take_snapshot && restore_path "$RESTORE" ;;
-    sync) sync_tree "$1" ;;
+    resolve) look_at_tree && resolve_conflict ;;
+    restore) finish_advance && look_at_tree && take_snapshot && restore_path "$RESTORE" ;;
+    sync) sync_tree ;;
   esac
 }
 
 # Rounds, because others may commit by plain git between any two of our steps: a lost compare-and-swap is not an error.
 sync_tree() {
-  local role=$1 status
+  local status
   refuse_half_done_work && finish_advance && carry_late_writes || return
   for ((ROUND = 1; ROUND <= 20; ROUND++)); do
     begin_phase snapshot
-    look_at_tree "$role" || return
+    look_at_tree || return
     save_changes
     status=$?
     [ "$status" -ne 1 ] || continue
@@ -133,9 +136,8 @@ sync_tree() {
 }
 
 look_at_tree() {
-  local role=$1
   read_status && choose_branch "$HEAD_BRANCH" || return
-  if [ "$role" = main ] && [ "$ROUND" -eq 1 ]; then
+  if [ "$ROLE" = main ] && [ "$ROUND" -eq 1 ]; then
     load_identity "$TOP" && reconcile_git_config || return
     tell_identity_problems
   elif [ "$ROUND" -eq 1 ]; then

@@ -32,13 +32,18 @@ exchange() {
 }
 
 close_exchange() {
-  read_epoch
-  printf '%s\n' "$NOW" >"$STATE/reached"
+  note_reached
   if [ ${#PARKED[@]} -gt 0 ]; then
     report_conflict
   else
     forget_conflict
   fi
+}
+
+# When the remote last answered as it should: the alarm of report.sh counts from here.
+note_reached() {
+  read_epoch
+  printf '%s\n' "$NOW" >"$STATE/reached"
 }
 
 # The remote's tip as last heard of, '' when the remote has no such branch.
@@ -87,17 +92,25 @@ plan_tip() {
 # Nothing to send: is there something to take? One short trip when not. 0 the remote's tip is SEEN; 1 it moved and was
 # fetched; else an exit code.
 ask_remote() {
-  local line=''
+  local status=1
   [ -z "$FRESH" ] || return 0
-  # Into a file: a subshell could not be interrupted (patience.sh).
-  network git -C "$TOP" ls-remote --quiet "$REMOTE" "refs/heads/$BRANCH" >"$WORK/remote" 2>"$WORK/error" || {
+  if [ -z "$REMOTE_MOVED" ]; then
+    remote_is_seen
+    status=$?
+  fi
+  REMOTE_MOVED=''
+  [ "$status" -eq 1 ] || return "$status"
+  fetch_remote || return
+  return 1
+}
+
+# 0 the remote's tip is SEEN, 1 it is another one, else an exit code.
+remote_is_seen() {
+  network_line git -C "$TOP" ls-remote --quiet "$REMOTE" "refs/heads/$BRANCH" 2>"$WORK/error" || {
     report_unreachable
     return
   }
-  read -r line <"$WORK/remote"
-  [ "${line%%$'\t'*}" != "$SEEN" ] || return 0
-  fetch_remote || return
-  return 1
+  [ "${NETWORK_LINE%%$'\t'*}" = "$SEEN" ]
 }
 
 # push_tip: 0 done, or settled with a remote that refused some of it; 1 lost the race; else an exit code.

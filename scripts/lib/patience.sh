@@ -51,6 +51,24 @@ network() {
   return "$status"
 }
 
+# network_line COMMAND...: sets NETWORK_LINE, the first line of its output.
+network_line() {
+  local out status
+  NETWORK_LINE=''
+  if [ -z "$WATCHDOG" ]; then
+    out=$("$@") || return
+    NETWORK_LINE=${out%%$'\n'*}
+    return 0
+  fi
+  # Into a file: a subshell could not be interrupted. Two runs may do this at once.
+  out=$STATE/network.$$
+  network "$@" >"$out"
+  status=$?
+  read -r NETWORK_LINE <"$out"
+  rm -f "$out"
+  return "$status"
+}
+
 end_network() {
   TIMED_OUT=1
   [ -z "$NETWORK_PID" ] || kill -TERM "$NETWORK_PID" 2>/dev/null
