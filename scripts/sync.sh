@@ -208,7 +208,7 @@ receive() {
 count_received() {
   local before=$1 name names='' lines count=0 not_ours=()
   [ "$UPSTREAM" != "$before" ] || return 0
-  [ ! -s "$TREE/pairs" ] || not_ours=(--invert-grep --grep="^Machine: $ID_MACHINE\$")
+  [ ! -s "$TREE/pairs" ] || not_ours=(--fixed-strings --invert-grep --grep="Machine: $ID_MACHINE")
   lines=$(git -C "$TOP" log --no-merges --format=%an ${not_ours[@]+"${not_ours[@]}"} "$UPSTREAM" ${before:+"^$before"} 2>/dev/null)
   while IFS= read -r name; do
     [ -n "$name" ] || continue

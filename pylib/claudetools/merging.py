@@ -6,16 +6,13 @@ conflict, and a person decides.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from dataclasses import dataclass, field
 
-from claudetools import files, git
+from claudetools import files, git, settling
 
 OPAQUE = re.compile(r"\.(age|gpg|asc|sops|enc|kdbx)$|\.(sops|enc)\.[a-z]+$|(^|/)secrets?\.ya?ml$", re.I)
-TEXT = re.compile(r"\.(md|markdown|txt|log|csv|tsv)$", re.I)
-MAX_LINES = 20_000
 
 
 @dataclass
@@ -117,65 +114,11 @@ def settle_path(top: str, sides: Sides) -> tuple[bytes, str] | None:
     """Content and a word for the user, or None for a true conflict."""
     name = files.shown(sides.path)
     modes = {mode for mode, _ in sides.entries.values()}
-    if OPAQUE.search(name) or not TEXT.search(name) or modes - {"100644", "100755"}:
+    if OPAQUE.search(name) or modes - {"100644", "100755"}:
         return None
     if 2 not in sides.entries or 3 not in sides.entries:
         return None
     base = git.run(top, "cat-file", "blob", sides.entries[1][1]) if 1 in sides.entries else b""
     theirs = git.run(top, "cat-file", "blob", sides.entries[2][1])
     ours = git.run(top, "cat-file", "blob", sides.entries[3][1])
-    both = keep_both(base, theirs, ours)
-    return None if both is None else (both, "both sides added lines: both are kept")
-
-
-def keep_both(base: bytes, theirs: bytes, ours: bytes) -> bytes | None:
-    """Both sides only added lines: theirs first, then ours, at each place. None when a line was changed or removed."""
-    if b"\0" in base + theirs + ours:
-        return None
-    old = base.splitlines(keepends=True)
-    if len(old) > MAX_LINES:
-        return None
-    added_theirs, added_ours = additions(old, theirs), additions(old, ours)
-    if added_theirs is None or added_ours is None:
-        return None
-    out: list[bytes] = []
-    for place in range(len(old) + 1):
-        lines = one_after_the_other(added_theirs.get(place, []), added_ours.get(place, []))
-        for line in lines + old[place : place + 1]:
-            if out and not out[-1].endswith(b"\n"):
-                out[-1] += b"\n"
-            out.append(line)
-    return b"".join(out)
-
-
-def one_after_the_other(theirs: list[bytes], ours: list[bytes]) -> list[bytes]:
-    """What both added at one place; lines that both began or ended with stand there once."""
-    start = alike(theirs, ours)
-    end = alike(theirs[start:][::-1], ours[start:][::-1])
-    middle = theirs[start : len(theirs) - end] + ours[start : len(ours) - end]
-    return theirs[:start] + middle + theirs[len(theirs) - end :]
-
-
-def alike(one: list[bytes], other: list[bytes]) -> int:
-    """How many lines both begin with."""
-    count = 0
-    while count < min(len(one), len(other)) and one[count] == other[count]:
-        count += 1
-    return count
-
-
-def additions(old: list[bytes], new: bytes) -> dict[int, list[bytes]] | None:
-    """Lines inserted before each line number of `old`; None when something of `old` is gone."""
-    lines = new.splitlines(keepends=True)
-    if len(lines) > MAX_LINES:
-        return None
-    # A last line without its newline is the same line: otherwise appending to such a file would look like an edit.
-    ended = [line.rstrip(b"\n") for line in old]
-    matcher = difflib.SequenceMatcher(None, ended, [line.rstrip(b"\n") for line in lines], autojunk=False)
-    found: dict[int, list[bytes]] = {}
-    for tag, i1, _, j1, j2 in matcher.get_opcodes():
-        if tag in ("replace", "delete"):
-            return None
-        if tag == "insert":
-            found[i1] = lines[j1:j2]
-    return found
+    return settling.settle(name, base, theirs, ours)

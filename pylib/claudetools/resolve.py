@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from claudetools import files, git, merging
+from claudetools import files, git, merging, settling
 
 if TYPE_CHECKING:
     from claudetools.replay import Replay
@@ -76,8 +76,9 @@ def merged_entry(top: str, scratch: str, c: Conflict) -> str | None:
         return None
     base, theirs, mine = (blob(top, oid) for oid in (c.base, c.theirs, c.mine))
     data = files.merge(scratch, mine, base, theirs)
-    if data is None and merging.TEXT.search(files.shown(c.path)):
-        data = merging.keep_both(base, theirs, mine)
+    if data is None:
+        settled = settling.settle(files.shown(c.path), base, theirs, mine)
+        data = settled[0] if settled else None
     return None if data is None else store(top, data)
 
 
