@@ -36,7 +36,7 @@ NAMES = [
     "back\\slash.md",
     "trailing\\",
     "x" * 255,
-    "emoji-🦊-日本語.md",
+    "emoji-\U0001f98a-日本語.md",
     unicodedata.normalize("NFC", "café.md"),
     unicodedata.normalize("NFD", "café.md"),
     " space at both ends ",

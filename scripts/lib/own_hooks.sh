@@ -8,7 +8,7 @@ readonly HOOK_LIMIT_SECONDS=60
 # has_own_hook NAME: and sets HOOKS_OPTION, the hooks folder by an absolute path (a relative one would be looked for in
 # the check worktree, where generated hook files do not exist, and git would silently run nothing).
 has_own_hook() {
-  local folder=$CONFIG_HOOKS
+  local folder=$CONFIG_HOOKS line=''
   HOOKS_OPTION=()
   case $folder in
     '') folder=$COMMON/hooks ;;
@@ -17,6 +17,9 @@ has_own_hook() {
     *) folder=$TOP/$folder ;;
   esac
   [ -x "$folder/$1" ] || return 1
+  # Our own shim (hooks/git/shim) stands for the hook that was there before it, if there was one.
+  { read -r line && read -r line; } 2>/dev/null <"$folder/$1"
+  case $line in '# Installed by claudetools'*) [ -x "$folder/$1.before" ] || return 1 ;; esac
   HOOKS_OPTION=(-c "core.hooksPath=$folder")
 }
 
