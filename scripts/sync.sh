@@ -173,53 +173,6 @@ save_changes() {
   prune_points
 }
 
-# What the repository's own formatter rewrote: the commit is replaced before it is pushed, the tree by compare-and-swap.
-take_over_fixes() {
-  local fixed
-  COMMIT_TREE=$FIXED_TREE
-  HEAD_OID=$COMMIT_PARENT write_commit || return
-  fixed=$COMMIT_OID
-  COMMITS[${#COMMITS[@]} - 1]="$fixed ${COMMITS[${#COMMITS[@]} - 1]#* }"
-  advance_tree "$fixed" || return
-  note_fact "[INFO] Your pre-commit hook rewrote files; its version was saved."
-}
-
-count_changes() {
-  local i
-  SAVED_FILES=${#CHANGED[@]} SAVED_ADDED=0 SAVED_REMOVED=0
-  for ((i = 0; i < ${#LINES_ADDED[@]}; i++)); do
-    case ${LINES_ADDED[i]} in -) ;; *) SAVED_ADDED=$((SAVED_ADDED + LINES_ADDED[i])) SAVED_REMOVED=$((SAVED_REMOVED + LINES_REMOVED[i])) ;; esac
-  done
-}
-
-# 0 the tree holds what the remote has, or had nothing to take; 1 go round again; else an exit code.
-receive() {
-  local before=$HEAD_OID status
-  [ "$TIP" != "$HEAD_OID" ] || [ "$BASE_OID" != "$HEAD_OID" ] || return 0
-  advance_tree "$TIP"
-  status=$?
-  [ "$status" -eq 0 ] || return "$status"
-  count_received "$before"
-  rm -f "$TREE/pairs"
-}
-
-# What came in are the commits that we replayed ours upon. Where an earlier receive had stopped, copies of our own
-# commits are among them.
-count_received() {
-  local before=$1 name names='' lines count=0 not_ours=()
-  [ "$UPSTREAM" != "$before" ] || return 0
-  [ ! -s "$TREE/pairs" ] || not_ours=(--fixed-strings --invert-grep --grep="Machine: $ID_MACHINE")
-  lines=$(git -C "$TOP" log --no-merges --format=%an ${not_ours[@]+"${not_ours[@]}"} "$UPSTREAM" ${before:+"^$before"} 2>/dev/null)
-  while IFS= read -r name; do
-    [ -n "$name" ] || continue
-    count=$((count + 1))
-    name=$(visible "$name")
-    case ", $names, " in *", $name, "*) ;; *) names="${names:+$names, }$name" ;; esac
-  done <<<"$lines"
-  RECEIVED_COMMITS=$((RECEIVED_COMMITS + count))
-  RECEIVED_FROM=$names
-}
-
 # The vault's trouble never hides or undoes what main did: it has its own report and its own exit code.
 sync_vault() {
   local folder=$ID_VAULT top=$TOP

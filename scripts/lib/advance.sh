@@ -2,6 +2,34 @@
 # Bringing incoming commits into the shared tree. The work is done by pylib/claudetools/advance.py.
 # Needs: repository, lock, python, report.
 
+# 0 the tree holds what the remote has, or had nothing to take; 1 go round again; else an exit code.
+receive() {
+  local before=$HEAD_OID status
+  [ "$TIP" != "$HEAD_OID" ] || [ "$BASE_OID" != "$HEAD_OID" ] || return 0
+  advance_tree "$TIP"
+  status=$?
+  [ "$status" -eq 0 ] || return "$status"
+  count_received "$before"
+  rm -f "$TREE/pairs"
+}
+
+# What came in are the commits that we replayed ours upon. Where an earlier receive had stopped, copies of our own
+# commits are among them.
+count_received() {
+  local before=$1 name names='' lines count=0 not_ours=()
+  [ "$UPSTREAM" != "$before" ] || return 0
+  [ ! -s "$TREE/pairs" ] || not_ours=(--fixed-strings --invert-grep --grep="Machine: $ID_MACHINE")
+  lines=$(git -C "$TOP" log --no-merges --format=%an ${not_ours[@]+"${not_ours[@]}"} "$UPSTREAM" ${before:+"^$before"} 2>/dev/null)
+  while IFS= read -r name; do
+    [ -n "$name" ] || continue
+    count=$((count + 1))
+    name=$(visible "$name")
+    case ", $names, " in *", $name, "*) ;; *) names="${names:+$names, }$name" ;; esac
+  done <<<"$lines"
+  RECEIVED_COMMITS=$((RECEIVED_COMMITS + count))
+  RECEIVED_FROM=$names
+}
+
 # advance_tree NEW: tree, index and branch from BASE_OID to NEW. 0 done; 1 go round again; else an exit code.
 advance_tree() {
   local new=$1 out status

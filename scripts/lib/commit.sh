@@ -26,6 +26,14 @@ read_changes() {
   done <"$WORK/changes"
 }
 
+count_changes() {
+  local i
+  SAVED_FILES=${#CHANGED[@]} SAVED_ADDED=0 SAVED_REMOVED=0
+  for ((i = 0; i < ${#LINES_ADDED[@]}; i++)); do
+    case ${LINES_ADDED[i]} in -) ;; *) SAVED_ADDED=$((SAVED_ADDED + LINES_ADDED[i])) SAVED_REMOVED=$((SAVED_REMOVED + LINES_REMOVED[i])) ;; esac
+  done
+}
+
 # split_commits: which commits the snapshot becomes. One, until the ledger of the sessions says whose each line is.
 # Sets COMMIT_TREE, the tree of the commit on HEAD.
 split_commits() {
@@ -246,6 +254,7 @@ move_branch() {
   } | git -C "$TOP" update-ref -m "sync: commit" --stdin 2>"$WORK/error" && return 0
   case $(<"$WORK/error") in
     *'cannot lock ref'*'but expected'* | *'reference already exists'* | *'unable to resolve'*) return 1 ;;
+    *'.lock'*'File exists'*) return 1 ;; # another git moves it this very moment
   esac
   report_git_failure "git update-ref"
   return "$EXIT_INTERNAL"

@@ -153,3 +153,14 @@ report_hook_refusal() {
     "Nothing was committed; your files stay as they are. Mend what it says, then: $(sync_command)"
   return "$EXIT_HELD"
 }
+
+# What the repository's own formatter rewrote: the commit is replaced before it is pushed, the tree by compare-and-swap.
+take_over_fixes() {
+  local fixed
+  COMMIT_TREE=$FIXED_TREE
+  HEAD_OID=$COMMIT_PARENT write_commit || return
+  fixed=$COMMIT_OID
+  COMMITS[${#COMMITS[@]} - 1]="$fixed ${COMMITS[${#COMMITS[@]} - 1]#* }"
+  advance_tree "$fixed" || return
+  note_fact "[INFO] Your pre-commit hook rewrote files; its version was saved."
+}
