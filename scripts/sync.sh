@@ -124,10 +124,15 @@ sync_tree() {
     [ "$status" -ne 1 ] || continue
     [ "$status" -eq 0 ] && [ -z "$DRY_RUN" ] || return "$status"
     begin_phase exchange
-    exchange || return
+    exchange || {
+      status=$?
+      [ "$POSTPONED" != 1 ] || report_unlaid
+      return "$status"
+    }
     begin_phase advance
     receive
     status=$?
+    if [ "$status" -eq 0 ] && [ "$POSTPONED" = 1 ]; then POSTPONED=2 status=1; fi
     [ "$status" -eq 1 ] || return "$status"
   done
   problem "$EXIT_DEFERRED" warn "Others commit here all the time: after 20 rounds the branch still moves." \

@@ -152,12 +152,6 @@ def different_files(s: Scene) -> Result:
     return s.save("a.md", "x\n")
 
 
-@situation("Nothing to send but `--no-push` commits", "", None)
-def pushes_later(s: Scene) -> Result:
-    s.save("a.md", "x\n", "--no-push")
-    return s.mike.sync()
-
-
 @situation("You asked for `--no-push`")
 def no_push(s: Scene) -> Result:
     return s.save("a.md", "x\n", "--no-push")
@@ -402,6 +396,7 @@ def unrelated(s: Scene) -> Result:
     run_plain(other, "git", *person, "commit", "-q", "--allow-empty", "-m", "another start")
     run_plain(other, "git", "push", "-q", "--force", str(s.world.remote), "main")
     (s.mike.state / "trees" / "main" / "accepted").unlink()
+    s.mike.git("fetch", "-q")
     return s.save("a.md", "x\n")
 
 
@@ -489,6 +484,7 @@ open_chapter("Others at work, and accidents")
 def deferred(s: Scene) -> Result:
     gate = s.world.root / "gate"
     os.mkfifo(gate)
+    s.mike.write("b.md", "x\n")
     running = s.mike.start_sync(env=at(s.mike, "locked", f"echo here >'{gate}'; read -r go <'{gate}'"))
     assert gate.read_text() == "here\n"
     result = s.save("a.md", "x\n", "--wait", "0")
@@ -550,16 +546,6 @@ def interrupted(s: Scene) -> Result:
     process = s.mike.start_sync(env=at(s.mike, "commit", "trap '' INT; kill -INT -- \"-$2\""))
     out, err = process.communicate(timeout=60)
     return Result(process.returncode, out.decode(), err.decode())
-
-
-@situation(
-    "Another git command keeps the index locked",
-    "that git has ended",
-    lambda s: (s.mike.top / ".git" / "index.lock").unlink(),
-)
-def busy_index(s: Scene) -> Result:
-    (s.mike.top / ".git" / "index.lock").write_bytes(b"a git at work")
-    return s.save("a.md", "x\n")
 
 
 # --- plain git --------------------------------------------------------------------------
@@ -681,15 +667,19 @@ def normal(text: str, root: Path) -> str:
     text = text.replace(str(root / "home-LINUX-01"), "~").replace(str(root), "~").replace(str(TOOLKIT), "claudetools")
     text = re.sub(r"\b[0-9a-f]{7}\b", "3f9c2a1", text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?|\b\d\d:\d\d(:\d\d)?\b", "14:02", text)
+    text = re.sub(r"\d{8}T\d{6}Z-\w{4}", "20260605T140211Z-3f9c", text)
     return re.sub(r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b", "Thu", text).replace("|", "\\|")
 
 
 def first_words(result: Result, root: Path) -> str:
-    """The first line, without what stands in parentheses: that is git's or the moment's."""
-    said = result.out.strip() or result.err.strip()
-    line = normal(said.split("\n")[0], root)
-    line = re.sub(r" \([^()]*(\([^()]*\))?[^()]*\)", "", line)
-    return f"`{line}`" if line else "nothing"
+    """The first line, and the first trouble or fact below it; without what stands in parentheses or is the
+    system's: that is of the moment."""
+    said = (result.out.strip() or result.err.strip()).split("\n")
+    told = said[:1] + [line for line in said[1:] if line.startswith(("[WARN]", "[ERROR]", "[INFO]"))][:1]
+    if not told[0].startswith("[OK]"):
+        del told[1:]
+    lines = (re.sub(r" \([^()]*(\([^()]*\))?[^()]*\)|: mkdir: .*", "", normal(line, root)) for line in told)
+    return " ".join(f"`{line}`" for line in lines if line) or "nothing"
 
 
 def exit_word(code: int) -> str:

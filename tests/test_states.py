@@ -119,8 +119,7 @@ class Story:
         after = self.tokens(who)
         self.removed[NAMES[who.name]] |= before - after
         self.written |= after
-        for removed in (*self.removed.values(), self.left_remote):
-            removed -= after - before
+        self.left_remote -= after - before
 
     def git(self, who: Machine, *args: str) -> bool:
         """Plain git; where it refuses, people do without."""
@@ -138,7 +137,9 @@ class Story:
 
     def amend(self, who: Machine, *options: str) -> None:
         """The last commit made anew. Where it had been pushed, the remote keeps the first one as well."""
-        self.figures["pushed commits amended"] += self.is_pushed(who)
+        if self.is_pushed(who):
+            self.figures["pushed commits amended"] += 1
+            self.wobbly |= set(TOKEN.findall(who.git("show", "--format=", "HEAD")))
         self.git(who, "commit", "-q", "--amend", "--no-edit", *options)
 
     def pull(self, who: Machine) -> None:
@@ -185,6 +186,9 @@ class Story:
         if "was rewritten" in result.out:
             assert result.code == 65, result.text
             result = self.run_sync(who, "--take-upstream")
+        if unsettled := re.findall(r"Keep yours as it is now: .* --allow (\S+)$", result.out, re.M):
+            self.merge_by_hand(who, unsettled)
+            result = self.run_sync(who, *(word for path in unsettled for word in ("--allow", path)))
         if result.code == 65:
             assert "wrote different text" in result.out, result.text
             self.figures["conflicts"] += 1
@@ -193,6 +197,14 @@ class Story:
         assert who.status() == ""
         assert who.git("rev-parse", "HEAD") == self.world.tip()
         return result
+
+    def merge_by_hand(self, who: Machine, paths: list[str]) -> None:
+        """The other side's lines go below the person's own: as the message asks."""
+        self.figures["merged by hand"] += 1
+        for path in paths:
+            own = who.read(path) if (who.top / path).exists() else ""
+            other = who.run("git", "show", f"HEAD:{path}").out.splitlines()
+            who.write(path, own + "".join(f"{line}\n" for line in other if line not in own))
 
     def run_sync(self, who: Machine, *args: str) -> Result:
         """A sync, and what is true after each, whatever it says."""
@@ -416,3 +428,113 @@ def test_stories_made_up_by_hypothesis_lose_nothing(template: World, tmp_path: P
     assert figures["settled"] >= 20 and figures["steps"] > 100
     for word in ("kills", "conflicts", "rewritten remotes", "pushed commits amended", "reverts"):
         assert figures[word], f"no story had any {word}"
+
+
+# --- stories that once went wrong -------------------------------------------------------
+
+
+@pytest.fixture
+def story(template: World, tmp_path: Path) -> Story:
+    return Story(template, tmp_path / "story")
+
+
+def test_a_remote_that_was_put_back_does_not_get_its_commit_again(story: Story) -> None:
+    """To the remote, our push of the lost commit and one more was a plain fast-forward."""
+    story.edit(story.howard, "add", 0)
+    story.sync(story.howard)
+    story.rewrite_remote()
+    story.edit(story.howard, "append", 1)
+    assert story.howard.sync().code == 65
+    assert "T0001" not in story.remote_tokens()
+    assert story.howard.sync("--take-upstream").code == 0
+    assert story.remote_tokens() == story.tokens(story.howard) == {"T0002"}
+    story.settle()
+
+
+def test_what_was_put_back_stays_out_when_the_accepting_sync_is_killed(story: Story) -> None:
+    story.edit(story.howard, "add", 0)
+    story.sync(story.howard)
+    story.rewrite_remote()
+    story.edit(story.howard, "append", 1)
+    assert story.howard.sync().code == 65
+    env = at(story.howard, "push", KILL_GROUP)
+    ended(story.howard.start_sync("--take-upstream", env=env))
+    assert was_reached(env)
+    story.sync(story.howard)
+    assert story.remote_tokens() == story.tokens(story.howard) == {"T0002"}
+    story.settle()
+
+
+def test_a_refusing_remote_that_was_put_back_does_not_get_its_commit_again(story: Story) -> None:
+    """The same where commits are tried one by one."""
+    hook = story.world.remote / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nread old new ref; ! git diff $old $new | grep -q T0002\n")
+    hook.chmod(0o755)
+    story.edit(story.howard, "add", 0)
+    story.sync(story.howard)
+    story.edit(story.howard, "add", 1)
+    story.howard.sync("--no-push")
+    story.edit(story.howard, "append", 1)
+    env = at(story.howard, "push", f"git --git-dir='{story.world.remote}' update-ref refs/heads/main main~1")
+    result = story.howard.sync(env=env)
+    assert was_reached(env) and result.code == 65, result.text
+    assert story.remote_tokens() == set()
+
+
+def test_a_plain_commit_of_a_half_received_tree_and_a_later_edit_are_both_saved(story: Story) -> None:
+    """The edit is of a file that the tree has received and the branch has not: laid onto the branch it conflicts."""
+    story.edit(story.howard, "insert", 0)
+    story.edit(story.howard, "add", 0)
+    story.sync(story.howard)
+    story.edit(story.mike, "append", 1)
+    story.kill(story.mike, "create-linked")
+    story.commit(story.mike, "-a")
+    story.kill(story.mike, "advance-ref")
+    place = story.mike.top / "new" / "0.md"
+    place.write_text(place.read_text() + f"{story.token()}\n")
+    assert story.sync(story.mike).code == 0
+    story.settle()
+
+
+def test_a_file_made_where_a_receive_was_cut_off_is_named_and_can_be_kept(story: Story) -> None:
+    story.edit(story.howard, "add", 0)
+    story.sync(story.howard)
+    story.edit(story.mike, "append", 1)
+    story.kill(story.mike, "advance-journal")
+    story.edit(story.mike, "add", 0)
+    story.sync(story.mike)
+    assert story.figures["merged by hand"] == 1
+    story.settle()
+
+
+@pytest.mark.parametrize("how", ["append", "insert", "add", "rename", "chmod"])
+def test_an_amended_commit_that_was_pushed_is_said_and_goes_on_top(story: Story, how: str) -> None:
+    story.edit(story.mike, "insert", 1)
+    story.sync(story.mike)
+    story.edit(story.howard, "add", 0)
+    story.sync(story.howard)
+    pushed = story.world.tip()
+    story.edit(story.mike, how, 2)
+    story.amend(story.mike, "-a")
+    result = story.sync(story.mike)
+    assert "[INFO] Pushed commits were rewritten here (amend, rebase or reset): " in result.out
+    story.world.remote_git("merge-base", "--is-ancestor", pushed, "main")
+    assert "rewritten" not in story.sync(story.mike).out, "said once"
+    story.settle()
+
+
+def test_a_pushed_commit_that_was_reset_away_comes_back_and_that_is_said(story: Story) -> None:
+    story.edit(story.mike, "insert", 1)
+    story.sync(story.mike)
+    story.mike.git("reset", "-q", "--hard", "HEAD~1")
+    result = story.mike.sync()
+    assert result.code == 0 and "[INFO] Pushed commits were rewritten here" in result.out, result.text
+    assert story.tokens(story.mike) == {"T0001"}
+
+
+def test_work_that_came_in_is_no_rewriting_of_ours(story: Story) -> None:
+    for who in (story.mike, story.howard) * 2:
+        story.edit(who, "insert", 1)
+        story.edit(who, "append", 2)
+        assert "rewritten" not in story.sync(who).out
+    story.settle()

@@ -9,7 +9,7 @@ import importlib
 import os
 import sys
 
-JOBS = ("advance", "identity", "lock", "refused", "replay", "resolve")
+JOBS = ("advance", "identity", "install", "lock", "refused", "replay", "resolve")
 
 
 def main() -> int:

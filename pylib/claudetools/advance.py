@@ -104,7 +104,7 @@ class Advance:
         self.algorithm = "sha1" if len(journal.new) == 40 else "sha256"
         changes = git.changes(self.top, journal.base, journal.new)
         self.gone = {c.path for c in changes if c.deleted}
-        self.hidden = self.hidden_paths()
+        self.hidden = index.hidden_paths(self.top)
         ours = set(self.stamps)
         steps, blocked = self.judge_all(changes)
         if again:
@@ -125,13 +125,6 @@ class Advance:
         self.save_journal(journal)
         checkpoint("advance-journal")
         return self.carry_out(journal, again)
-
-    def hidden_paths(self) -> set[bytes]:
-        """Skip-worktree entries of a sparse checkout: they change in the index only."""
-        if git.run(self.top, "config", "--bool", "--default", "false", "core.sparseCheckout").strip() != b"true":
-            return set()
-        lines = git.run(self.top, "ls-files", "-t", "-z").split(b"\0")
-        return {line[2:] for line in lines if line.startswith(b"S ")}
 
     def judge_all(self, changes: list[git.Change]) -> tuple[list[Step], list[tuple[bytes, str]]]:
         steps, blocked = [], []

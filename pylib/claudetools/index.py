@@ -75,13 +75,25 @@ def entries(top: str, index: str, paths: list[bytes]) -> dict[bytes, tuple[str, 
     return found
 
 
+def hidden_paths(top: str) -> set[bytes]:
+    """Skip-worktree entries of a sparse checkout: they change in the index only."""
+    if git.run(top, "config", "--bool", "--default", "false", "core.sparseCheckout").strip() != b"true":
+        return set()
+    lines = git.run(top, "ls-files", "-t", "-z").split(b"\0")
+    return {line[2:] for line in lines if line.startswith(b"S ")}
+
+
 def record(top: str, index: str, changes: list[git.Change]) -> None:
     """Put the new side of the changes into an index file and refresh what is on disk."""
+    sparse = hidden_paths(top)
+    hidden = b"".join(c.path + b"\0" for c in changes if not c.deleted and c.path in sparse)
     lines = [
         b"%s %s 0\t%s" % (b"0" if c.deleted else c.new_mode.encode(), c.new_oid.encode(), c.path)
         for c in sorted(changes, key=lambda c: not c.deleted)
     ]
     env = {"GIT_INDEX_FILE": index}
     git.run(top, "update-index", "-z", "--index-info", stdin=b"".join(line + b"\0" for line in lines), env=env)
+    if hidden:  # a new entry has lost the flag
+        git.run(top, "update-index", "-z", "--skip-worktree", "--stdin", stdin=hidden, env=env)
     # Exit 1 means that some file is modified, which is no error here.
     git.run(top, "update-index", "-q", "--refresh", env=env, ok=(0, 1))

@@ -134,8 +134,10 @@ class Shelf:
                         return False
                     if now.startswith(used):
                         grown = now[len(used) :]
+                        if current.data.startswith(now):  # an editor had read it, and has written it here
+                            return True
                         _append(folder, name, grown)
-                        if self.lies_still(path) or grown in files.look(folder, name).data:
+                        if self.lies_still(path) or _came_in(grown, current, files.look(folder, name)):
                             return True
                         continue
                     merged = files.merge(self.folder, current.data, used, now)
@@ -178,6 +180,10 @@ def _append(folder: int, name: bytes, data: bytes) -> None:
     fd = os.open(name, os.O_WRONLY | os.O_APPEND | files.NOFOLLOW, dir_fd=folder)
     with os.fdopen(fd, "ab") as file:
         file.write(data)
+
+
+def _came_in(data: bytes, before: files.Content, after: files.Content) -> bool:
+    return after.data.count(data) > before.data.count(data)
 
 
 def read_shelf(top: str, folder: str) -> Shelf:

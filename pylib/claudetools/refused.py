@@ -43,12 +43,13 @@ class Remote:
     branch: str
     hooks: str
 
-    def push(self, commit: str) -> str:
-        """'' when it was taken, else the remote's words."""
+    def push(self, commit: str, seen: str) -> str:
+        """'' when it was taken on top of `seen`, else the remote's words."""
         option = ("-c", f"core.hooksPath={self.hooks}") if self.hooks else ()
         target = f"{commit}:refs/heads/{self.branch}"
         try:
-            git.run(self.source, *option, "push", "--porcelain", self.name, target)
+            lease = f"--force-with-lease=refs/heads/{self.branch}:{seen}"
+            git.run(self.source, *option, "push", "--porcelain", lease, self.name, target)
         except git.GitError as error:
             return str(error).partition(": ")[2]  # without our own words in front
         return ""
@@ -106,7 +107,7 @@ def try_commit(remote: Remote, scratch: str, result: Outcome, commit: str, paren
 
 def push(remote: Remote, result: Outcome, commit: str) -> bool:
     """Push one commit on top of what was pushed. False when the remote refuses it. Raises Raced."""
-    text = remote.push(commit)
+    text = remote.push(commit, result.pushed)
     if not text:
         result.pushed = commit
         return True

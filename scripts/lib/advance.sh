@@ -5,12 +5,14 @@
 # 0 the tree holds what the remote has, or had nothing to take; 1 go round again; else an exit code.
 receive() {
   local before=$HEAD_OID status
-  [ "$TIP" != "$HEAD_OID" ] || [ "$BASE_OID" != "$HEAD_OID" ] || return 0
-  advance_tree "$TIP"
-  status=$?
-  [ "$status" -eq 0 ] || return "$status"
-  count_received "$before"
-  rm -f "$TREE/pairs"
+  if [ "$TIP" != "$HEAD_OID" ] || [ "$BASE_OID" != "$HEAD_OID" ]; then
+    advance_tree "$TIP"
+    status=$?
+    [ "$status" -eq 0 ] || return "$status"
+    count_received "$before"
+    rm -f "$TREE/pairs"
+  fi
+  [ -z "$SEEN" ] || printf '%s\n' "$SEEN" >"$TREE/received"
 }
 
 # What came in are the commits that we replayed ours upon. Where an earlier receive had stopped, copies of our own

@@ -53,15 +53,25 @@ lay_onto_head() {
   case $? in
     0) COMMIT_TREE=${text%%$'\n'*} SNAPSHOT_WHOLE='' ;;
     1)
-      problem "$EXIT_HELD" error "A commit that was made here meanwhile and unsaved edits changed the same lines." \
-        "Your folder keeps its text. Look: git -C $(quoted "$TOP") diff HEAD"
-      return "$EXIT_HELD"
+      if [ -z "$POSTPONED" ] && [ -n "$REMOTE" ] && [ -z "$NO_PUSH$DRY_RUN" ]; then
+        # The edits are on top of what came in, which HEAD has not yet: first HEAD, then they fit.
+        POSTPONED=1
+        COMMIT_TREE=$(git -C "$TOP" rev-parse "$HEAD_OID^{tree}")
+        return
+      fi
+      report_unlaid
       ;;
     *)
       report_git_failure "git merge-tree"
       return "$EXIT_INTERNAL"
       ;;
   esac
+}
+
+report_unlaid() {
+  problem "$EXIT_HELD" error "A commit that was made here meanwhile and unsaved edits changed the same lines." \
+    "Your folder keeps its text. Look: git -C $(quoted "$TOP") diff HEAD"
+  return "$EXIT_HELD"
 }
 
 # write_commit: sets COMMIT_OID. Trailers tell later runs whose it is.

@@ -80,13 +80,34 @@ plan_tip() {
   TIP=$HEAD_OID UPSTREAM=$SEEN PARKED=()
   if [ -z "$HEAD_OID" ]; then
     TIP=$SEEN
+  elif holds_taken_back; then
+    replay_onto "$SEEN"
   elif [ -z "$SEEN" ] || [ "$SEEN" = "$HEAD_OID" ] || [ "$SEEN" = "$COMMIT_PARENT" ] || is_ancestor "$SEEN" "$HEAD_OID"; then
     :
   elif is_ancestor "$HEAD_OID" "$SEEN"; then
     TIP=$SEEN
+    tell_rewritten_here
   else
+    tell_rewritten_here
     replay_onto "$SEEN"
   fi
+}
+
+# The remote was put back to an older commit, and that was accepted: what it lost is still in HEAD, and not ours to send.
+holds_taken_back() {
+  [ -n "$SEEN" ] && [ -s "$TREE/pairs" ] || return 1
+  find_pair "$SEEN"
+  [ -n "$PAIR_LOCAL" ] && is_ancestor "$PAIR_PUSHED" "$PAIR_LOCAL"
+}
+
+# A tip of the remote that HEAD held once and holds no more: somebody amended, rebased or reset what had been pushed.
+tell_rewritten_here() {
+  local held=''
+  read -r held 2>/dev/null <"$TREE/received" || return 0
+  case $held in "$HEAD_OID" | "$COMMIT_PARENT" | "$TOLD_REWRITTEN") return 0 ;; esac
+  is_ancestor "$held" "$HEAD_OID" && return 0
+  TOLD_REWRITTEN=$held
+  note_fact "[INFO] Pushed commits were rewritten here (amend, rebase or reset): ${held:0:7} is no longer in $(visible "$BRANCH") of this folder. What was pushed stays; what you have now was laid on top of it. To take something out, edit the files and sync."
 }
 
 # Nothing to send: is there something to take? One short trip when not. 0 the remote's tip is SEEN; 1 it moved and was
@@ -131,7 +152,9 @@ push_tip() {
     settle_refusal
     return
   fi
-  if network git -C "$PUSH_FROM" ${HOOKS_OPTION[@]+"${HOOKS_OPTION[@]}"} push --porcelain "$REMOTE" "$TIP:refs/heads/$BRANCH" >"$WORK/push" 2>"$WORK/error"; then
+  # Only where the remote still is where we think: put back to an older commit, it would take its removed ones again.
+  if network git -C "$PUSH_FROM" ${HOOKS_OPTION[@]+"${HOOKS_OPTION[@]}"} push --porcelain "--force-with-lease=refs/heads/$BRANCH:$SEEN" \
+    "$REMOTE" "$TIP:refs/heads/$BRANCH" >"$WORK/push" 2>"$WORK/error"; then
     checkpoint pushed
     note_pushed "$TIP"
     name_commits_as_pushed

@@ -47,11 +47,11 @@ replay_onto() {
 # upstream did to it since: patch ids could not tell. Commits that had to be parked then are named behind the two.
 find_pair() {
   local target=$1 local_tip pushed parked
-  PAIR_LOCAL='' PAIR_PARKED=''
+  PAIR_LOCAL='' PAIR_PUSHED='' PAIR_PARKED=''
   [ -s "$TREE/pairs" ] || return 0
   while read -r local_tip pushed parked; do
     if is_ancestor "$pushed" "$target" && is_ancestor "$local_tip" "$HEAD_OID"; then
-      PAIR_LOCAL=$local_tip PAIR_PARKED=$parked
+      PAIR_LOCAL=$local_tip PAIR_PUSHED=$pushed PAIR_PARKED=$parked
     fi
   done <"$TREE/pairs"
 }

@@ -3,11 +3,12 @@
 # Needs: repository, gates, ui.
 
 # read_status: sets HEAD_OID ('' when there is no commit yet), HEAD_BRANCH, and fills PATHS (to be staged; NEW_PATHS of
-# them are not in HEAD), GONE (deleted in the tree), UNSTAGED (deleted in the index) and UNMERGED. Status is read into a file: a pipe would hide its failure.
+# them are not in HEAD), GONE (deleted in the tree), UNSTAGED (deleted in the index) and UNMERGED. Status is read into
+# a file: a pipe would hide its failure.
 read_status() {
   local out=$WORK/status entry path xy
   HEAD_OID='' HEAD_BRANCH='' PATHS=() NEW_PATHS=() GONE=() UNSTAGED=() UNMERGED=()
-  git -C "$TOP" status --porcelain=v2 --branch -z -uall --no-renames --ignore-submodules=dirty >"$out" 2>"$WORK/error" || {
+  read_with_git "$out" status --porcelain=v2 --branch -z -uall --no-renames --ignore-submodules=dirty 2>"$WORK/error" || {
     report_git_failure "git status"
     return "$EXIT_INTERNAL"
   }
@@ -41,6 +42,19 @@ read_status() {
         ;;
     esac
   done <"$out"
+}
+
+# read_with_git OUT ARGS...: git maps files into memory, and is killed by SIGBUS when somebody cuts one off meanwhile.
+read_with_git() {
+  local out=$1 try status
+  shift
+  for ((try = 1; try <= 10; try++)); do
+    git -C "$TOP" "$@" >"$out"
+    status=$?
+    [ "$status" -gt 128 ] || break
+    pause 20
+  done
+  return "$status"
 }
 
 # Only the paths that the caller asked for, when it asked for some.
@@ -110,14 +124,35 @@ drop_gone_paths() {
 update_private_index() {
   local text path
   while :; do
-    text=$(GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" update-index -z --add --remove --replace --stdin <"$WORK/paths" 2>&1) && return 0
+    text=$(stage_listed_paths) && return 0
     path=${text##*Unable to process path }
+    case $text in
+      *'short read while indexing'*)
+        # Cut off while git read it: somebody is writing.
+        forget_path "$path" && hold_for_later "$path" || return "$EXIT_INTERNAL"
+        printf '%s\0' ${PATHS[@]+"${PATHS[@]}"} >"$WORK/paths"
+        continue
+        ;;
+    esac
     if is_disk_failure "$text" || [ "$path" = "$text" ] || ! hold_unreadable_paths "$path" "$text"; then
       report_git_failure "git update-index" "${text%%$'\n'*}"
       return "$EXIT_INTERNAL"
     fi
     printf '%s\0' ${PATHS[@]+"${PATHS[@]}"} >"$WORK/paths"
   done
+}
+
+# Its standard input is a file, which has to be opened anew for another try.
+stage_listed_paths() {
+  local try status
+  for ((try = 1; try <= 10; try++)); do
+    GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" update-index -z --add --remove --replace --stdin <"$WORK/paths" 2>&1
+    status=$?
+    [ "$status" -gt 128 ] || break
+    rm -f "$SNAPSHOT_INDEX.lock"
+    pause 20
+  done
+  return "$status"
 }
 
 # hold_unreadable_paths NAMED WHY: every file that may not be read, at once; when all of them may, the one git named.
@@ -145,23 +180,45 @@ forget_path() {
   return "$found"
 }
 
-# A file that somebody writes right now is taken if what was read is a beginning of what is there; else it waits.
+# A file that somebody writes right now is taken once it stands still, or when it only grows; else it waits.
 reread_moving_paths() {
-  local path oid
+  local path
   printf '%s\0' "$@" >"$WORK/paths"
   update_private_index || return
   for path in "$@"; do
     { [ -f "$TOP/$path" ] && [ ! -L "$TOP/$path" ]; } || continue
-    oid=$(GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" ls-files -s -- ":(literal)$path") || continue
-    oid=${oid#* }
-    oid=${oid%% *}
-    if git -C "$TOP" cat-file --filters --path="$path" "$oid" >"$WORK/read" 2>/dev/null; then
-      cmp -s "$WORK/read" "$TOP/$path" && continue
-      case $(cmp "$WORK/read" "$TOP/$path" 2>&1) in *'EOF on'*"$WORK/read"*) continue ;; esac
-    fi
-    hold_for_later "$path"
+    read_until_calm "$path" || hold_for_later "$path"
   done
-  rm -f "$WORK/read"
+  rm -f "$WORK/read" "$WORK/old"
+}
+
+# 1 when it neither stands still for a moment nor grows. Growth is more than a beginning of what is there now: a
+# program that truncates and writes anew shows that too. What the base has must be the beginning of both.
+read_until_calm() {
+  local path=$1 try
+  git -C "$TOP" cat-file --filters "${BASE_OID:-none}:$path" >"$WORK/old" 2>/dev/null || : >"$WORK/old"
+  for ((try = 1; try <= 5; try++)); do
+    git -C "$TOP" cat-file --filters --path="$path" "$(staged_oid "$path")" >"$WORK/read" 2>/dev/null || return 1
+    pause 20
+    cmp -s "$WORK/read" "$TOP/$path" && return 0
+    [ -s "$WORK/read" ] && begins_with "$TOP/$path" "$WORK/read" && begins_with "$WORK/read" "$WORK/old" && return 0
+    printf '%s\0' "$path" >"$WORK/paths"
+    update_private_index || return
+  done
+  return 1
+}
+
+staged_oid() {
+  local entry
+  entry=$(GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" ls-files -s -- ":(literal)$1")
+  entry=${entry#* }
+  printf '%s' "${entry%% *}"
+}
+
+begins_with() { # begins_with FILE BEGINNING
+  cmp -s "$2" "$1" && return 0
+  case $(cmp "$2" "$1" 2>&1) in *'EOF on'*"$2"*) return 0 ;; esac
+  return 1
 }
 
 # What is held back goes into the snapshot as the base has it, so that the commit neither adds nor deletes it.
