@@ -648,7 +648,8 @@ class Writers:
 
     def start(self, how: str, path: str, rate: float) -> None:
         name = f"w{len(self.running)}"
-        argv = [sys.executable, "-c", PREAMBLE + WRITERS[how], self.machine.top / path, name, str(rate), self.stop]
+        program = PREAMBLE + WRITERS[how]
+        argv: list[str | Path] = [sys.executable, "-c", program, self.machine.top / path, name, str(rate), self.stop]
         self.running.append(self.machine.start(*argv))
         while not (log := Path(f"{self.stop}.{name}")).exists() or not log.stat().st_size:
             time.sleep(0.001)

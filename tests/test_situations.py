@@ -344,9 +344,7 @@ def offline_idle(s: Scene) -> Result:
     return s.mike.sync()
 
 
-@situation(
-    "Wants a login", "logged in", lambda s: s.mike.git("remote", "set-url", "origin", str(s.world.remote))
-)
+@situation("Wants a login", "logged in", lambda s: s.mike.git("remote", "set-url", "origin", str(s.world.remote)))
 def login(s: Scene) -> Result:
     ssh = s.world.root / "ssh"
     ssh.write_text('#!/bin/sh\necho "git@host: Permission denied (publickey)." >&2\nexit 255\n')
@@ -367,9 +365,7 @@ def refused(s: Scene) -> Result:
     return s.save("bad.md", "TOKEN=1\n")
 
 
-@situation(
-    "Refuses everything", "opened again", lambda s: (s.world.remote / "hooks" / "pre-receive").unlink()
-)
+@situation("Refuses everything", "opened again", lambda s: (s.world.remote / "hooks" / "pre-receive").unlink())
 def refuses_everything(s: Scene) -> Result:
     s.remote_hook("echo 'closed for maintenance' >&2; exit 1")
     return s.save("a.md", "a\n")

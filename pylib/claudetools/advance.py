@@ -579,17 +579,20 @@ def permissions(change: git.Change, current: files.Content) -> int:
 
 
 def step_row(step: Step) -> list[object]:
+    """A step as it is saved in the plan."""
     c = step.change
     change = [os.fsdecode(c.path), c.old_mode, c.new_mode, c.old_oid, c.new_oid]
     return [step.number, change, step.action, step.mode, step.oid, step.inode, step.used]
 
 
 def row_step(row: list) -> Step:  # type: ignore[type-arg]
+    """The step of a saved row."""
     number, (path, *sides), action, mode, oid, inode, used = row
     return Step(number, git.Change(os.fsencode(path), *sides), action, mode, oid, inode, used)
 
 
 def read_journal(path: str) -> Journal | None:
+    """The journal of this tree, None when nothing is under way."""
     try:
         with open(path, encoding="utf-8") as file:
             return Journal(**json.load(file))
@@ -598,10 +601,12 @@ def read_journal(path: str) -> Journal | None:
 
 
 def tell(*words: str) -> None:
+    """One line for the shell."""
     print("\t".join(words))
 
 
 def main(argv: list[str]) -> int:
+    """See the module."""
     parser = argparse.ArgumentParser(prog="advance")
     parser.add_argument("job", choices=("begin", "finish", "index", "late"))
     for name in ("--top", "--git-dir", "--tree-state", "--claim"):

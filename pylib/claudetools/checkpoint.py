@@ -12,6 +12,7 @@ _AT = os.environ.get("CLAUDETOOLS_TEST_AT", "")
 
 
 def checkpoint(name: str) -> None:
+    """Run the script of CLAUDETOOLS_TEST_AT where its pattern is reached."""
     if _AT:
         _reach(name)
 

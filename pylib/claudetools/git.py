@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
+TRIES = 10
 GITLINK, SYMLINK, EXECUTABLE, REGULAR = "160000", "120000", "100755", "100644"
 
 
@@ -47,15 +50,24 @@ def run(
     env: Mapping[str, str] | None = None,
     ok: Iterable[int] = (0,),
 ) -> bytes:
-    """git's stdout. GitError with git's own words for any exit status outside `ok`."""
-    done = subprocess.run(
-        ("git", "-C", top, *args),
-        input=stdin,
-        capture_output=True,
-        env={**os.environ, **(env or {})},
-        pass_fds=beacon() if os.name == "posix" else (),
-        check=False,
-    )
+    """git's stdout. GitError with git's own words for any exit status outside `ok`.
+
+    git maps files into memory, and is killed by SIGBUS when somebody cuts one off meanwhile: then it is run again.
+    """
+    env = env or {}
+    for _ in range(TRIES):
+        done = subprocess.run(
+            ("git", "-C", top, *args),
+            input=stdin,
+            capture_output=True,
+            env={**os.environ, **env},
+            pass_fds=beacon() if os.name == "posix" else (),
+            check=False,
+        )
+        if done.returncode != -getattr(signal, "SIGBUS", 0):
+            break
+        with suppress(FileNotFoundError, KeyError):
+            os.unlink(env["GIT_INDEX_FILE"] + ".lock")
     if done.returncode not in ok:
         words = done.stderr.decode("utf-8", "replace").strip()
         raise GitError(f"git {args[0]} ended with {done.returncode}: {words}")

@@ -39,7 +39,7 @@ from claudetools.install_place import (
     digest_of,
     keep,
     keep_hook,
-    local_setting,
+    local_settings,
     look,
     old_bare_logs,
     open_place,
@@ -512,8 +512,9 @@ def show_hook(place: Place, path: Path) -> str:
 def plan_settings(plan: Plan, place: Place) -> None:
     """Plain git shall not stash or merge what others are writing. Only what nobody has set in this repository."""
     wanted = {}
+    mine = local_settings(place)
     for key, value in SETTINGS.items():
-        there = local_setting(place, key)
+        there = mine.get(key.lower())
         if there is None:
             wanted[key] = value
             plan.settings.append(f"{key}={value} (was unset)")
@@ -633,7 +634,8 @@ def plan_unhook(plan: Plan, place: Place, known: Known, name: str) -> None:
 
 def plan_unset(plan: Plan, place: Place, known: Known) -> None:
     """git's settings: what we set, as long as it is as we set it."""
-    ours = {k: v for k, v in known.local.get("config", {}).items() if k in SETTINGS and local_setting(place, k) == v}
+    now, recorded = local_settings(place), known.local.get("config", {})
+    ours = {k: v for k, v in recorded.items() if k in SETTINGS and now.get(k.lower()) == v}
     if ours:
         plan.settings = [f"{key} unset" for key in ours]
         plan.step("settings", unset_settings, place, ours, known.local.get("config_after", ""))

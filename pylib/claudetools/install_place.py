@@ -196,10 +196,11 @@ def digest_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def local_setting(place: Place, key: str) -> str | None:
-    """The value in the repository's own configuration, None when it is unset there."""
-    status, out = run_git(place.top, "config", "--local", "--includes", "--get", key, ok=(0, 1))
-    return None if status else out.removesuffix("\n")
+def local_settings(place: Place) -> dict[str, str]:
+    """The repository's own configuration, by keys in lower case; the last value counts."""
+    entries = run_git(place.top, "config", "--local", "--includes", "--list", "-z")[1].split("\0")
+    pairs = (entry.partition("\n") for entry in entries if entry)
+    return {key.lower(): value if gap else "true" for key, gap, value in pairs}
 
 
 def old_bare_logs(place: Place) -> int:

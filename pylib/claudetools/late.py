@@ -19,6 +19,7 @@ QUIET_SECONDS = 7 * 24 * 3600
 RECENT_SECONDS = 2  # clocks of file systems are coarse: what was written this recently is looked at again
 UNSEEN = -1  # the time of last write of a copy that has to be looked at in any case
 CARRIED_AT_ONCE = 20  # exchanges for one writer that is as fast as we are; the rest is left to the next look
+TURNS, TURN_SECONDS = 25, 0.002  # how long a writer may take from reading a file to writing it back
 MANIFEST = "manifest.json"
 
 
@@ -137,7 +138,7 @@ class Shelf:
                         if current.data.startswith(now):  # an editor had read it, and has written it here
                             return True
                         _append(folder, name, grown)
-                        if self.lies_still(path) or _came_in(grown, current, files.look(folder, name)):
+                        if self.stays(path, grown, current.data.count(grown) + 1):
                             return True
                         continue
                     merged = files.merge(self.folder, current.data, used, now)
@@ -152,11 +153,22 @@ class Shelf:
                 return False
         return False
 
-    def lies_still(self, path: bytes) -> bool:
-        """False when somebody wrote right behind us, perhaps from what was read before: then ours may be gone again."""
+    def stays(self, path: bytes, data: bytes, times: int) -> bool:
+        """Whether what was appended is there still when somebody who had read the file before has written it back."""
         before = files.stamp(self.top, path)
-        for _ in range(5):
-            time.sleep(0.002)
+        for _ in range(TURNS):
+            time.sleep(TURN_SECONDS)
+            now = files.stamp(self.top, path)
+            if now != before and files.look_in_tree(self.top, path).data.count(data) >= times:
+                return True
+            before = now
+        return files.look_in_tree(self.top, path).data.count(data) >= times
+
+    def lies_still(self, path: bytes) -> bool:
+        """Whether nobody writes to the path for a moment."""
+        before = files.stamp(self.top, path)
+        for _ in range(TURNS):
+            time.sleep(TURN_SECONDS)
             if files.stamp(self.top, path) != before:
                 return False
         return True
@@ -182,11 +194,8 @@ def _append(folder: int, name: bytes, data: bytes) -> None:
         file.write(data)
 
 
-def _came_in(data: bytes, before: files.Content, after: files.Content) -> bool:
-    return after.data.count(data) > before.data.count(data)
-
-
 def read_shelf(top: str, folder: str) -> Shelf:
+    """The copies of one advance, as its manifest has them."""
     with open(os.path.join(folder, MANIFEST), encoding="utf-8") as file:
         return Shelf(top, folder, [Kept(row[0], os.fsencode(row[1]), *row[2:]) for row in json.load(file)])
 

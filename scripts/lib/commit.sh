@@ -53,7 +53,7 @@ lay_onto_head() {
   case $? in
     0) COMMIT_TREE=${text%%$'\n'*} SNAPSHOT_WHOLE='' ;;
     1)
-      if [ -z "$POSTPONED" ] && [ -n "$REMOTE" ] && [ -z "$NO_PUSH$DRY_RUN" ]; then
+      if [ "$POSTPONED" != 2 ] && [ -n "$REMOTE" ] && [ -z "$NO_PUSH$DRY_RUN" ]; then
         # The edits are on top of what came in, which HEAD has not yet: first HEAD, then they fit.
         POSTPONED=1
         COMMIT_TREE=$(git -C "$TOP" rev-parse "$HEAD_OID^{tree}")

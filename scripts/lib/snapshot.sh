@@ -189,7 +189,7 @@ reread_moving_paths() {
     { [ -f "$TOP/$path" ] && [ ! -L "$TOP/$path" ]; } || continue
     read_until_calm "$path" || hold_for_later "$path"
   done
-  rm -f "$WORK/read" "$WORK/old"
+  rm -f "$WORK/read" "$WORK/old" "$WORK/calm"
 }
 
 # 1 when it neither stands still for a moment nor grows. Growth is more than a beginning of what is there now: a
@@ -199,8 +199,12 @@ read_until_calm() {
   git -C "$TOP" cat-file --filters "${BASE_OID:-none}:$path" >"$WORK/old" 2>/dev/null || : >"$WORK/old"
   for ((try = 1; try <= 5; try++)); do
     git -C "$TOP" cat-file --filters --path="$path" "$(staged_oid "$path")" >"$WORK/read" 2>/dev/null || return 1
+    : >"$WORK/calm"
     pause 20
-    cmp -s "$WORK/read" "$TOP/$path" && return 0
+    # Cut off: a program that truncates and writes anew may be held up just there.
+    [ ! -s "$WORK/old" ] || ! begins_with "$WORK/old" "$WORK/read" || pause 200
+    # The same bytes twice are not enough: a file that is often rewritten is often empty.
+    [ "$TOP/$path" -ot "$WORK/calm" ] && cmp -s "$WORK/read" "$TOP/$path" && return 0
     [ -s "$WORK/read" ] && begins_with "$TOP/$path" "$WORK/read" && begins_with "$WORK/read" "$WORK/old" && return 0
     printf '%s\0' "$path" >"$WORK/paths"
     update_private_index || return
