@@ -67,7 +67,7 @@ def empty(world: World) -> Machine:
     return machine
 
 
-def fill(machine: Machine) -> None:
+def fill(machine: Machine, logs: int) -> None:
     """What people have in such a repository before they meet us."""
     machine.write(".claude/scripts/sync.sh", OWN_SYNC).chmod(0o755)
     machine.write(".claude/hooks/notify.sh", "#!/bin/sh\n").chmod(0o755)
@@ -77,7 +77,7 @@ def fill(machine: Machine) -> None:
     machine.write(".gitattributes", "*.png binary\n").chmod(0o600)
     machine.write("AGENTS.md", "# Rules\n\nBe kind.")
     machine.write("CLAUDE.md", b"# Claude\r\n")
-    for n in range(400):
+    for n in range(logs):
         day = f"20{20 + n // 336:02}-{n // 28 % 12 + 1:02}-{n % 28 + 1:02}"
         machine.write(f"clients/acme/session-logs/{day}-session.md", f"log {n}\n")
     hook = machine.common / "hooks" / "pre-commit"
@@ -90,7 +90,18 @@ def fill(machine: Machine) -> None:
 
 @pytest.fixture
 def lived_in(machine: Machine) -> Machine:
-    fill(machine)
+    """A repository with all that, on the remote too."""
+    return publish(machine, logs=3)
+
+
+@pytest.fixture
+def busy(machine: Machine) -> Machine:
+    """The same after a year and a half."""
+    return publish(machine, logs=400)
+
+
+def publish(machine: Machine, logs: int) -> Machine:
+    fill(machine, logs)
     machine.git("add", "-A")
     machine.git("-c", "user.name=M", "-c", "user.email=m@example.com", "commit", "-q", "--no-verify", "-m", "ours")
     machine.git("push", "-q", "origin", "main")
@@ -100,10 +111,10 @@ def lived_in(machine: Machine) -> Machine:
 # --- looking ---------------------------------------------------------------------------
 
 
-def test_a_dry_run_shows_the_plan_and_changes_nothing_at_all(lived_in: Machine) -> None:
-    os.utime(lived_in.top / ".claude/scripts/sync.sh", (1777680000, 1777680000))
-    before = tree_of(lived_in.top, times=True)
-    result = run_install(lived_in, "--dry-run", lived_in.top)
+def test_a_dry_run_shows_the_plan_and_changes_nothing_at_all(busy: Machine) -> None:
+    os.utime(busy.top / ".claude/scripts/sync.sh", (1777680000, 1777680000))
+    before = tree_of(busy.top, times=True)
+    result = run_install(busy, "--dry-run", busy.top)
     assert result.code == 0, result.text
     lines = result.out.splitlines()
     assert lines[0] == "Would add to ~/ops (claudetools 0.1.0):"
@@ -115,7 +126,7 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing_at_all(lived_in: Machine) 
     assert "Nothing was changed. 400 old logs named YYYY-MM-DD-session.md stay valid." in lines
     assert lines[-1].startswith("To do it: bash ")
     assert result.err == ""
-    assert difference(before, tree_of(lived_in.top, times=True)) == []
+    assert difference(before, tree_of(busy.top, times=True)) == []
 
 
 def test_check_tells_what_differs_and_changes_nothing(lived_in: Machine) -> None:
@@ -137,7 +148,7 @@ def test_check_tells_what_differs_and_changes_nothing(lived_in: Machine) -> None
 def test_the_plan_is_also_to_be_had_as_json(lived_in: Machine) -> None:
     result = run_install(lived_in, "--json", "--dry-run", lived_in.top)
     plan = json.loads(result.out)
-    assert (plan["exit"], plan["dry_run"], plan["old_bare_logs"], plan["was"]) == (0, True, 400, None)
+    assert (plan["exit"], plan["dry_run"], plan["old_bare_logs"], plan["was"]) == (0, True, 3, None)
     assert [k["path"] for k in plan["kept"]] == [".claude/scripts/sync.sh"]
     result = run_install(lived_in, "--json", lived_in.home)
     assert json.loads(result.out)["exit"] == result.code == 78
@@ -166,9 +177,9 @@ def test_an_empty_repository_gets_everything_and_commits_it_by_its_own_sync(worl
     empty.assert_sound()
 
 
-def test_it_travels_to_a_second_machine_and_both_sync(world: World, lived_in: Machine) -> None:
-    assert run_install(lived_in, lived_in.top).code == 0
-    result = own_sync(lived_in, "-m", "Install claudetools")
+def test_it_travels_to_a_second_machine_and_both_sync(world: World, busy: Machine) -> None:
+    assert run_install(busy, busy.top).code == 0
+    result = own_sync(busy, "-m", "Install claudetools")
     assert result.code == 0, result.text
     assert ".claude/claudetools/scripts/lib/ui.sh" in world.remote_files(), "although .gitignore says lib/"
     other = world.machine("MAC-02", "howard", clone=False)
@@ -178,11 +189,11 @@ def test_it_travels_to_a_second_machine_and_both_sync(world: World, lived_in: Ma
     assert result.code == 0, result.text
     other.write("from-howard.md", "hello\n")
     assert own_sync(other).code == 0
-    lived_in.write("from-mike.md", "hello\n")
-    assert own_sync(lived_in).code == 0
+    busy.write("from-mike.md", "hello\n")
+    assert own_sync(busy).code == 0
     assert own_sync(other).code == 0
-    assert lived_in.read("from-howard.md") == other.read("from-mike.md") == "hello\n"
-    assert lived_in.status() == other.status() == ""
+    assert busy.read("from-howard.md") == other.read("from-mike.md") == "hello\n"
+    assert busy.status() == other.status() == ""
     # The copy in the repository puts this clone in order too.
     result = other.run("bash", ".claude/claudetools/scripts/install.sh", ".")
     assert result.code == 0, result.text
@@ -307,19 +318,19 @@ def test_what_the_user_added_to_our_block_is_left_alone_and_named(lived_in: Mach
 # --- leaving ------------------------------------------------------------------------------------
 
 
-def test_uninstalling_leaves_every_file_as_it_was(lived_in: Machine) -> None:
-    before, status = tree_of(lived_in.top), lived_in.status()
-    assert run_install(lived_in, lived_in.top).code == 0
-    plan = run_install(lived_in, "--dry-run", "--uninstall", lived_in.top)
+def test_uninstalling_leaves_every_file_as_it_was(busy: Machine) -> None:
+    before, status = tree_of(busy.top), busy.status()
+    assert run_install(busy, busy.top).code == 0
+    plan = run_install(busy, "--dry-run", "--uninstall", busy.top)
     assert plan.out.startswith("Would take claudetools 0.1.0 out of ~/ops:")
-    assert (lived_in.top / ".claude/claudetools/manifest.json").exists()
-    result = run_install(lived_in, "--uninstall", lived_in.top)
+    assert (busy.top / ".claude/claudetools/manifest.json").exists()
+    result = run_install(busy, "--uninstall", busy.top)
     assert result.code == 0, result.text
-    assert difference(before, tree_of(lived_in.top, state=False)) == []
-    assert lived_in.status() == status == ""
+    assert difference(before, tree_of(busy.top, state=False)) == []
+    assert busy.status() == status == ""
     assert result.out.startswith("[OK] claudetools 0.1.0 is out of ~/ops.")
     assert "  400 session logs\n" in result.out
-    result = run_install(lived_in, "--uninstall", lived_in.top)
+    result = run_install(busy, "--uninstall", busy.top)
     assert (result.code, result.out) == (0, "[OK] Nothing to do: claudetools is not installed in ~/ops.\n")
 
 
