@@ -90,6 +90,7 @@ take_lock() {
     report_lock "$?" && return
     return "$REPO_EXIT"
   }
+  [ -z "$LOCK_WAITED" ] || GLANCE='' # others have changed what it saw
   export CLAUDETOOLS_IN_SYNC=$LOCK_TOKEN
   unset CLAUDETOOLS_REENTER
   checkpoint locked

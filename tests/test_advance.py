@@ -446,6 +446,23 @@ def test_files_hidden_by_a_sparse_checkout_change_in_the_index_only(mike: Machin
     assert mike.git("show", "HEAD:dir/b.txt") + "\n" == NEW
 
 
+def test_a_restore_waits_while_the_tree_stands_on_another_commit_than_the_branch(
+    mike: Machine, howard: Machine, two: World
+) -> None:
+    howard.write("a.txt", NEW)
+    send(howard)
+    # The branch is lost to a plain commit, and the sync dies before it can go round again.
+    plain = 'echo mine >mine.txt; git add mine.txt; git commit -qm plain; kill -KILL -- "-$2"'
+    env = at(mike, "advance-index", plain)
+    assert ended(mike.start_sync(*UNSAVED, env=env)) == -9
+    result = mike.sync("--restore", "a.txt@2100")
+    assert result.code == 65 and "run a sync first" in result.out, result.text
+    send(mike)
+    send(howard)
+    assert_together(two)
+    assert two.remote_file("a.txt") == NEW and two.remote_file("mine.txt") == "mine\n"
+
+
 # --- exchange -------------------------------------------------------------------------
 
 
@@ -553,6 +570,27 @@ def test_what_a_program_rewrites_in_the_old_inode_is_merged(mike: Machine, howar
         file.write(MINE)
     send(mike)
     assert mike.read("a.txt") == BOTH == two.remote_file("a.txt")
+
+
+@pytest.mark.parametrize("place", ["carry-prepared", "carry-exchanged", "carried"])
+@pytest.mark.parametrize("text", [MINE, OLD + "late\n"], ids=["rewritten", "grown"])
+def test_a_late_write_survives_a_kill_while_it_is_carried_over(
+    mike: Machine, howard: Machine, two: World, place: str, text: str
+) -> None:
+    howard.write("a.txt", NEW)
+    send(howard)
+    with (mike.top / "a.txt").open("r+") as file:
+        receive(mike)
+        file.write(text)
+    env = at(mike, place, KILL_GROUP)
+    ended(mike.start_sync(env=env))
+    assert was_reached(env) or (text != MINE and place != "carried")
+    send(mike)
+    # Cut off between the append and the note of it, growth is appended once more: twice rather than never.
+    expected = {BOTH} if text == MINE else {NEW + "late\n", NEW + "late\nlate\n"}
+    assert two.remote_file("a.txt") in expected
+    assert mike.status() == ""
+    assert_nothing_pending(mike)
 
 
 def test_a_late_write_that_conflicts_is_kept_and_named_until_it_is_settled(mike: Machine, howard: Machine) -> None:

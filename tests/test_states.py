@@ -429,7 +429,7 @@ def make_up_stories(template: World, folder: Path, examples: int, steps: int, fi
 
 
 def test_stories_made_up_by_hypothesis_lose_nothing(template: World, tmp_path: Path) -> None:
-    figures = make_up_stories(template, tmp_path, examples=20, steps=12, fixed=True)
+    figures = make_up_stories(template, tmp_path, examples=20, steps=8, fixed=True)
     assert figures["settled"] >= 20 and figures["steps"] > 100
     for word in ("kills", "conflicts", "rewritten remotes", "pushed commits amended", "reverts"):
         assert figures[word], f"no story had any {word}"

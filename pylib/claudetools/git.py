@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 TRIES = 10
+BUS_ERROR = -signal.SIGBUS if hasattr(signal, "SIGBUS") else None
 GITLINK, SYMLINK, EXECUTABLE, REGULAR = "160000", "120000", "100755", "100644"
 
 
@@ -64,7 +65,7 @@ def run(
             pass_fds=beacon() if os.name == "posix" else (),
             check=False,
         )
-        if done.returncode != -getattr(signal, "SIGBUS", 0):
+        if done.returncode != BUS_ERROR:
             break
         with suppress(FileNotFoundError, KeyError):
             os.unlink(env["GIT_INDEX_FILE"] + ".lock")

@@ -853,14 +853,13 @@ def make_plan(call: Call, place: Place) -> Plan:
     known = read_known(place, call.state_format)
     if call.job == "uninstall":
         return plan_uninstall(place, known)
-    if not is_inside(call.toolkit, place) and is_toolkit(call.toolkit, place):
-        raise Refused(USAGE, "This is claudetools itself.", "Name the repository to install it into.")
     return plan_install(place, call.toolkit, known)
 
 
-def is_toolkit(toolkit: Path, place: Place) -> bool:
-    """Whether the repository is the one that the toolkit itself is kept in."""
-    return os.path.realpath(toolkit) == os.path.realpath(place.top)
+def refuse_itself(call: Call) -> None:
+    """The folder that the toolkit is kept in is no place to install it to."""
+    if os.path.realpath(os.path.expanduser(call.repo)) == os.path.realpath(call.toolkit):
+        raise Refused(USAGE, "This is claudetools itself.", "Name the repository to install it into.")
 
 
 def tell(call: Call, place: Place, plan: Plan) -> int:
@@ -1009,6 +1008,7 @@ def main(argv: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     try:
+        refuse_itself(call)
         place = open_place(call.repo, call.allow_cloud)
         plan = make_plan(call, place)
         if plan.steps and not call.dry_run and call.job != "check":

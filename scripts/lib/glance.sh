@@ -8,6 +8,8 @@ nothing_to_do() {
   [ "$JOB" = sync ] && [ -z "$NO_PUSH$DRY_RUN$TAKE_UPSTREAM" ] && nothing_is_left_over || return 1
   glance_at_tree && glance_at_remote && return 0
   PROBLEMS=() FACTS=() REPO_EXIT=$EXIT_OK
+  # What was seen serves the snapshot as well, unless a name in it is quoted.
+  case $GLANCE in *'"'*) GLANCE='' ;; esac
   return 1
 }
 
@@ -22,8 +24,11 @@ nothing_is_left_over() {
 }
 
 glance_at_tree() {
-  local line text accepted=''
-  text=$(git -C "$TOP" status --porcelain=v2 --branch -uall --no-renames --ignore-submodules=dirty 2>/dev/null) || return 1
+  local line accepted=''
+  GLANCE=$(git -C "$TOP" status --porcelain=v2 --branch -uall --no-renames --ignore-submodules=dirty 2>/dev/null) || {
+    GLANCE=''
+    return 1
+  }
   while IFS= read -r line; do
     case $line in
       '# branch.oid '*) HEAD_OID=${line#\# branch.oid } ;;
@@ -31,7 +36,7 @@ glance_at_tree() {
       '#'*) ;;
       *) return 1 ;;
     esac
-  done <<<"$text"
+  done <<<"$GLANCE"
   refuse_half_done_work && choose_branch "$HEAD_BRANCH" && [ -n "$REMOTE" ] || return 1
   read_seen
   read -r accepted 2>/dev/null <"$TREE/accepted"

@@ -62,7 +62,7 @@ try_lock() {
 # acquire_lock SECONDS: waits that long for a live owner. 0, 73 or 75; LOCK_MESSAGE says why.
 acquire_lock() {
   local limit_ms=$(($1 * 1000)) began now step=0 named='' judged=-1000000 late=0 unjudged='' status
-  LOCK_ODD=0
+  LOCK_ODD=0 LOCK_WAITED=''
   read_clock
   began=$NOW_MS
   while :; do
@@ -81,6 +81,7 @@ acquire_lock() {
         return "$EXIT_CANNOT_CREATE"
         ;;
     esac
+    LOCK_WAITED=1
     read_clock
     now=$NOW_MS
     # Python costs as much as a short sync: ask it at once only when the owner's pid is visibly gone.

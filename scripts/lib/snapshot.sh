@@ -6,13 +6,18 @@
 # them are not in HEAD), GONE (deleted in the tree), UNSTAGED (deleted in the index) and UNMERGED. Status is read into
 # a file: a pipe would hide its failure.
 read_status() {
-  local out=$WORK/status entry path xy
+  local out=$WORK/status entry path xy end=''
   HEAD_OID='' HEAD_BRANCH='' PATHS=() NEW_PATHS=() GONE=() UNSTAGED=() UNMERGED=()
-  read_with_git "$out" status --porcelain=v2 --branch -z -uall --no-renames --ignore-submodules=dirty 2>"$WORK/error" || {
-    report_git_failure "git status"
-    return "$EXIT_INTERNAL"
-  }
-  while IFS= read -r -d '' entry; do
+  if [ -n "$GLANCE" ]; then
+    printf '%s\n' "$GLANCE" >"$out"
+    GLANCE='' end=$'\n'
+  else
+    read_with_git "$out" status --porcelain=v2 --branch -z -uall --no-renames --ignore-submodules=dirty 2>"$WORK/error" || {
+      report_git_failure "git status"
+      return "$EXIT_INTERNAL"
+    }
+  fi
+  while IFS= read -r -d "$end" entry; do
     case $entry in
       '# branch.oid (initial)') ;;
       '# branch.oid '*) HEAD_OID=${entry#\# branch.oid } ;;
