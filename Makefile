@@ -8,13 +8,16 @@ JOBS ?= auto
 SHELL_FILES = $(shell git ls-files '*.sh' .ci/run)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab bench check format sync model clean
+.PHONY: help demo install test lab bench check format sync model clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## the whole job on real repositories in a temporary folder (8 s)
 	@bash scripts/demo.sh
+
+install: ## put claudetools into a repository: make install REPO=path
+	@bash scripts/install.sh -- "$${REPO:-}"
 
 test: $(STAMP) ## the tests: real git, real processes, real signals
 	@$(RUN)/python -m pytest -n $(JOBS) -m 'not lab'

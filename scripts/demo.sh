@@ -44,7 +44,8 @@ main() {
   compare_with_plain_git
   if [ -n "$keep" ]; then say "Kept: $PLACE"; else rm -rf "$PLACE"; fi
   [ "$FAILED" -eq 0 ] || die 1 "$FAILED of $SCENE scenes lost something." "Look: bash $(quoted "${BASH_SOURCE[0]}") --keep"
-  [ -n "$keep" ] || say "[OK] Nothing left behind. Set up your own repository: see README.md, Install."
+  [ -n "$keep" ] || say "[OK] Nothing left behind. Try it on your repository, without changing it:"
+  [ -n "$keep" ] || say "     bash scripts/install.sh --dry-run ~/ops"
 }
 
 # --- the stage ------------------------------------------------------------------
