@@ -651,7 +651,6 @@ def status(s: Scene) -> Result:
 
 @situation("`--points`, to see what can be brought back")
 def points(s: Scene) -> Result:
-    s.save("a.md", "x\n")
     return s.mike.sync("--points")
 
 

@@ -520,7 +520,7 @@ def test_an_amended_commit_that_was_pushed_is_said_and_goes_on_top(story: Story,
     story.sync(story.howard)
     pushed = story.world.tip()
     story.edit(story.mike, how, 2)
-    story.amend(story.mike, "-a")
+    story.amend(story.mike, "-a", "-m", "amended")  # in the same second, the same text would be the same commit
     result = story.sync(story.mike)
     assert "[INFO] Pushed commits were rewritten here (amend, rebase or reset): " in result.out
     story.world.remote_git("merge-base", "--is-ancestor", pushed, "main")

@@ -119,9 +119,15 @@ late_writes_wait() {
   return 1
 }
 
+# Before the snapshot: a commit of a tree from which a write is still missing would take it out again.
 carry_late_writes() {
+  local out
   late_writes_wait && find_python || return 0
-  read_advance_lines "$(run_advance late 2>/dev/null)"
+  out=$(run_advance late 2>"$WORK/error") || {
+    report_git_failure "carrying over what was written late"
+    return "$EXIT_INTERNAL"
+  }
+  read_advance_lines "$out"
 }
 
 require_python_for() {
