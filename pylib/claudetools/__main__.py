@@ -1,6 +1,7 @@
-"""Entry of the helpers that the shell starts: `python -I -S .../__main__.py MODULE ARGS...`.
+"""Entry of everything that the shell starts: `python -I [-S] .../__main__.py NAME ARGS...`.
 
-Run as a file so that a package of the same name in the user's repository is never imported.
+Run as a file so that a package of the same name in the user's repository is never imported. JOBS live on the standard
+library (-S, 9 ms); COMMANDS are what people type after `claudetools.sh`, with click and the other packages.
 """
 
 from __future__ import annotations
@@ -9,17 +10,40 @@ import importlib
 import os
 import sys
 
-JOBS = ("advance", "identity", "install", "lock", "refused", "replay", "resolve")
+JOBS = {
+    "advance": "advance",
+    "identity": "identity",
+    "install": "install",
+    "lock": "lock",
+    "refused": "refused",
+    "replay": "replay",
+    "resolve": "resolve",
+}
+COMMANDS = {
+    "log": "logs.command",
+    "notes": "notes.command",
+    "sessions": "sessions.command",
+    "wiki": "wiki.command",
+}
 
 
 def main() -> int:
-    """Run the job that is named first. 64 for an unknown one."""
+    """Run what is named first. 64 for an unknown name, 79 where a package is missing: the shell knows the command."""
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    if len(sys.argv) < 2 or sys.argv[1] not in JOBS:
-        print(f"usage: __main__.py {'|'.join(JOBS)} ARGS...", file=sys.stderr)
+    name, arguments = (sys.argv[1] if len(sys.argv) > 1 else ""), sys.argv[2:]
+    if name in JOBS:
+        return int(importlib.import_module(f"claudetools.{JOBS[name]}").main(arguments))
+    if name not in COMMANDS:
+        print(f"usage: __main__.py {'|'.join([*JOBS, *COMMANDS])} ARGS...", file=sys.stderr)
         return 64
-    module = importlib.import_module(f"claudetools.{sys.argv[1]}")
-    return int(module.main(sys.argv[2:]))
+    try:
+        module = importlib.import_module(f"claudetools.{COMMANDS[name]}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("claudetools"):
+            raise
+        print(f"[ERROR] The Python package {error.name} is missing.", file=sys.stderr)
+        return 79
+    return int(module.main(arguments))
 
 
 if __name__ == "__main__":

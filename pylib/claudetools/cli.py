@@ -1,0 +1,71 @@
+"""What the click commands have in common: exit codes, the house's messages, the repository they work in."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from claudetools.place import Place, find_place
+from claudetools.text import visible
+
+# The same numbers as scripts/lib/exit_codes.sh; a test compares the two.
+OK, USAGE, HELD, OFFLINE, INTERNAL, CANNOT_CREATE, DEFERRED, REFUSED, SETUP = 0, 64, 65, 69, 70, 73, 75, 77, 78
+
+
+class Stop(Exception):
+    """Ends a command with a deliberate code. Lines below the message are what to do next."""
+
+    def __init__(self, code: int, message: str, *more: str) -> None:
+        super().__init__(message)
+        self.code, self.lines = code, (message, *more)
+
+
+def info(message: str) -> None:
+    """Talk, on stderr."""
+    print(f"[INFO] {message}", file=sys.stderr)
+
+
+def warn(message: str, *more: str) -> None:
+    """A warning on stderr, with what to do about it below."""
+    print("\n       ".join([f"[WARN] {message}", *more]), file=sys.stderr)
+
+
+def here() -> Place:
+    """The repository that the caller stands in. Raises Stop (78) outside of one."""
+    place = find_place(".")
+    if place is None:
+        raise Stop(SETUP, "This folder is in no git working tree.", "Go to your repository, or make one: git init")
+    return place
+
+
+def run(command: click.Command, arguments: Sequence[str], program: str) -> int:
+    """Run a click command as `program`: its exit code, with the house's words for every failure."""
+    for stream in (sys.stdout, sys.stderr):  # a file name may hold what the locale cannot say
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        result = command.main(list(arguments), prog_name=program, standalone_mode=False)
+        return result if isinstance(result, int) else OK
+    except Stop as stop:
+        return tell(stop.code, *stop.lines)
+    except click.exceptions.Abort:
+        return 130
+    except click.ClickException as error:
+        return tell(USAGE, visible(error.format_message()), f"See: {program} --help")
+    except BrokenPipeError:
+        return OK
+    except OSError as error:
+        return tell(CANNOT_CREATE, visible(f"{error.filename or program}: {error.strerror}"))
+
+
+def tell(code: int, message: str, *more: str) -> int:
+    """Print an error and return its code."""
+    print("\n        ".join([f"[ERROR] {message}", *more]), file=sys.stderr)
+    return code
+
+
+def fail(code: int, message: str, *more: str) -> NoReturn:
+    """Raise Stop: for expressions."""
+    raise Stop(code, message, *more)

@@ -1,0 +1,21 @@
+"""Text that others wrote, made safe to show. The shell has the same rule in scripts/lib/ui.sh (`visible`)."""
+
+from __future__ import annotations
+
+import re
+
+# C0 and C1 controls, zero-width and bidirectional characters, line and paragraph separators, the byte order mark,
+# tags, and what stands for undecodable bytes. They can rewrite a terminal, or show a text that is not there.
+UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
+
+
+def visible(text: str, keep: str = "") -> str:
+    """`text` with every character that is not seen replaced by `?`, and line feed, tab and return spelled out.
+
+    Characters in `keep` stay as they are ("\\n" for text of several lines).
+    """
+    return UNSEEN.sub(lambda match: match[0] if match[0] in keep else NAMED.get(match[0], "?"), text)

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Summary: Logs, notes, sessions and wiki of this repository.
+# Usage: claudetools.sh log|notes|sessions|wiki ARGS...
+#
+#   log        new, append, check, adopt, path, missing: session logs
+#   notes      what others have written to you
+#   sessions   who works here, and whose each change is
+#   wiki       the articles that are compiled from the logs
+#
+# Each of them prints its own manual: claudetools.sh log --help
+#
+# Exit status: as sync.sh; 64 usage, 78 no repository, no Python or a package missing.
+# Environment: CLAUDETOOLS_PYTHON is the interpreter.
+set -uo pipefail
+
+lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
+lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
+for part in environment exit_codes ui python claim lock results repository identity; do
+  # shellcheck source=/dev/null
+  . "$lib/$part.sh" || exit 70
+done
+
+# What __main__.py answers where a package is missing, for the shell to say the command that settles it.
+readonly EXIT_NO_PACKAGES=79
+
+main() {
+  local status
+  case ${1:-} in
+    log | notes | sessions | wiki) ;;
+    -h | --help | help) print_header "${BASH_SOURCE[0]}" && exit 0 ;;
+    '') print_header "${BASH_SOURCE[0]}" >&2 && exit "$EXIT_USAGE" ;;
+    *) die "$EXIT_USAGE" "Unknown command: $(visible "$1")" "See: claudetools.sh --help" ;;
+  esac
+  reset_results
+  forget_repository .
+  open_repository . && make_state || die "$REPO_EXIT" "${PROBLEMS[0]#*$'\n'}"
+  find_python || die "$EXIT_SETUP" "Python $PYTHON_FLOOR or newer is missing." "Install it, then: bash $(setup_command)"
+  run_python_with_packages "$@"
+  status=$?
+  [ "$status" -ne "$EXIT_NO_PACKAGES" ] || die "$EXIT_SETUP" "Install the packages: bash $(setup_command)"
+  exit "$status"
+}
+
+main "$@"
