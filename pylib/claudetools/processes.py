@@ -7,11 +7,10 @@ adds the boot time and moves when the clock is stepped (psutil #1724, #2526). El
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Process:
+class Process(NamedTuple):
     """A process seen right now. `start` is comparable with the record of the same system only."""
 
     pid: int

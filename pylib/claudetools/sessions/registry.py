@@ -1,0 +1,266 @@
+"""Which sessions work in this tree: one folder each, `<state>/trees/<tree>/sessions/<id>/`.
+
+`session.json` says who it is, the file `seen` was touched at its last activity. Whatever a hook, another version or a
+full disk has left there is read as "somebody may work here" until it has been idle: never as "nobody", never an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from claudetools import processes
+from claudetools.place import Place
+
+VERSION = 1
+IDLE = 30 * 60.0
+LONGEST_RECORD = 64 * 1024
+PLAIN_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+# Who started us says it in one of these; a hook's own payload is asked last.
+ID_VARIABLES = ("CLAUDETOOLS_SESSION_ID", "CLAUDE_CODE_SESSION_ID", "CODEX_SESSION_ID")
+
+
+class Session(NamedTuple):
+    """One session. Times are seconds since the epoch; `pid` 0, texts "" and `ended` 0.0 stand for "not known"."""
+
+    id: str
+    agent: str = ""
+    pid: int = 0
+    started: str = ""
+    system: str = ""
+    host: str = ""
+    user: str = ""
+    topic: str = ""
+    transcript: str = ""
+    began: float = 0.0
+    ended: float = 0.0
+    seen: float = 0.0
+
+    def state(self, now: float | None = None) -> str:
+        """ "ended", "dead" (its process is proved gone), "idle" (30 minutes without activity) or "live".
+
+        What was active after its end was resumed. Without a process that can be asked, it lives until it idles.
+        """
+        if self.ended and self.seen <= self.ended:
+            return "ended"
+        if self.is_gone():
+            return "dead"
+        now = time.time() if now is None else now
+        return "idle" if abs(now - self.seen) > IDLE else "live"  # abs: a clock that was wrong must not keep it alive
+
+    def is_gone(self) -> bool:
+        """Whether its process has surely ended: gone, a zombie, or its number is another's. False: cannot tell."""
+        if self.pid <= 0 or self.host != host_name():
+            return False
+        boot, _, namespace = self.system.partition(" ")
+        boot_now, _, namespace_now = system_name().partition(" ")
+        if boot != boot_now:
+            return bool(boot and boot_now)  # nothing outlives a reboot
+        if namespace != namespace_now:
+            return False  # a container's numbers mean nothing here
+        try:
+            found = processes.look_up(self.pid)
+        except OSError:
+            return not pid_exists(self.pid)
+        if found is None or found.zombie:
+            return True
+        return "unknown" not in (found.start, self.started or "unknown") and found.start != self.started
+
+
+def current_id(environ: Mapping[str, str], payload: Mapping[str, Any] | None = None) -> str | None:
+    """The id of the caller's session, safe to use as a name; None outside of any session."""
+    told = [environ.get(name) for name in ID_VARIABLES] + [(payload or {}).get("session_id")]
+    return next((safe_id(id) for id in told if isinstance(id, str) and id.strip()), None)
+
+
+def safe_id(id: str) -> str:
+    """An id from outside as the name of a folder: as it is when it is plain, else a digest of it."""
+    if PLAIN_ID.fullmatch(id):
+        return id
+    return "x-" + hashlib.sha256(id.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def folder_of(place: Place, id: str) -> str:
+    """Where a session's files lie. The folder may not be there yet."""
+    return os.path.join(place.tree, "sessions", safe_id(id))
+
+
+def register(
+    place: Place, id: str, *, agent: str = "", pid: int | None = None, transcript: str = "", topic: str = ""
+) -> Session:
+    """Write down that a session works here; again after a resume: what is not told stays as it was. Raises OSError."""
+    old = read_session(place, id) or Session(safe_id(id))
+    now = time.time()
+    session = old._replace(
+        agent=agent or old.agent,
+        transcript=transcript or old.transcript,
+        topic=topic or old.topic,
+        host=host_name(),
+        system=system_name(),
+        user=user_of(place) or old.user,
+        began=old.began or now,
+        ended=0.0,
+    )
+    if pid:
+        session = session._replace(pid=pid, started=start_of(pid))
+    _write(place, session)
+    touch(place, id, now)
+    return session._replace(seen=now)
+
+
+def set_topic(place: Place, id: str, topic: str) -> None:
+    """What the session works on, for others to see. Registers a session that no hook has announced."""
+    register(place, id, topic=topic)
+
+
+def touch(place: Place, id: str, now: float | None = None) -> None:
+    """The session is active. Also one that no hook has announced: it counts as live until it idles. Raises OSError."""
+    now = time.time() if now is None else now
+    path = os.path.join(folder_of(place, id), "seen")
+    try:
+        os.utime(path, (now, now))
+    except FileNotFoundError:
+        make_private(os.path.dirname(path))
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        os.utime(path, (now, now))
+
+
+def end(place: Place, id: str) -> None:
+    """The session has ended. A session that was never registered is not made one. Raises OSError."""
+    session = read_session(place, id)
+    if session is not None:
+        _write(place, session._replace(ended=time.time()))
+
+
+def find_sessions(place: Place) -> list[Session]:
+    """Every session that has a folder, the one that was active last first."""
+    try:
+        names = os.listdir(os.path.join(place.tree, "sessions"))
+    except OSError:
+        return []
+    found = [read_session(place, name) for name in names if PLAIN_ID.fullmatch(name)]
+    return sorted((s for s in found if s is not None), key=lambda s: (-s.seen, s.id))
+
+
+def read_session(place: Place, id: str) -> Session | None:
+    """One session, None when it has no folder. What its record does not say is left empty."""
+    folder = folder_of(place, id)
+    try:
+        if not stat.S_ISDIR(os.lstat(folder).st_mode):
+            return None
+    except OSError:
+        return None
+    record = _read_record(os.path.join(folder, "session.json"))
+    told: dict[str, Any] = {}
+    for key in ("agent", "started", "system", "host", "user", "topic", "transcript"):
+        if isinstance(record.get(key), str):
+            told[key] = record[key]
+    for key in ("began", "ended"):
+        if isinstance(record.get(key), (int, float)) and not isinstance(record[key], bool):
+            with suppress(OverflowError):
+                told[key] = float(record[key])
+    pid = record.get("pid")
+    if isinstance(pid, int) and not isinstance(pid, bool) and 0 < pid < 2**31:
+        told["pid"] = pid
+    return Session(safe_id(id), seen=_last_activity(folder), **told)
+
+
+def _read_record(path: str) -> dict[str, Any]:
+    """The object in session.json; empty when it is missing, broken, no plain file or of another version."""
+    try:
+        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        try:
+            text = os.read(fd, LONGEST_RECORD) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
+        finally:
+            os.close(fd)
+        record = json.loads(text)
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) and record.get("version") == VERSION else {}
+
+
+def _last_activity(folder: str) -> float:
+    for path in (os.path.join(folder, "seen"), os.path.join(folder, "session.json"), folder):
+        with suppress(OSError):
+            return os.lstat(path).st_mtime
+    return 0.0
+
+
+def _write(place: Place, session: Session) -> None:
+    """The whole record in one step: a reader sees the old one or the new one."""
+    record = {"version": VERSION, **session._asdict()}
+    del record["seen"]
+    folder = folder_of(place, session.id)
+    make_private(folder)
+    draft = os.path.join(folder, f".session.{os.urandom(6).hex()}")
+    try:
+        with open(draft, "x", encoding="utf-8", newline="\n") as file:
+            file.write(json.dumps(record) + "\n")
+        os.replace(draft, os.path.join(folder, "session.json"))
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(draft)
+        raise
+
+
+def make_private(folder: str) -> None:
+    """A folder with its parents, each open to this user only where it has to be made."""
+    try:
+        os.mkdir(folder, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(folder):
+            raise
+    except FileNotFoundError:
+        make_private(os.path.dirname(folder))
+        with suppress(FileExistsError):
+            os.mkdir(folder, 0o700)
+
+
+def user_of(place: Place) -> str:
+    """Who the last sync found to work on this machine, "" when none has run yet."""
+    for cache in (os.path.join(place.tree, "identity"), os.path.join(place.state, "identity")):
+        with suppress(OSError), open(cache, encoding="utf-8", errors="replace") as file:
+            return next((line[5:].rstrip("\n") for line in file if line.startswith("user=")), "")
+    return ""
+
+
+def start_of(pid: int) -> str:
+    """The start token of a process (see processes.py), "" when there is none to ask."""
+    try:
+        found = processes.look_up(pid)
+    except OSError:
+        return ""
+    return found.start if found else ""
+
+
+def pid_exists(pid: int) -> bool:
+    """Whether some process has this number. Needs no package and no /proc."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def host_name() -> str:
+    """This machine, as it calls itself."""
+    return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+
+
+def system_name() -> str:
+    """Boot and process namespace: within them a process number means one process. Empty parts where unknown."""
+    boot = namespace = ""
+    with suppress(OSError), open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        boot = file.readline().strip()
+    with suppress(OSError):
+        namespace = os.readlink("/proc/self/ns/pid")
+    return f"{boot} {namespace}"
