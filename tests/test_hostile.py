@@ -289,6 +289,29 @@ def test_windows_cruft_that_is_tracked_already_can_still_be_deleted_by_its_owner
     exchange(b, a)
 
 
+def test_windows_cruft_that_is_tracked_already_is_moved_away_once_a_day(world: World) -> None:
+    a, b = two_machines(world)
+    cruft = ["C:\\old.txt", "sub/nul", "C\uf03aUsers\uf05cx.txt", "a\uf05cb", "tmpclaude-12ab-cwd"]
+    harmless = ["null.md", "annuloid/x", "ratio 3:4.md"]
+    for name in [*cruft, *harmless, "D:\\wanted.txt"]:
+        a.write(name, f"tracked {name}\n")
+    a.git("add", "-A")
+    a.git("-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-qm", "By plain git")
+    a.git("push", "-q", "origin", "main")
+    a.git("config", "--add", "claudetools.allow", "D:\\wanted.txt")
+    (a.state / "pruned").unlink(missing_ok=True)
+    a.write("real.md", "goes\n")
+    result = a.sync()
+    assert_synced(result)
+    assert result.out.count("is a Windows path used as a file name") == len(cruft)
+    assert {"D:\\wanted.txt", "real.md", *harmless} <= set(world.remote_files())
+    assert not set(cruft) & set(world.remote_files())
+    kept = {p.name: p.read_text() for p in (a.state / "quarantine").rglob("*") if p.is_file()}
+    assert kept == {Path(name).name: f"tracked {name}\n" for name in cruft}
+    save(b)
+    assert_same(a, b)
+
+
 # --- repositories of every kind ---------------------------------------------------
 
 

@@ -44,6 +44,7 @@ allow_hint() { printf 'Send it anyway: %s --allow %s' "$(sync_command)" "$(quote
 # One pass over all paths: nested repositories, Windows cruft, secrets, and the rules for added names.
 sort_out_names() {
   local path kept=()
+  quarantine_tracked_cruft || return
   for path in ${NEW_PATHS[@]+"${NEW_PATHS[@]}"}; do
     is_allowed "$path" && continue
     case $path in
@@ -112,7 +113,22 @@ quarantine_path() {
   fi
   REFUSED_PATHS+=("$path")
   GONE+=("$path")
-  note_fact "[INFO] Moved away: $(visible "$path") is a Windows path used as a file name. It is in $(visible "$place")."
+  note_fact "[INFO] Moved away: $(visible "$path") is a Windows path used as a file name. It is in $(visible "$place"). Keep such a name: git config --add claudetools.allow $(quoted "$path")"
+}
+
+# Cruft that somebody committed by plain git. Once a day: every sync would pay for the list of names.
+quarantine_tracked_cruft() {
+  local path
+  is_first_save_of_day || return 0
+  git -C "$TOP" ls-files -z -- '*:*' '*\\\\*' '*[nN][uU][lL]*' '*tmpclaude-*' $'*\xef\x80\xba*' $'*\xef\x81\x9c*' >"$WORK/cruft" 2>"$WORK/error" || {
+    report_git_failure "git ls-files"
+    return "$EXIT_INTERNAL"
+  }
+  while IFS= read -r -d '' path; do
+    { [ -e "$TOP/$path" ] || [ -L "$TOP/$path" ]; } && is_path_cruft "$path" && is_wanted "$path" || continue
+    is_allowed "$path" && continue
+    quarantine_path "$path" || return
+  done <"$WORK/cruft"
 }
 
 # --- what lies behind the name ------------------------------------------------

@@ -65,16 +65,21 @@ put_back() {
 
 # Once a day: points older than two weeks go, and quarantine folders are never touched.
 prune_points() {
-  local today=0 last name oldest
-  read_epoch
-  today=$((NOW / 86400))
-  read -r last 2>/dev/null <"$STATE/pruned" && [ "$last" = "$today" ] && return 0
-  printf '%s\n' "$today" >"$STATE/pruned"
+  local name oldest
+  is_first_save_of_day || return 0
+  printf '%s\n' $((NOW / 86400)) >"$STATE/pruned"
   oldest=$(stamp_of $((NOW - POINT_DAYS * 86400))) || return 0
   while IFS= read -r name; do
     [[ ${name##*/} < $oldest ]] && printf 'delete %s\n' "$name"
   done < <(git -C "$TOP" for-each-ref --format='%(refname)' refs/claudetools/points) | git -C "$TOP" update-ref --stdin 2>/dev/null
   return 0
+}
+
+is_first_save_of_day() {
+  local last=''
+  read_epoch
+  read -r last 2>/dev/null <"$STATE/pruned"
+  [ "$last" != $((NOW / 86400)) ]
 }
 
 stamp_of() { # stamp_of EPOCH

@@ -42,6 +42,7 @@ read_configuration() {
       claudetools.branch) BRANCH=$value ;;
       claudetools.remote) REMOTE=$value ;;
       claudetools.limitmb) CONFIG_LIMIT_MB=$value ;;
+      claudetools.allow) ALLOWED+=("$value") ;;
       remote.*.url)
         key=${key#remote.}
         REMOTES+="${key%.url} "
