@@ -18,7 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claudetools import install, install_place, install_text
+from claudetools.install import command, place, plan, report, sections, steps
+from claudetools.install import text as marked
+from claudetools.install.toolkit import SHIMS
 from world import TOOLKIT as SOURCE
 from world import USERS, Env, Machine, Result, World, clean_environment, write_identity
 
@@ -559,7 +561,7 @@ def test_a_folder_that_only_sounds_like_a_cloud_is_fine() -> None:
         "/srv/icloud/x",
         "/srv/Dropboxes/x",
     ):
-        assert install_place.cloud_folder(Path(name)) == "", name
+        assert place.cloud_folder(Path(name)) == "", name
 
 
 @pytest.mark.parametrize("link", [".claude", ".claude/claudetools", ".claude/scripts", ".claude/before-claudetools"])
@@ -680,7 +682,7 @@ def test_a_manifest_that_names_files_of_others_is_not_believed(lived_in: Machine
     run_install(lived_in, lived_in.top)
     path = lived_in.top / ".claude/claudetools/manifest.json"
     good = json.loads(path.read_text())
-    digest = install_place.digest_of(victim.read_bytes())
+    digest = steps.digest_of(victim.read_bytes())
     for name in ("victim.md", ".claude/claudetools/../../victim.md", "/etc/passwd", ".claude/settings.json"):
         path.write_text(json.dumps({**good, "files": {**good["files"], name: digest}}))
         assert run_install(lived_in, "--uninstall", lived_in.top).code == 78, name
@@ -760,7 +762,7 @@ class Stage:
     def toolkit(self, version: str) -> Path:
         toolkit = self.root / f"toolkit-{version}"
         texts = {"scripts/a.sh": "a", "pylib/claudetools/b.py": "b", f"hooks/only-{version}": "c"}
-        for name, text in {**texts, **dict.fromkeys(install.SHIMS, "shim")}.items():
+        for name, text in {**texts, **dict.fromkeys(SHIMS, "shim")}.items():
             (toolkit / name).parent.mkdir(parents=True, exist_ok=True)
             (toolkit / name).write_text(f"{text} {version}\n")
         (toolkit / "hooks/git").mkdir()
@@ -775,9 +777,9 @@ class Stage:
 
     def run(self, job: str, repo: Path, toolkit: Path, stop: int = -1) -> int:
         """The number of places that were passed. Killed at place number `stop`."""
-        call = install.Call(job, toolkit, str(repo), "install.sh", "1")
+        call = report.Call(job, toolkit, str(repo), "install.sh", "1")
         self.count, self.stop = 0, stop
-        install.carry_out(install.make_plan(call, install_place.open_place(str(repo), False)))
+        plan.carry_out(command.make_plan(call, place.open_place(str(repo), False)))
         return self.count
 
     def reach(self, name: str) -> None:
@@ -793,8 +795,8 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     for name, value in clean_environment(tmp_path).items():
         monkeypatch.setenv(name, value)
     stage = Stage(tmp_path)
-    monkeypatch.setattr(install, "checkpoint", stage.reach)
-    monkeypatch.setattr(install_place, "checkpoint", stage.reach)
+    monkeypatch.setattr(plan, "checkpoint", stage.reach)
+    monkeypatch.setattr(steps, "checkpoint", stage.reach)
     yield stage
 
 
@@ -831,7 +833,7 @@ lines = st.sampled_from(
 
 @settings(max_examples=300, deadline=None)
 @given(
-    section=st.sampled_from(install.SECTIONS),
+    section=st.sampled_from(sections.SECTIONS),
     content=st.lists(lines, max_size=6),
     eol=st.sampled_from([b"\n", b"\r\n"]),
     last=st.booleans(),
@@ -839,27 +841,27 @@ lines = st.sampled_from(
     later=st.sampled_from([b"", b"later\n"]),
 )
 def test_what_is_added_comes_out_to_the_byte(
-    section: install_text.Section, content: list[bytes], eol: bytes, last: bool, bom: bool, later: bytes
+    section: marked.Section, content: list[bytes], eol: bytes, last: bool, bom: bool, later: bytes
 ) -> None:
-    before = (install_text.BOM if bom else b"") + eol.join(content) + (eol if last and content else b"")
-    after, added = install_text.with_section(before, section, None)
+    before = (marked.BOM if bom else b"") + eol.join(content) + (eol if last and content else b"")
+    after, added = marked.with_section(before, section, None)
     assert after.startswith(before)
-    again, same = install_text.with_section(after, section, added)
+    again, same = marked.with_section(after, section, added)
     assert (again, same) == (after, added)
     if added is None:
         assert after == before
         return
-    eol = install_text.newline_of(before)
+    eol = marked.newline_of(before)
     assert after[len(before) :].count(b"\n") == after[len(before) :].count(eol)
-    assert install_text.without_section(after, section, added) == before
-    grown = install_text.without_section(after + later, section, added)
+    assert marked.without_section(after, section, added) == before
+    grown = marked.without_section(after + later, section, added)
     between = eol if later and added.completes else b""
     assert grown == before + between + later
     # A checkout on Windows may have converted the whole file.
     crlf = after.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     expected = before.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-    assert install_text.without_section(crlf, section, added) == expected
-    assert install_text.with_section(crlf, section, added)[0] == crlf
+    assert marked.without_section(crlf, section, added) == expected
+    assert marked.with_section(crlf, section, added)[0] == crlf
 
 
 def test_a_line_that_the_user_has_is_not_added_twice() -> None:
@@ -867,13 +869,13 @@ def test_a_line_that_the_user_has_is_not_added_twice() -> None:
         b"/.claude/identity.json\r\n.claudetools-resolve/\r\n",
         b".claudetools-resolve/\n.claude/identity.json  \n",
     ):
-        assert install_text.with_section(text, install_text.GITIGNORE, None) == (text, None)
-    after, added = install_text.with_section(b".claude/identity.json\n", install_text.GITIGNORE, None)
+        assert marked.with_section(text, marked.GITIGNORE, None) == (text, None)
+    after, added = marked.with_section(b".claude/identity.json\n", marked.GITIGNORE, None)
     assert after.count(b"identity.json") == 1
     assert added is not None and ".claudetools-resolve/" in added.text
-    assert install_text.with_section(b"see @./AGENTS.md\n", install_text.CLAUDE, None)[1] is None
+    assert marked.with_section(b"see @./AGENTS.md\n", marked.CLAUDE, None)[1] is None
     for no_import in (b"mail me@AGENTS.md\n", b"@AGENTS.mdx\n", b"AGENTS.md\n"):
-        assert install_text.with_section(no_import, install_text.CLAUDE, None)[1] is not None
+        assert marked.with_section(no_import, marked.CLAUDE, None)[1] is not None
 
 
 def test_pictures_below_claude_stay_as_they_are(empty: Machine) -> None:

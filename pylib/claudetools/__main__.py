@@ -13,7 +13,7 @@ import sys
 JOBS = {
     "advance": "advance",
     "identity": "identity",
-    "install": "install",
+    "install": "install.command",
     "lock": "lock",
     "refused": "refused",
     "replay": "replay",

@@ -1,0 +1,82 @@
+"""Planning an installation: into a repository, or up to date there."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from claudetools.install.clone import plan_clone
+from claudetools.install.files import plan_file, plan_removal, plan_sweep
+from claudetools.install.place import HELD, HOME_OF_OURS, SETUP, Place, Refused, run_git, show
+from claudetools.install.plan import Plan, finish_plan
+from claudetools.install.record import FORMAT, Known, as_json
+from claudetools.install.sections import SECTIONS, plan_section
+from claudetools.install.steps import digest_of, look, prune, put
+from claudetools.install.toolkit import MANIFEST, SHIMS, files_of, is_inside, version_of
+
+
+def plan_install(place: Place, toolkit: Path, known: Known) -> Plan:
+    """What has to be done so that the repository has this version. Empty steps: nothing."""
+    if is_inside(toolkit, place):
+        return plan_own_clone(place, toolkit, known)
+    wanted = files_of(toolkit)
+    plan = Plan(version_of(toolkit), known.version)
+    plan_sweep(plan, place, known, wanted)
+    kept = [k for k in known.kept if look(place.top / k.kept_as).kind != "absent"]
+    for path, item in wanted.items():
+        plan_file(plan, place, known, kept, path, item)
+    for path in sorted(set(known.files) - set(wanted)):
+        plan_removal(plan, place, known, kept, path)
+    plan.step("folders", prune, place.top)
+    additions = dict(known.additions)
+    for section in SECTIONS:
+        plan_section(plan, place, additions, section)
+    hashes = {path: digest_of(item.data) for path, item in sorted(wanted.items())}
+    manifest = {
+        "format": FORMAT,
+        "version": plan.version,
+        "files": hashes,
+        "additions": {name: asdict(a) for name, a in sorted(additions.items())},
+        "kept": [asdict(k) for k in sorted(kept, key=lambda k: k.path)],
+    }
+    data = as_json(manifest)
+    plan_clone(plan, place, toolkit, known)
+    if look(place.top / MANIFEST).data != data:
+        plan.step("manifest", put, place.top, MANIFEST, data, False)
+    either = {path: sorted(digests) for path, digests in known.files.items()}
+    either |= {path: sorted(known.files.get(path, set()) | {new}) for path, new in hashes.items()}
+    warn_of_ignored(plan, place)
+    return finish_plan(plan, place, known, {**manifest, "files": either})
+
+
+def warn_of_ignored(plan: Plan, place: Place) -> None:
+    """What git ignores does not travel. Below our own folder a file of ours says that nothing is."""
+    for path in (f"{HOME_OF_OURS}/", SHIMS[0]):
+        if run_git(place.top, "check-ignore", "-q", "--no-index", path, ok=(0, 1))[0] == 0:
+            rule = run_git(place.top, "check-ignore", "-v", "--no-index", path)[1].split("\t")[0]
+            plan.warnings.append(
+                f"git ignores {path} ({show(rule)}): it stays on this machine. To have it travel, change that line."
+            )
+
+
+def plan_own_clone(place: Place, toolkit: Path, known: Known) -> Plan:
+    """The copy in the repository has nothing to copy from: it looks after this clone, and names what is damaged."""
+    if not known.installed:
+        raise Refused(
+            SETUP,
+            f"{MANIFEST} is missing; this copy cannot tell what belongs to it.",
+            f"Take it back: git checkout HEAD -- {MANIFEST}, or install from a claudetools folder.",
+        )
+    plan = Plan(known.version, known.version)
+    for path, digests in sorted(known.files.items()):
+        found = look(place.top / path)
+        if found.digest not in digests:
+            plan.damaged.append(f"{path} is missing" if found.kind == "absent" else f"{path} was changed")
+    if known.local.get("pending"):
+        raise Refused(
+            HELD,
+            "An installation was interrupted here.",
+            "Finish it: run install.sh of the claudetools folder that it came from. Or take it back: --uninstall",
+        )
+    plan_clone(plan, place, toolkit, known)
+    return finish_plan(plan, place, known, {})

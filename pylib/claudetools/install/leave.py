@@ -1,0 +1,127 @@
+"""Planning the way out: what was there before comes back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+
+from claudetools.install.clone import HOOKS, plan_unhook, plan_unset
+from claudetools.install.files import plan_sweep, walk
+from claudetools.install.place import HELD, HOME_OF_OURS, KEPT, NEW, Place, Refused, run_git, show
+from claudetools.install.plan import Plan, write_local
+from claudetools.install.record import Known, forget_local
+from claudetools.install.report import counted
+from claudetools.install.sections import SECTIONS, section_without
+from claudetools.install.steps import look, prune, put_text, put_whole, remove, restore
+from claudetools.install.toolkit import MANIFEST, SHIMS
+
+
+def plan_uninstall(place: Place, known: Known) -> Plan:
+    """What was there before comes back. Refused as a whole when something of ours was changed by hand."""
+    plan = Plan(known.version, known.version)
+    plan_sweep(plan, place, known, {})
+    if not known.installed and not known.local and not known.files:
+        if plan.steps:
+            plan.step("record", forget_local, place)
+        return plan
+    refuse_unfinished(place)
+    changed = [path for path in sorted(known.files) if is_changed(place, known, path)]
+    sections = [(s, *section_without(place, known, s, changed)) for s in SECTIONS]
+    if changed:
+        raise Refused(
+            HELD,
+            "What is ours was changed here since. Nothing was removed.",
+            *(f"{c}" for c in changed),
+            "Put your version of each aside (in a text file: take our marked block out), then run this again.",
+        )
+    for name in HOOKS:
+        plan_unhook(plan, place, known, name)
+    plan_unset(plan, place, known)
+    for section, file, after, found in sections:
+        if file is not None:
+            plan.lines[section.name] = len((after or b"").splitlines()) - len(found.data.splitlines())
+            plan.step(f"text {section.name}", put_text, file, after, found)
+    back = {k.path: k for k in known.kept if k.whose == "yours" and look(place.top / k.kept_as).kind != "absent"}
+    for path in sorted({*known.files, *back}, key=lambda p: p in SHIMS):
+        found = look(place.top / path)
+        if path in back and (found.kind == "absent" or path in known.files):
+            plan.restored.append(path)
+            plan.step(f"restore {path}", restore, place.top, path, back[path].kept_as, found)
+        elif found.kind != "absent" and found.digest in known.files.get(path, ()):
+            plan.removed.append(path)
+            plan.step(f"remove {path}", remove, place.top, path, found)
+    plan.step("ignore identity", ignore_what_stays, place)
+    manifest = look(place.top / MANIFEST)
+    if manifest.kind != "absent":
+        plan.step("manifest", remove, place.top, MANIFEST, manifest)
+    plan.step("folders", prune, place.top)
+    plan.step("record", forget_local, place)
+    plan.local = known.local
+    plan.pending = {
+        "files": {path: sorted(digests) for path, digests in known.files.items()},
+        "kept": [asdict(k) for k in known.kept],
+        "additions": {name: asdict(a) for name, a in known.additions.items()},
+    }
+    plan.steps.insert(0, ("intention", partial(write_local, place, plan)))
+    plan.stays = what_stays(place, known, plan)
+    return plan
+
+
+def refuse_unfinished(place: Place) -> None:
+    """Only a sync can finish what a killed sync began."""
+    if any(True for _ in place.state.glob("trees/*/journal")):
+        raise Refused(
+            HELD, "A receive is unfinished here. Nothing was removed.", "Finish it: bash .claude/scripts/sync.sh"
+        )
+
+
+def is_changed(place: Place, known: Known, path: str) -> bool:
+    """Neither ours nor gone, and not what the user had here before (an uninstall that was killed brought it back)."""
+    found = look(place.top / path)
+    ours = known.files[path] | {k.digest for k in known.kept if k.path == path and k.whose == "yours"}
+    return found.kind != "absent" and found.digest not in ours
+
+
+def what_stays(place: Place, known: Known, plan: Plan) -> list[str]:
+    """What is the user's, though claudetools had to do with it."""
+    stays = list(plan.stays)
+    if look(place.top / ".claude/identity.json").kind != "absent":
+        stays.append(".claude/identity.json: who works here; git goes on ignoring it in this clone")
+    logs = run_git(place.top, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "*.md")[1]
+    count = len({name for name in logs.split("\0") if "/session-logs/" in f"/{name}"})
+    if count:
+        stays.append(f"{counted(count, 'session log')}")
+    gone = {k.kept_as for k in known.kept if k.path in plan.restored and k.whose == "yours"}
+    for folder in (HOME_OF_OURS, KEPT):
+        mine = {MANIFEST, *known.files, *gone}
+        left = [p for p in walk(place.top, folder) if p not in mine and not p.endswith(NEW)]
+        stays += [f"{show(path)}: yours" for path in left[:20]] + (
+            [f"{folder}/: {len(left) - 20} more"] if left[20:] else []
+        )
+    for what, where in (("file", "quarantine"), ("conflict laid out", ".claudetools-resolve")):
+        at = place.state / where if where == "quarantine" else place.top / where
+        count = sum(1 for p in at.rglob("*") if p.is_file()) if at.is_dir() else 0
+        if count:
+            stays.append(f"{show(at)}: {counted(count, what)}")
+    points = run_git(place.top, "for-each-ref", "--format=x", "refs/claudetools/points")[1].split()
+    if points:
+        stays.append(f"{counted(len(points), 'restore point')}: git for-each-ref refs/claudetools/points")
+    if (place.state / "history.jsonl").exists():
+        stays.append(f"{show(place.state)}/: the history of earlier syncs")
+    return stays
+
+
+def ignore_what_stays(place: Place) -> None:
+    """This machine's identity must not travel, also when our line in .gitignore is gone."""
+    lines = b""
+    for name in (".claude/identity.json", ".claudetools-resolve"):
+        if (
+            look(place.top / name).kind != "absent"
+            and run_git(place.top, "check-ignore", "-q", name, ok=(0, 1))[0] == 1
+        ):
+            lines += f"/{name}\n".encode()
+    if lines:
+        exclude = place.common / "info" / "exclude"
+        found = look(exclude)
+        gap = b"\n" if found.data and not found.data.endswith(b"\n") else b""
+        put_whole(exclude, found.data + gap + lines, 0o644, found)

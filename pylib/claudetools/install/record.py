@@ -1,0 +1,127 @@
+"""What earlier runs wrote down.
+
+What travels with the repository is in `.claude/claudetools/manifest.json`, what belongs to this clone alone (hook,
+settings) in `<git common dir>/claudetools/installed.json`. A file that neither of them knows is the user's.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from claudetools.install.place import HOME_OF_OURS, KEPT, SETUP, Place, Refused, refuse_links, show
+from claudetools.install.steps import look
+from claudetools.install.text import Addition
+from claudetools.install.toolkit import MANIFEST, SHIMS
+
+FORMAT = 1
+STATE_FILES = ("config.before", "config.edited", "installed.json")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file that was in our way. `whose`: "yours", or "changed" when it was ours before somebody edited it."""
+
+    path: str
+    kept_as: str
+    whose: str
+    digest: str
+
+
+@dataclass
+class Known:
+    """What earlier runs wrote down: both records, and the intention of a run that did not end."""
+
+    version: str = ""
+    installed: bool = False
+    files: dict[str, set[str]] = field(default_factory=dict)
+    kept: list[Kept] = field(default_factory=list)
+    additions: dict[str, Addition] = field(default_factory=dict)
+    local: dict[str, Any] = field(default_factory=dict)
+
+
+def read_known(place: Place, state_format: str) -> Known:
+    """Both records. Refused when one cannot be trusted, or belongs to a newer version."""
+    refuse_links(place.top, MANIFEST)
+    with suppress(FileNotFoundError):
+        there = (place.state / "format").read_text().strip()
+        if there and there != state_format:
+            raise Refused(
+                SETUP,
+                f"This repository's state is in format {show(there)}, this version knows {state_format}.",
+                "Use the claudetools that this repository has, or a newer one.",
+            )
+    known = Known()
+    manifest = read_record(place.top / MANIFEST, f"git checkout HEAD -- {MANIFEST}")
+    if manifest is not None:
+        known.installed, known.version = True, str(manifest.get("version", ""))
+        learn(known, manifest)
+    known.local = read_record(place.state / "installed.json", "remove it, then install again") or {}
+    learn(known, known.local.get("pending") or {})
+    known.kept = [k for n, k in enumerate(known.kept) if k not in known.kept[:n]]
+    return known
+
+
+def read_record(path: Path, remedy: str) -> dict[str, Any] | None:
+    """A JSON object, None when there is no file."""
+    found = look(path)
+    if found.kind == "absent":
+        return None
+    try:
+        data = json.loads(found.data)
+        if not isinstance(data, dict):
+            raise ValueError("no object")
+    except ValueError as error:
+        raise Refused(SETUP, f"{show(path)} cannot be read ({error}).", f"Take it back: {remedy}") from error
+    if data.get("format") != FORMAT:
+        raise Refused(
+            SETUP,
+            f"{show(path)} was written by another version (format {data.get('format')!r}).",
+            "Use that version, or a newer one.",
+        )
+    return data
+
+
+def learn(known: Known, record: dict[str, Any]) -> None:
+    """Adds what a record says. It may come from another person: no path in it leads out of our places."""
+    try:
+        for path, digests in record.get("files", {}).items():
+            if path not in SHIMS and not is_plain(path, HOME_OF_OURS):
+                raise ValueError(path)
+            known.files.setdefault(path, set()).update([digests] if isinstance(digests, str) else digests)
+        for entry in record.get("kept", []):
+            kept = Kept(**entry)
+            if not is_plain(kept.path, ".claude") or not is_plain(kept.kept_as, KEPT):
+                raise ValueError(kept.path)
+            known.kept.append(kept)
+        for name, entry in record.get("additions", {}).items():
+            known.additions[name] = Addition(**entry)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Refused(
+            SETUP,
+            f"{MANIFEST} is not as claudetools writes it ({show(error)}).",
+            f"Nothing was changed. Take it back: git checkout HEAD -- {MANIFEST}",
+        ) from error
+
+
+def is_plain(path: str, folder: str) -> bool:
+    """A path below `folder`, without a way out of it."""
+    parts = path.split("/")
+    return path.startswith(folder + "/") and not {"", ".", ".."} & set(parts) and "\\" not in path and "\0" not in path
+
+
+def as_json(data: object) -> bytes:
+    """As people read it in a diff."""
+    return (json.dumps(data, indent=1, sort_keys=True) + "\n").encode()
+
+
+def forget_local(place: Place) -> None:
+    """Last of all: until then the next run knows what is left to do."""
+    for name in STATE_FILES:
+        with suppress(FileNotFoundError):
+            (place.state / name).unlink()
+    with suppress(OSError):
+        place.state.rmdir()

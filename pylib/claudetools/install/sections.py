@@ -1,0 +1,82 @@
+"""Our lines in text files of the user's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from claudetools.install import text
+from claudetools.install.place import SETUP, Place, Refused
+from claudetools.install.plan import Plan
+from claudetools.install.record import Known
+from claudetools.install.steps import Found, look, put_text
+from claudetools.install.text import Addition, Section
+
+SECTIONS = (text.GITIGNORE, text.GITATTRIBUTES, text.AGENTS, text.CLAUDE)
+
+
+def file_of(place: Place, section: Section) -> Path | None:
+    """The file to edit: what a link of the user's leads to, None when that is outside of the repository."""
+    path = place.top / section.name
+    if not path.is_symlink():
+        if path.exists() and not path.is_file():
+            raise Refused(SETUP, f"{section.name} is no file.", "Rename it, then install again.")
+        return path
+    if section.marks != text.HTML_MARKS:
+        raise Refused(
+            SETUP,
+            f"{section.name} is a symbolic link, which git does not read.",
+            "Make a file of it, then install again.",
+        )
+    real, top = os.path.realpath(path), os.path.realpath(place.top)
+    return Path(real) if real.startswith(top + os.sep) else None
+
+
+def is_same_file(place: Place, section: Section) -> bool:
+    """CLAUDE.md and AGENTS.md may be one file under two names: then it has our text once."""
+    one, other = file_of(place, text.AGENTS), file_of(place, text.CLAUDE)
+    return section is text.CLAUDE and one is not None and one == other
+
+
+def plan_section(plan: Plan, place: Place, additions: dict[str, Addition], section: Section) -> None:
+    """Our lines in a file of the user's."""
+    path = file_of(place, section)
+    if path is None:
+        plan.warnings.append(
+            f"{section.name} is a link out of this repository and was left alone. It should say: {section.lines[0]}"
+        )
+        return
+    if is_same_file(place, section):
+        return
+    found = look(path)
+    before = found.data if found.kind == "file" else None
+    try:
+        after, added = text.with_section(before, section, additions.get(section.name))
+    except text.Edited:
+        plan.warnings.append(f"{section.name}: the text between our marks was edited by hand; it was left as it is.")
+        return
+    except text.Unreadable:
+        raise Refused(
+            SETUP, f"{section.name} is not UTF-8 text (UTF-16?).", "Save it as UTF-8, then install again."
+        ) from None
+    if added is not None:
+        additions[section.name] = added
+    if after != (before or b""):
+        plan.lines[section.name] = len(after.splitlines()) - len((before or b"").splitlines())
+        plan.step(f"text {section.name}", put_text, path, after, found)
+
+
+def section_without(
+    place: Place, known: Known, section: Section, changed: list[str]
+) -> tuple[Path | None, bytes | None, Found]:
+    """The file without our lines, no path when there is nothing to do. Names it in `changed` when it was edited."""
+    found = Found("absent")
+    path = file_of(place, section)
+    if path is None or is_same_file(place, section) or (found := look(path)).kind != "file":
+        return None, None, found
+    try:
+        after = text.without_section(found.data, section, known.additions.get(section.name))
+    except text.Edited:
+        changed.append(f"{section.name}, between our marks")
+        return None, None, found
+    return (None if after == found.data else path), after, found

@@ -1,0 +1,62 @@
+"""What this version consists of."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from claudetools.install.place import HOME_OF_OURS, NEW, SETUP, Place, Refused, show
+
+MANIFEST = f"{HOME_OF_OURS}/manifest.json"
+SHIMS = (".claude/scripts/sync.sh", ".claude/scripts/whoami-block.sh")
+FOLDERS = ("scripts", "pylib/claudetools", "hooks")
+NOT_COPIED = ("scripts/demo.sh",)
+# A user's "lib/" or "*.sh" must not keep a part of ours out of the commit.
+OWN_IGNORE = b"!*\n__pycache__/\n"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One file as this version has it."""
+
+    data: bytes
+    executable: bool
+
+
+def files_of(toolkit: Path) -> dict[str, Item]:
+    """Everything that a repository gets, by its path there."""
+    found = {}
+    for folder in FOLDERS:
+        for path in sorted((toolkit / folder).rglob("*")):
+            name = path.relative_to(toolkit).as_posix()
+            cruft = "__pycache__" in path.parts or path.name.startswith(".") or path.name.endswith(("~", ".pyc", NEW))
+            if path.is_file() and not path.is_symlink() and not cruft and name not in NOT_COPIED:
+                found[f"{HOME_OF_OURS}/{name}"] = item_of(path)
+    if (toolkit / "LICENSE").is_file():
+        found[f"{HOME_OF_OURS}/LICENSE"] = item_of(toolkit / "LICENSE")
+    found[f"{HOME_OF_OURS}/.gitignore"] = Item(OWN_IGNORE, False)
+    for name in SHIMS:  # last: from then on the rest is called
+        found[name] = item_of(toolkit / name)
+    return found
+
+
+def item_of(path: Path) -> Item:
+    """A file of the toolkit, with LF also where a checkout made CRLF of it."""
+    data = path.read_bytes().replace(b"\r\n", b"\n")
+    return Item(data, bool(path.stat().st_mode & 0o100) if os.name == "posix" else data.startswith(b"#!"))
+
+
+def version_of(toolkit: Path) -> str:
+    """The version in pyproject.toml."""
+    match = re.search(r'(?m)^version = "([^"]+)"', (toolkit / "pyproject.toml").read_text("utf-8"))
+    if match is None:
+        raise Refused(SETUP, f"{show(toolkit / 'pyproject.toml')} names no version.")
+    return match[1]
+
+
+def is_inside(toolkit: Path, place: Place) -> bool:
+    """Whether the toolkit that runs is the copy in this very repository."""
+    ours = place.top / HOME_OF_OURS
+    return ours.is_dir() and os.path.samefile(toolkit, ours)
