@@ -1,0 +1,243 @@
+"""What each session changed: `<session folder>/edits.jsonl`, one JSON object a line, contents in `blobs/<sha256>`.
+
+Only ever appended to, without a lock: a record is a line feed and an object, handed to the system in one write with
+O_APPEND. Whatever a killed writer left torn before it ends at that line feed; an object that was cut is no JSON. A
+record's `seq` is the offset of its end in the file, so nobody has to hand out numbers, and reading on from one costs
+what is new. Fields, version 1 (of a newer version, or unknown: skipped and said):
+
+    v, time (epoch seconds), tool, use (the tool call's id), path (from the top, "/" between its parts, bytes that are
+    not UTF-8 as lone surrogates), before, after (sha256 of the content, null: no such file, "?": not known), mode and
+    was (after and before: 100644, 100755, 120000, null), kind, began (when the tool call began), note (free object)
+
+Kinds: "edit" and "write" hold exact contents on both sides, witnessed by the tool itself; "file" names a path that the
+session changed where the contents cannot be told from somebody else's (file level); "window" is what changed between
+the start and the end of a shell command (one witness); others are notes of other parts, for those who know them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from claudetools.place import Place
+from claudetools.sessions.registry import folder_of
+
+VERSION = 1
+EDITS = "edits.jsonl"
+BLOBS = "blobs"
+UNKNOWN = "?"  # in the place of a content's sha256: there was something, nobody knows what
+LONGEST = 16 * 1024 * 1024  # bytes of a content that is kept; what is longer is UNKNOWN
+CONTENT_KINDS = ("edit", "write", "file", "window")
+MODES = (None, "100644", "100755", "120000")
+
+
+class Edit(NamedTuple):
+    """One change of one path by one session. `seq` and `time` are given by `record`."""
+
+    path: str
+    before: str | None
+    after: str | None
+    kind: str = "edit"
+    mode: str | None = "100644"
+    was: str | None = "100644"
+    tool: str = ""
+    use: str = ""
+    began: float = 0.0
+    time: float = 0.0
+    note: Mapping[str, Any] = {}
+    seq: int = 0
+
+    @property
+    def exact(self) -> bool:
+        """Whether both contents are known and were seen by the tool that made the change."""
+        return self.kind in ("edit", "write") and UNKNOWN not in (self.before, self.after)
+
+
+class Ledger(NamedTuple):
+    """What was read. `problems` says in words what could not be; `position` is where to read on."""
+
+    edits: list[Edit]
+    problems: list[str]
+    position: int
+
+
+def digest(data: bytes) -> str:
+    """The name of a content."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def record(place: Place, session: str, edits: Iterable[Edit], contents: Iterable[bytes] = ()) -> None:
+    """Append edits, and keep the contents that they name. Raises OSError.
+
+    The contents are written before the edit that names them and looked at again after it: `forget` may have taken one
+    of them for consumed in between.
+    """
+    folder = folder_of(place, session)
+    named = {digest(data): data for data in contents if len(data) <= LONGEST}
+    os.makedirs(os.path.join(folder, BLOBS), mode=0o700, exist_ok=True)
+    for name, data in named.items():
+        keep_blob(folder, name, data)
+    lines = b"".join(encode(edit) for edit in edits)
+    file = os.open(os.path.join(folder, EDITS), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        if os.write(file, lines) != len(lines):
+            raise OSError(None, "the disk is full", os.path.join(folder, EDITS))
+    finally:
+        os.close(file)
+    for name, data in named.items():
+        keep_blob(folder, name, data)
+
+
+def encode(edit: Edit) -> bytes:
+    """The record as it is appended: ASCII, whatever the path holds."""
+    fields = {"v": VERSION, **edit._asdict(), "time": edit.time or time.time()}
+    del fields["seq"]
+    return b"\n" + json.dumps(fields, separators=(",", ":")).encode("ascii")
+
+
+def keep_blob(folder: str, name: str, data: bytes) -> None:
+    """Have the content in the folder: whole or not at all."""
+    path = os.path.join(folder, BLOBS, name)
+    with suppress(OSError):
+        if os.stat(path).st_size == len(data):
+            return
+    scratch = f"{path}.{os.getpid()}"
+    with open(scratch, "wb") as file:
+        file.write(data)
+    os.replace(scratch, path)
+
+
+def read_edits(place: Place, session: str, after: int = 0) -> list[Edit]:
+    """The session's edits behind position `after`, oldest first. What cannot be read is left out: see `read_ledger`."""
+    return read_ledger(place, session, after).edits
+
+
+def read_ledger(place: Place, session: str, after: int = 0) -> Ledger:
+    """The edits behind position `after`, and what is wrong with the ledger. Never raises for what it finds there."""
+    path = os.path.join(folder_of(place, session), EDITS)
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(after)
+            data = file.read()
+    except FileNotFoundError:
+        return Ledger([], ["the ledger is missing"] if after else [], after)
+    except OSError as error:
+        return Ledger([], [f"the ledger cannot be read: {error.strerror}"], after)
+    if size < after:
+        return Ledger([], [f"the ledger was cut off: {size} bytes, {after} were read before"], after)
+    if after and data[:1] not in (b"", b"\n"):
+        return Ledger([], [f"the ledger was replaced: no record ends at {after}"], after)
+    return parse(data, after)
+
+
+def parse(data: bytes, offset: int = 0) -> Ledger:
+    """The records in a piece of a ledger that begins at `offset`."""
+    edits, problems, position = [], [], offset
+    for line in data.split(b"\n"):
+        offset += len(line)
+        if line.strip(b" \t\r\0"):
+            try:
+                edits.append(decode(line, offset))
+                position = offset
+            except ValueError as error:
+                problems.append(f"the record that ends at {offset}: {error}")
+        offset += 1
+    return Ledger(edits, problems, position)
+
+
+def decode(line: bytes, seq: int) -> Edit:
+    """One record. Raises ValueError in words that can be shown."""
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError):
+        raise ValueError("torn, or not JSON") from None
+    if not isinstance(fields, dict) or type(fields.get("v")) is not int:
+        raise ValueError("no record of a ledger")
+    if fields["v"] != VERSION:
+        raise ValueError(f"version {fields['v']}; this toolkit reads {VERSION}")
+    if not is_inside(fields.get("path")):
+        raise ValueError("key 'path' is no path inside of the tree")
+    for key in ("before", "after"):
+        if not is_content(fields.get(key)):
+            raise ValueError(f"key {key!r} is no sha256")
+    for key in ("mode", "was"):
+        if fields.get(key) not in MODES:
+            raise ValueError(f"key {key!r} is no mode")
+    for key in ("tool", "use", "kind"):
+        if not isinstance(fields.get(key, ""), str):
+            raise ValueError(f"key {key!r} is no text")
+    for key in ("time", "began"):
+        if type(fields.get(key, 0)) not in (int, float) or not abs(fields.get(key, 0)) < 1e12:
+            raise ValueError(f"key {key!r} is no number")
+    if not isinstance(fields.get("note", {}), dict):
+        raise ValueError("key 'note' is no object")
+    known = {key: fields[key] for key in Edit._fields if key in fields}
+    return Edit(**{"before": None, "after": None, **known, "seq": seq})
+
+
+def is_inside(path: object) -> bool:
+    """Whether this is a path from the top that stays below it and outside of `.git`."""
+    if not isinstance(path, str) or not path or "\0" in path:
+        return False
+    try:
+        path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    parts = path.split("/")
+    return not {"", ".", ".."} & set(parts) and parts[0].lower() != ".git"
+
+
+def is_content(value: object) -> bool:
+    """Whether this is what `before` and `after` hold."""
+    if value is None or value == UNKNOWN:
+        return True
+    return isinstance(value, str) and len(value) == 64 and not set(value) - set("0123456789abcdef")
+
+
+def blob(place: Place, session: str, sha: str) -> bytes | None:
+    """The content of that name; None when it is missing, truncated or another one: then it is not known."""
+    if not is_content(sha) or sha == UNKNOWN:
+        return None
+    try:
+        with open(os.path.join(folder_of(place, session), BLOBS, sha), "rb") as file:
+            data = file.read()
+    except OSError:
+        return None
+    return data if digest(data) == sha else None
+
+
+def forget(place: Place, session: str, position: int) -> int:
+    """Delete the contents that only edits up to `position` name. Returns how many went.
+
+    A content goes aside first, then the ledger is read again: a writer that found it in its place has named it by
+    now, and gets it back; one that looks later does not find it and writes it anew.
+    """
+    folder = os.path.join(folder_of(place, session), BLOBS)
+    aside = []
+    needed = named_behind(place, session, position)
+    with suppress(FileNotFoundError):
+        for name in os.listdir(folder):
+            if name.endswith(".gone"):  # of a run that was killed
+                aside.append(name.removesuffix(".gone"))
+            elif name not in needed and is_content(name):
+                os.rename(os.path.join(folder, name), os.path.join(folder, f"{name}.gone"))
+                aside.append(name)
+    needed = named_behind(place, session, position)
+    for path in (os.path.join(folder, name) for name in aside if name in needed):
+        os.replace(f"{path}.gone", path)
+    gone = [os.path.join(folder, f"{name}.gone") for name in set(aside) - needed]
+    for path in gone:
+        with suppress(FileNotFoundError):
+            os.unlink(path)
+    return len(gone)
+
+
+def named_behind(place: Place, session: str, position: int) -> set[str | None]:
+    """The contents that edits behind `position` name."""
+    return {name for edit in read_edits(place, session, position) for name in (edit.before, edit.after)}
