@@ -51,6 +51,42 @@ def test_both_sides_added_a_file_of_one_name_and_nothing_is_lost(
     assert world.remote_file("both.txt") == "howard's\nmike's\n"
 
 
+@pytest.mark.parametrize("driver", ["true", "cp %B %A"])
+def test_a_merge_driver_that_keeps_one_side_drops_nobodys_lines(
+    world: World, machine: Machine, other: Machine, driver: str
+) -> None:
+    machine.write(".gitattributes", "*.lock merge=one-side\n")
+    machine.write("a.lock", LINES)
+    assert machine.sync().code == 0
+    machine.git("config", "merge.one-side.driver", driver)
+    other.sync()
+    other.write("a.lock", LINES.replace("line 1\n", "howard's\n"))
+    other.sync()
+    machine.write("a.lock", LINES.replace("line 8\n", "mike's\n"))
+    result = machine.sync()
+    assert result.code == 0, result.text
+    both = LINES.replace("line 1\n", "howard's\n").replace("line 8\n", "mike's\n")
+    assert world.remote_file("a.lock") == both == machine.read("a.lock")
+    assert "a.lock: a merge driver kept one side only: merged by lines instead" in result.out
+
+
+def test_a_merge_driver_that_keeps_one_side_of_the_same_line_is_a_true_conflict(
+    world: World, machine: Machine, other: Machine
+) -> None:
+    machine.write(".gitattributes", "n.md merge=one-side\n")
+    machine.sync()
+    machine.git("config", "merge.one-side.driver", "true")
+    other.sync()
+    clash(machine, other)
+    result = machine.sync()
+    assert result.code == 65, result.text
+    assert "mike's" in machine.read("n.md") and "howard's" in world.remote_file("n.md")
+    machine.sync("--resolve")
+    assert machine.sync("--resolve", "--take", "mine", "n.md").code == 0
+    assert machine.sync().code == 0
+    assert world.remote_file("n.md") == LINES.replace("line 4", "mike's")
+
+
 def test_appends_to_code_are_a_true_conflict(world: World, machine: Machine, other: Machine) -> None:
     other.write("code.py", LINES + "howard's\n")
     other.sync()

@@ -100,3 +100,12 @@ def empty_tree(like: str) -> str:
 def signs(top: str) -> bool:
     """Whether commits are to be signed here (commit.gpgsign)."""
     return run(top, "config", "--bool", "--default", "false", "commit.gpgsign").strip() == b"true"
+
+
+def entry(top: str, commit: str, path: bytes) -> tuple[str, str]:
+    """Mode and oid of a path in a commit, ('', '') when it is not there."""
+    out = run(top, "ls-tree", "-z", "--full-tree", commit, "--", f":(literal){os.fsdecode(path)}")
+    if not out:
+        return "", ""
+    mode, _, oid = out.split(b"\t")[0].decode().split()
+    return mode, oid

@@ -17,7 +17,7 @@ import os
 import sys
 from dataclasses import dataclass, field
 
-from claudetools import files, git, merging, resolve
+from claudetools import dropped, files, git, merging, resolve
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,8 @@ def replay(top: str, scratch: str, head: str, onto: str, pair: Pair | None) -> R
     if any(len(row) > 2 for row in rows):
         return replay_merge(top, scratch, head, onto, result)
     parked_paths: set[bytes] = set()
+    start = git.run(top, "merge-base", head, onto).decode().strip()
+    incoming = paths_of(top, start, onto)
     for commit, *parents in rows:
         base = parents[0] if parents else git.empty_tree(head)
         touched = paths_of(top, base, commit)
@@ -99,6 +101,9 @@ def replay(top: str, scratch: str, head: str, onto: str, pair: Pair | None) -> R
             parked_paths |= touched
             continue
         merged = merging.merge_trees(top, scratch, base, result.tip, commit)
+        both = (touched & incoming) - {path for path, _ in merged.settled}
+        if both and not merged.conflicts:
+            merged = dropped.mend(top, scratch, base, commit, result.tip, merged, both)
         if merged.conflicts:
             result.parked.append(commit)
             result.conflicts += merged.conflicts
@@ -117,6 +122,9 @@ def replay_merge(top: str, scratch: str, head: str, onto: str, result: Replay) -
     """Somebody merged here by hand: what was written in the merge is kept by merging once more."""
     base = git.run(top, "merge-base", onto, head).decode().strip()
     merged = merging.merge_trees(top, scratch, base, onto, head)
+    both = paths_of(top, base, onto) & paths_of(top, base, head) - {path for path, _ in merged.settled}
+    if not merged.conflicts:
+        merged = dropped.mend(top, scratch, base, head, onto, merged, both)
     if merged.conflicts:
         result.parked, result.conflicts = [head], merged.conflicts
         return result

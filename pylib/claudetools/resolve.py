@@ -37,15 +37,6 @@ class Conflict:
     mine: str
 
 
-def entry(top: str, commit: str, path: bytes) -> tuple[str, str]:
-    """Mode and oid of a path in a commit, ('', '') when it is not there."""
-    out = git.run(top, "ls-tree", "-z", "--full-tree", commit, "--", f":(literal){os.fsdecode(path)}")
-    if not out:
-        return "", ""
-    mode, _, oid = out.split(b"\t")[0].decode().split()
-    return mode, oid
-
-
 def parked_paths(top: str, head: str, result: Replay) -> list[Conflict]:
     """Every path of the parked commits: as it was before the first of them that touches it, upstream, and here."""
     found: dict[bytes, Conflict] = {}
@@ -54,9 +45,9 @@ def parked_paths(top: str, head: str, result: Replay) -> list[Conflict]:
         base = parents[0] if parents else git.empty_tree(head)
         for path in git.run(top, "diff-tree", "-r", "-z", "--no-renames", "--name-only", base, commit).split(b"\0"):
             if path and path not in found:
-                mode, mine = entry(top, head, path)
-                theirs_mode, theirs = entry(top, result.tip, path)
-                old = entry(top, base, path)[1]
+                mode, mine = git.entry(top, head, path)
+                theirs_mode, theirs = git.entry(top, result.tip, path)
+                old = git.entry(top, base, path)[1]
                 found[path] = Conflict(path, mode or theirs_mode, old, theirs, mine)
     return list(found.values())
 

@@ -20,7 +20,7 @@ replay_onto() {
   find_pair "$target"
   lines=$(git -C "$TOP" rev-list --reverse --topo-order --parents "$target..$HEAD_OID" ${PAIR_LOCAL:+"^$PAIR_LOCAL"}) || return "$EXIT_INTERNAL"
   while IFS= read -r line; do count=$((count + 1)); done <<<"$lines"
-  if [ -n "$PAIR_PARKED" ] || [ "$count" -gt "$REPLAY_IN_SHELL" ] || holds_merge "$lines"; then
+  if [ -n "$PAIR_PARKED$CONFIG_DRIVER" ] || [ "$count" -gt "$REPLAY_IN_SHELL" ] || holds_merge "$lines"; then
     replay_thoroughly "$target"
     return
   fi
@@ -64,7 +64,7 @@ holds_merge() {
   return 1
 }
 
-# Merge commits, conflicts, what an earlier sync parked: pylib/claudetools/replay.py.
+# Merge commits, conflicts, merge drivers (one may drop our side), what an earlier sync parked: pylib/claudetools/replay.py.
 replay_thoroughly() {
   local out word one other
   require_python_for "merging with what came in" || return
