@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 
+from claudetools.install import agent_settings
 from claudetools.install.clone import plan_clone
 from claudetools.install.files import plan_file, plan_removal, plan_sweep
+from claudetools.install.merged import as_record
 from claudetools.install.place import HELD, HOME_OF_OURS, SETUP, Place, Refused, run_git, show
 from claudetools.install.plan import Plan, finish_plan
 from claudetools.install.record import FORMAT, Known, as_json
 from claudetools.install.sections import SECTIONS, plan_section
 from claudetools.install.steps import digest_of, look, prune, put
-from claudetools.install.toolkit import MANIFEST, SHIMS, files_of, is_inside, version_of
+from claudetools.install.toolkit import MANIFEST, SHIMS, Item, files_of, is_inside, version_of
 
 
 def plan_install(place: Place, toolkit: Path, known: Known) -> Plan:
@@ -27,10 +30,11 @@ def plan_install(place: Place, toolkit: Path, known: Known) -> Plan:
         plan_file(plan, place, known, kept, path, item)
     for path in sorted(set(known.files) - set(wanted)):
         plan_removal(plan, place, known, kept, path)
-    plan.step("folders", prune, place.top)
+    plan.step("folders", prune, place.top, [*known.files])
     additions = dict(known.additions)
     for section in SECTIONS:
         plan_section(plan, place, additions, section)
+    settings = agent_settings.plan_settings(plan, place, known, agent_settings.ours(toolkit))
     hashes = {path: digest_of(item.data) for path, item in sorted(wanted.items())}
     manifest = {
         "format": FORMAT,
@@ -38,6 +42,7 @@ def plan_install(place: Place, toolkit: Path, known: Known) -> Plan:
         "files": hashes,
         "additions": {name: asdict(a) for name, a in sorted(additions.items())},
         "kept": [asdict(k) for k in sorted(kept, key=lambda k: k.path)],
+        "settings": as_record(settings),
     }
     data = as_json(manifest)
     plan_clone(plan, place, toolkit, known)
@@ -46,7 +51,20 @@ def plan_install(place: Place, toolkit: Path, known: Known) -> Plan:
     either = {path: sorted(digests) for path, digests in known.files.items()}
     either |= {path: sorted(known.files.get(path, set()) | {new}) for path, new in hashes.items()}
     warn_of_ignored(plan, place)
-    return finish_plan(plan, place, known, {**manifest, "files": either})
+    warn_of_hidden(plan, place, wanted)
+    pending = {**manifest, "files": either, "settings": as_record(known.settings.together_with(settings))}
+    return finish_plan(plan, place, known, pending)
+
+
+def warn_of_hidden(plan: Plan, place: Place, wanted: dict[str, Item]) -> None:
+    """An agent that finds a skill and a command of one name takes the skill."""
+    for path in wanted:
+        skill = re.fullmatch(r"\.claude/skills/([^/]+)/SKILL\.md", path)
+        command = f".claude/commands/{skill[1]}.md" if skill else ""
+        if skill and command not in wanted and look(place.top / command).kind != "absent":
+            plan.warnings.append(
+                f"Your {show(command)} is hidden by the skill of that name. To have both, rename yours."
+            )
 
 
 def warn_of_ignored(plan: Plan, place: Place) -> None:

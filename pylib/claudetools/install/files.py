@@ -6,13 +6,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from claudetools.install import agent_settings
 from claudetools.install.clone import HOOKS
-from claudetools.install.place import KEPT, NEW, SETUP, Place, Refused, refuse_links
+from claudetools.install.place import HOME_OF_OURS, KEPT, NEW, SETUP, Place, Refused, refuse_links
 from claudetools.install.plan import Plan
 from claudetools.install.record import STATE_FILES, Kept, Known
 from claudetools.install.sections import SECTIONS
 from claudetools.install.steps import Found, keep, look, put, remove
-from claudetools.install.toolkit import MANIFEST, SHIMS, Item
+from claudetools.install.toolkit import MANIFEST, Item
 
 
 def plan_file(plan: Plan, place: Place, known: Known, kept: list[Kept], path: str, item: Item) -> None:
@@ -24,9 +25,8 @@ def plan_file(plan: Plan, place: Place, known: Known, kept: list[Kept], path: st
             SETUP, f"{path} is a folder, and claudetools needs a file there.", "Rename it, then install again."
         )
     if found.kind == "file" and found.data == item.data:
-        if (
-            path in SHIMS and path not in known.files
-        ):  # the user has it from us by another way: to be there afterwards too
+        # Outside of our folder the user may have it by another way: then it has to be there afterwards too.
+        if path not in known.files and not path.startswith(HOME_OF_OURS):
             plan_keep(plan, place, known, kept, path, found)
         if found.executable == item.executable or os.name != "posix":
             return
@@ -75,6 +75,7 @@ def plan_sweep(plan: Plan, place: Place, known: Known, wanted: dict[str, Item]) 
     """What a killed run had not renamed yet."""
     kept = [f"{KEPT}/{path.removeprefix('.claude/')}" for path in (*wanted, *known.files)]
     names = [*wanted, *known.files, *kept, *(k.kept_as for k in known.kept), *(s.name for s in SECTIONS), MANIFEST]
+    names += [agent_settings.NAME]
     paths = [place.top / name for name in dict.fromkeys(names)]
     paths += [place.hooks / name for name in HOOKS] if place.hooks_are == "ours" else []
     paths += [place.common / "config", place.common / "info" / "exclude"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from functools import partial
 
+from claudetools.install import agent_settings
 from claudetools.install.clone import HOOKS, plan_unhook, plan_unset
 from claudetools.install.files import plan_sweep, walk
+from claudetools.install.merged import as_record
 from claudetools.install.place import HELD, HOME_OF_OURS, KEPT, NEW, Place, Refused, run_git, show
-from claudetools.install.plan import Plan, write_local
+from claudetools.install.plan import Plan, counted, write_local
 from claudetools.install.record import Known, forget_local
-from claudetools.install.report import counted
 from claudetools.install.sections import SECTIONS, section_without
 from claudetools.install.steps import look, prune, put_text, put_whole, remove, restore
 from claudetools.install.toolkit import MANIFEST, SHIMS
@@ -41,6 +42,7 @@ def plan_uninstall(place: Place, known: Known) -> Plan:
         if file is not None:
             plan.lines[section.name] = len((after or b"").splitlines()) - len(found.data.splitlines())
             plan.step(f"text {section.name}", put_text, file, after, found)
+    agent_settings.plan_removal(plan, place, known)
     back = {k.path: k for k in known.kept if k.whose == "yours" and look(place.top / k.kept_as).kind != "absent"}
     for path in sorted({*known.files, *back}, key=lambda p: p in SHIMS):
         found = look(place.top / path)
@@ -54,13 +56,14 @@ def plan_uninstall(place: Place, known: Known) -> Plan:
     manifest = look(place.top / MANIFEST)
     if manifest.kind != "absent":
         plan.step("manifest", remove, place.top, MANIFEST, manifest)
-    plan.step("folders", prune, place.top)
+    plan.step("folders", prune, place.top, [*known.files])
     plan.step("record", forget_local, place)
     plan.local = known.local
     plan.pending = {
         "files": {path: sorted(digests) for path, digests in known.files.items()},
         "kept": [asdict(k) for k in known.kept],
         "additions": {name: asdict(a) for name, a in known.additions.items()},
+        "settings": as_record(known.settings),
     }
     plan.steps.insert(0, ("intention", partial(write_local, place, plan)))
     plan.stays = what_stays(place, known, plan)

@@ -31,6 +31,8 @@ class Plan:
     kept: list[tuple[Kept, Found]] = field(default_factory=list)
     lines: dict[str, int] = field(default_factory=dict)
     hooks: dict[str, str] = field(default_factory=dict)
+    agent: str = ""
+    diff: list[str] = field(default_factory=list)
     settings: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
@@ -41,6 +43,12 @@ class Plan:
     def step(self, name: str, do: Callable[..., None], *args: Any) -> None:
         """One more thing to do."""
         self.steps.append((name, partial(do, *args)))
+
+
+def counted(number: int, what: str) -> str:
+    """`1 file`, `2 files`, `2 entries`."""
+    many = f"{what[:-1]}ies" if what.endswith("ry") else f"{what}s"
+    return f"{number} {what if number == 1 else many}"
 
 
 def finish_plan(plan: Plan, place: Place, known: Known, pending: dict[str, Any]) -> Plan:

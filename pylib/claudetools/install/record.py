@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from claudetools.install.place import HOME_OF_OURS, KEPT, SETUP, Place, Refused, refuse_links, show
+from claudetools.install.merged import Merged, merged_from
+from claudetools.install.place import KEPT, SETUP, Place, Refused, refuse_links, show
 from claudetools.install.steps import look
 from claudetools.install.text import Addition
-from claudetools.install.toolkit import MANIFEST, SHIMS
+from claudetools.install.toolkit import MANIFEST, OURS, SHIMS, WORKFLOWS
 
 FORMAT = 1
 STATE_FILES = ("config.before", "config.edited", "installed.json")
@@ -40,6 +41,7 @@ class Known:
     files: dict[str, set[str]] = field(default_factory=dict)
     kept: list[Kept] = field(default_factory=list)
     additions: dict[str, Addition] = field(default_factory=dict)
+    settings: Merged = field(default_factory=Merged)
     local: dict[str, Any] = field(default_factory=dict)
 
 
@@ -89,16 +91,19 @@ def learn(known: Known, record: dict[str, Any]) -> None:
     """Adds what a record says. It may come from another person: no path in it leads out of our places."""
     try:
         for path, digests in record.get("files", {}).items():
-            if path not in SHIMS and not is_plain(path, HOME_OF_OURS):
+            if path not in (*SHIMS, *WORKFLOWS.values()) and not any(is_plain(path, folder) for folder in OURS):
                 raise ValueError(path)
             known.files.setdefault(path, set()).update([digests] if isinstance(digests, str) else digests)
         for entry in record.get("kept", []):
             kept = Kept(**entry)
-            if not is_plain(kept.path, ".claude") or not is_plain(kept.kept_as, KEPT):
+            if (not is_plain(kept.path, ".claude") and kept.path not in WORKFLOWS.values()) or not is_plain(
+                kept.kept_as, KEPT
+            ):
                 raise ValueError(kept.path)
             known.kept.append(kept)
         for name, entry in record.get("additions", {}).items():
             known.additions[name] = Addition(**entry)
+        known.settings = known.settings.together_with(merged_from(record.get("settings", {})))
     except (ValueError, TypeError, AttributeError) as error:
         raise Refused(
             SETUP,

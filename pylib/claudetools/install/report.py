@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from claudetools.install import agent_settings
 from claudetools.install.place import HELD, HOME_OF_OURS, Place, old_bare_logs, run_git, show
-from claudetools.install.plan import Plan
+from claudetools.install.plan import Plan, counted
 from claudetools.install.record import Kept
 from claudetools.install.steps import Found, look
-from claudetools.install.toolkit import MANIFEST, SHIMS, is_inside
+from claudetools.install.toolkit import MANIFEST, SHARED, SHIMS, WORKFLOWS, is_inside
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,6 @@ class Call:
     json: bool = False
     allow_cloud: bool = False
     locked: bool = False
-
-
-def counted(number: int, what: str) -> str:
-    """`1 file`, `2 files`."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def rows_of(plan: Plan) -> list[tuple[str, str]]:
@@ -69,6 +65,9 @@ def rows_of(plan: Plan) -> list[tuple[str, str]]:
         ):
             if path in paths:
                 rows.append((path, word + (f"; {notes[path]}" if path in notes else "")))
+    rows += rows_of_shared(plan, notes)
+    if plan.agent:
+        rows.append((agent_settings.NAME, plan.agent))
     if plan.lines:
         amounts = ", ".join(f"{'+' if n >= 0 else '-'} {counted(abs(n), 'line')}" for n in plan.lines.values())
         rows.append((" ".join(plan.lines), amounts))
@@ -76,6 +75,34 @@ def rows_of(plan: Plan) -> list[tuple[str, str]]:
     if plan.settings:
         rows.append((".git/config", ", ".join(plan.settings)))
     return rows
+
+
+def rows_of_shared(plan: Plan, notes: dict[str, str]) -> list[tuple[str, str]]:
+    """Skills and commands by their names, and whatever of the user's own was in their way."""
+    rows = []
+    for folder in SHARED:
+        words = []
+        for paths, word in (
+            (plan.added, ""),
+            (plan.updated, ""),
+            (plan.removed, " removed"),
+            (plan.restored, " yours again"),
+        ):
+            names = [p.removeprefix(f"{folder}/").split("/")[0].removesuffix(".md") for p in paths if is_in(p, folder)]
+            if names:
+                words.append(", ".join(dict.fromkeys(names)) + word)
+        if words:
+            rows.append((f"{folder}/", "; ".join(words)))
+        rows += [(show(path), notes[path]) for path in notes if is_in(path, folder)]
+    for path in WORKFLOWS.values():
+        for paths, word in ((plan.added + plan.updated, "the rules on the server"), (plan.removed, "removed")):
+            rows += [(path, word)] if path in paths else []
+    return rows
+
+
+def is_in(path: str, folder: str) -> bool:
+    """Whether a path lies below a folder."""
+    return path.startswith(f"{folder}/")
 
 
 def kept_note(entry: Kept, found: Found) -> str:
@@ -149,6 +176,9 @@ def tell_install(call: Call, place: Place, plan: Plan, where: str) -> Iterator[s
     if call.dry_run:
         yield f"Would {'change' if plan.was else 'add to'} {where} (claudetools {upgrade}):"
         yield from rows
+        if plan.diff:
+            yield f"What changes in {agent_settings.NAME}:"
+            yield from (f"  {line}".rstrip() for line in plan.diff[2:])
         yield f"Nothing was changed. {old}".rstrip()
         yield f"To do it: {again}          {out}"
         return
@@ -213,6 +243,8 @@ def print_json(call: Call, place: Place, plan: Plan, code: int) -> None:
         "lines": plan.lines,
         "hooks": plan.hooks,
         "settings": plan.settings,
+        "agent_settings": plan.agent,
+        "diff": plan.diff,
         "damaged": plan.damaged,
         "warnings": plan.warnings,
         "stays": plan.stays,

@@ -10,7 +10,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,15 +162,15 @@ def remove(top: Path, path: str, planned: Found) -> None:
     patiently(os.unlink, top / path)
 
 
-def prune(top: Path) -> None:
-    """Our folders, where nothing is left in them."""
-    for folder in (HOME_OF_OURS, KEPT, ".claude/scripts"):
+def prune(top: Path, paths: Iterable[str]) -> None:
+    """Our folders, and those above `paths`, where nothing is left in them."""
+    for folder in (HOME_OF_OURS, KEPT):
         for path in sorted((top / folder).rglob("__pycache__")):
             shutil.rmtree(path)
         for path in sorted((p for p in (top / folder).rglob("*") if p.is_dir() and not p.is_symlink()), reverse=True):
             with suppress(OSError):
                 path.rmdir()
+    above = {parent for path in (*paths, f"{HOME_OF_OURS}/x", f"{KEPT}/x") for parent in list(Path(path).parents)[:-1]}
+    for parent in sorted(above, reverse=True):
         with suppress(OSError):
-            (top / folder).rmdir()
-    with suppress(OSError):
-        (top / ".claude").rmdir()
+            (top / parent).rmdir()

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from claudetools.install.place import HOME_OF_OURS, NEW, SETUP, Place, Refused, show
 
 MANIFEST = f"{HOME_OF_OURS}/manifest.json"
-SHIMS = (".claude/scripts/sync.sh", ".claude/scripts/whoami-block.sh")
+SHIMS = (".claude/scripts/sync.sh", ".claude/scripts/whoami-block.sh", ".claude/scripts/claudetools.sh")
 FOLDERS = ("scripts", "pylib/claudetools", "hooks")
+FILES = ("LICENSE", "pyproject.toml")
+# What agents look for in these places and nowhere else: it lies among the user's own.
+SHARED = (".claude/skills", ".claude/commands")
+OURS = (HOME_OF_OURS, *SHARED)
+WORKFLOWS = {"github": ".github/workflows/claudetools.yml", "gitea": ".gitea/workflows/claudetools.yml"}
 NOT_COPIED = ("scripts/demo.sh",)
 # A user's "lib/" or "*.sh" must not keep a part of ours out of the commit.
 OWN_IGNORE = b"!*\n__pycache__/\n"
@@ -29,17 +35,26 @@ def files_of(toolkit: Path) -> dict[str, Item]:
     """Everything that a repository gets, by its path there."""
     found = {}
     for folder in FOLDERS:
-        for path in sorted((toolkit / folder).rglob("*")):
-            name = path.relative_to(toolkit).as_posix()
-            cruft = "__pycache__" in path.parts or path.name.startswith(".") or path.name.endswith(("~", ".pyc", NEW))
-            if path.is_file() and not path.is_symlink() and not cruft and name not in NOT_COPIED:
-                found[f"{HOME_OF_OURS}/{name}"] = item_of(path)
-    if (toolkit / "LICENSE").is_file():
-        found[f"{HOME_OF_OURS}/LICENSE"] = item_of(toolkit / "LICENSE")
+        for name in names_in(toolkit, folder):
+            if name not in NOT_COPIED:
+                found[f"{HOME_OF_OURS}/{name}"] = item_of(toolkit / name)
+    for name in FILES:
+        if (toolkit / name).is_file():
+            found[f"{HOME_OF_OURS}/{name}"] = item_of(toolkit / name)
     found[f"{HOME_OF_OURS}/.gitignore"] = Item(OWN_IGNORE, False)
+    for folder in SHARED:
+        found |= {name: item_of(toolkit / name) for name in names_in(toolkit, folder)}
     for name in SHIMS:  # last: from then on the rest is called
         found[name] = item_of(toolkit / name)
     return found
+
+
+def names_in(toolkit: Path, folder: str) -> Iterator[str]:
+    """The files of one folder of the toolkit, without what editors and interpreters leave there."""
+    for path in sorted((toolkit / folder).rglob("*")):
+        cruft = "__pycache__" in path.parts or path.name.startswith(".") or path.name.endswith(("~", ".pyc", NEW))
+        if path.is_file() and not path.is_symlink() and not cruft:
+            yield path.relative_to(toolkit).as_posix()
 
 
 def item_of(path: Path) -> Item:
