@@ -446,6 +446,47 @@ def test_files_hidden_by_a_sparse_checkout_change_in_the_index_only(mike: Machin
     assert mike.git("show", "HEAD:dir/b.txt") + "\n" == NEW
 
 
+@pytest.mark.parametrize("cone", [True, False])
+def test_what_is_added_below_a_hidden_folder_stays_hidden(mike: Machine, howard: Machine, cone: bool) -> None:
+    howard.write("dir/keep/k.txt", "k\n")
+    send(howard)
+    receive(mike)
+    mike.git("update-index", "-q", "--refresh")
+    if cone:
+        mike.git("sparse-checkout", "set", "--cone", "dir/keep", ".claude")
+        hidden = ["other/deep/n.txt", "dir/keepers/n.txt"]
+        shown = ["dir/keep/n.txt", "dir/keep/deep/n.txt", "dir/n.txt", "top.txt"]
+    else:
+        mike.git("sparse-checkout", "set", "--no-cone", "/*", "!/dir/", "/dir/keep/", "!*.bin", "!/back\\\\slash/")
+        hidden = ["dir/n.txt", "dir/deep/n.txt", "dir/keep/x.bin", "back\\slash/n.txt", "dir/a\nb"]
+        shown = ["dir/keep/n.txt", "other/n.txt", "slash/n.txt"]
+    for path in hidden + shown:
+        howard.write(path, NEW)
+    send(howard)
+    receive(mike)
+    assert mike.status() == ""
+    for path in hidden + shown:
+        assert (mike.top / path).exists() == (path in shown), path
+        assert mike.git("show", f"HEAD:{path}") + "\n" == NEW
+    mike.git("sparse-checkout", "disable")
+    assert all(mike.read(path) == NEW for path in hidden)
+
+
+def test_a_file_in_the_way_below_a_hidden_folder_is_never_taken_for_an_edit(mike: Machine, howard: Machine) -> None:
+    mike.git("update-index", "-q", "--refresh")
+    mike.git("sparse-checkout", "set", "--no-cone", "/*", "!/dir/", "!/hidden/")
+    mike.write("hidden/x.txt", "mike's own\n")
+    mike.write(".git/info/exclude", "/hidden/\n")
+    howard.write("hidden/x.txt", NEW)
+    send(howard)
+    result = mike.sync()
+    assert result.code == 65 and "hidden/x.txt" in result.out, result.text
+    assert mike.read("hidden/x.txt") == "mike's own\n"
+    (mike.top / "hidden/x.txt").unlink()
+    receive(mike)
+    assert mike.status() == "" and not (mike.top / "hidden/x.txt").exists()
+
+
 def test_a_restore_waits_while_the_tree_stands_on_another_commit_than_the_branch(
     mike: Machine, howard: Machine, two: World
 ) -> None:

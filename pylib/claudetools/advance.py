@@ -107,7 +107,7 @@ class Advance:
         self.algorithm = "sha1" if len(journal.new) == 40 else "sha256"
         changes = git.changes(self.top, journal.base, journal.new)
         self.gone = {c.path for c in changes if c.deleted}
-        self.hidden = index.hidden_paths(self.top)
+        self.hidden = index.hidden_paths(self.top, changes)
         ours = set(self.stamps)
         steps, blocked = self.judge_all(changes)
         if again:

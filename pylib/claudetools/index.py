@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -75,17 +76,45 @@ def entries(top: str, index: str, paths: list[bytes]) -> dict[bytes, tuple[str, 
     return found
 
 
-def hidden_paths(top: str) -> set[bytes]:
-    """Skip-worktree entries of a sparse checkout: they change in the index only."""
+def hidden_paths(top: str, changes: list[git.Change]) -> set[bytes]:
+    """What a sparse checkout hides, of the index and of the paths that `changes` add: it changes in the index only.
+
+    A file that is there all the same is not hidden: git would take it for an edit.
+    """
     if git.run(top, "config", "--bool", "--default", "false", "core.sparseCheckout").strip() != b"true":
         return set()
     lines = git.run(top, "ls-files", "-t", "-z").split(b"\0")
+    hidden = {line[2:] for line in lines if line.startswith(b"S ")}
+    hidden |= hidden_by_rules(top, {c.path for c in changes if c.added} - hidden)
+    return {path for path in hidden if not os.path.lexists(os.path.join(os.fsencode(top), path))}
+
+
+def hidden_by_rules(top: str, paths: set[bytes]) -> set[bytes]:
+    """Those of `paths` that the rules of the sparse checkout hide. git says so itself, of empty files in a repository
+    made for the question: it tells only while it checks out (`sparse-checkout check-rules` came with 2.41)."""
+    if not paths:
+        return set()
+    rules = git.run(top, "rev-parse", "--path-format=absolute", "--git-path", "info/sparse-checkout").rstrip(b"\n")
+    cone = git.run(top, "config", "--bool", "--default", "false", "core.sparseCheckoutCone").decode().strip()
+    with tempfile.TemporaryDirectory() as scratch:
+        git.run(scratch, "init", "-q", "--template=")
+        os.mkdir(os.path.join(scratch, ".git", "info"))
+        shutil.copyfile(rules, os.path.join(os.fsencode(scratch), b".git/info/sparse-checkout"))
+        git.run(scratch, "config", "core.sparseCheckout", "true")
+        git.run(scratch, "config", "core.sparseCheckoutCone", cone)
+        empty = git.run(scratch, "hash-object", "-w", "--stdin").strip()
+        entries = b"".join(b"100644 %s 0\t%s\0" % (empty, path) for path in paths)
+        git.run(scratch, "update-index", "-z", "--index-info", stdin=entries)
+        tree = git.run(scratch, "write-tree").decode().strip()
+        os.unlink(os.path.join(scratch, ".git", "index"))
+        git.run(scratch, "read-tree", "-m", "-u", tree)
+        lines = git.run(scratch, "ls-files", "-t", "-z").split(b"\0")
     return {line[2:] for line in lines if line.startswith(b"S ")}
 
 
 def record(top: str, index: str, changes: list[git.Change]) -> None:
     """Put the new side of the changes into an index file and refresh what is on disk."""
-    sparse = hidden_paths(top)
+    sparse = hidden_paths(top, changes)
     hidden = b"".join(c.path + b"\0" for c in changes if not c.deleted and c.path in sparse)
     lines = [
         b"%s %s 0\t%s" % (b"0" if c.deleted else c.new_mode.encode(), c.new_oid.encode(), c.path)
