@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -39,6 +41,15 @@ def here() -> Place:
     if place is None:
         raise Stop(SETUP, "This folder is in no git working tree.", "Go to your repository, or make one: git init")
     return place
+
+
+def program(place: Place) -> str:
+    """What one types in this repository to start the commands: `bash .claude/scripts/claudetools.sh`."""
+    shim = ".claude/scripts/claudetools.sh"
+    if os.path.exists(os.path.join(place.top, shim)):
+        return f"bash {shim}"
+    toolkit = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return f"bash {shlex.quote(os.path.join(toolkit, 'scripts', 'claudetools.sh'))}"
 
 
 def run(command: click.Command, arguments: Sequence[str], program: str) -> int:

@@ -227,7 +227,8 @@ def main(argv: list[str]) -> int:
     except Invalid as error:
         print(one_line(str(error)), file=sys.stderr)
         return 78
-    with open(args.cache + ".new", "w", encoding="utf-8", newline="\n") as file:
+    draft = f"{args.cache}.{os.getpid()}"  # sessions that start together ask together, without a lock
+    with open(draft, "w", encoding="utf-8", newline="\n") as file:
         file.write(cache_lines(identity))
-    os.replace(args.cache + ".new", args.cache)
+    os.replace(draft, args.cache)
     return 0

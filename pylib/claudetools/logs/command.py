@@ -1,0 +1,241 @@
+"""`claudetools.sh log`: what people and agents type. A command finds its facts, calls a function, says what it did."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+from claudetools import cli, git
+from claudetools.logs import adopt as adopting
+from claudetools.logs import check as checking
+from claudetools.logs import clock, front, make, missing, sections, shelf, write
+from claudetools.logs.person import read_facts, read_person
+from claudetools.logs.record import record
+from claudetools.place import Place
+from claudetools.sessions import registry
+from claudetools.text import visible
+
+PROGRAM = "claudetools.sh log"
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object or list on stdout.")
+CONTENTS = "\n".join(f"  {section.name:<28}{section.holds}" for section in sections.SECTIONS)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def log() -> None:
+    """Session logs: one file for each session and topic."""
+
+
+@log.command(epilog="\b\nWhat belongs where:\n" + CONTENTS)
+@click.argument("topic")
+@click.option("--project", default="", help="The log goes to projects/NAME/session-logs/.", metavar="NAME")
+@click.option("--client", default="", help="The log goes to clients/NAME/session-logs/.", metavar="NAME")
+@AS_JSON
+def new(topic: str, project: str, client: str, as_json: bool) -> None:
+    """Make this session's log of TOPIC, or find it again.
+
+    Prints the path. Another session gets another file, also at the same moment.
+    """
+    if project and client:
+        raise click.UsageError("A log belongs to a project or to a client, not to both.")
+    topic = visible(" ".join(topic.split()))
+    if not topic:
+        raise click.UsageError("The topic is empty. What is this session's main work?")
+    place, session = cli.here(), registry.current_id(os.environ) or ""
+    person = read_person(place)
+    path, made = make.make_log(place, person, session, topic, project, client)
+    if session:
+        registry.set_topic(place, session, topic)
+    if not made:
+        cli.info("This session's log of that topic. Go on with: log append")
+    show(path, as_json, {"path": path, "absolute": os.path.join(place.top, path), "created": made})
+
+
+@log.command()
+@click.argument("topic", default="")
+@click.option("--log", "path", default="", metavar="FILE", help="The log; without it, this session's last one.")
+@click.option("--file", "body", type=click.File("rb"), default="-", metavar="FILE", help="The text; without it, stdin.")
+@AS_JSON
+def append(topic: str, path: str, body: Any, as_json: bool) -> None:
+    """Add an update at the end of a log, text from stdin.
+
+    Its heading is "## Update: HH:MM PT — TOPIC", with the date when it is not the log's own.
+    """
+    place, session = cli.here(), registry.current_id(os.environ) or ""
+    full = os.path.abspath(path) if path else os.path.join(place.top, own_logs(place, session)[0])
+    told = front_of(full)
+    if session and not shelf.goes_on_for(place, session, front.owners(front.read_head(full))):
+        raise cli.Stop(
+            cli.HELD, f"{visible(path)} is another session's log.", f"Make your own: {cli.program(place)} log new TOPIC"
+        )
+    if path == "" and getattr(body, "isatty", lambda: False)():
+        cli.info("Type the text, end it with Ctrl-D.")
+    text = body.read().decode("utf-8", "surrogateescape")
+    if not text.strip() or "\0" in text:
+        raise click.UsageError("The text is empty." if not text.strip() else "The text holds NUL bytes.")
+    moment = clock.now(person_zone(place))
+    name = os.path.basename(full)
+    date = name[:10] if sections.is_log_name(name) else str(told.get("date") or "")
+    topic = visible(" ".join((topic or str(told.get("topic") or "going on")).split()))
+    heading = write.update_heading(moment, date, topic)
+    contents = write.append(full, heading, text, clock.stamp(moment))
+    path = place.relative(full) or full
+    record(place, session, path, *contents)
+    show(path, as_json, {"path": path, "heading": heading})
+
+
+def person_zone(place: Place) -> Any:
+    """The time zone to write in. The whole identity is judged when a log is made, not at each update."""
+    try:
+        zone = clock.read_zone(read_facts(place).get("timezone", ""))
+    except FileNotFoundError:
+        zone = None
+    return zone or read_person(place).zone
+
+
+def front_of(full: str) -> dict[str, Any]:
+    """The front matter of a log that has to be there; {} when it is unreadable. Raises Stop."""
+    if not os.path.isfile(full) or os.path.islink(full):
+        raise cli.Stop(cli.HELD, f"{visible(full)} is no file.", "See this session's logs: log path --all")
+    try:
+        return front.read_front(front.read_head(full))
+    except front.Unreadable:
+        return {}
+
+
+@log.command()
+@click.option("--all", "every", is_flag=True, help="All of them, the last one first.")
+@AS_JSON
+def path(every: bool, as_json: bool) -> None:
+    """Print this session's log, the last one of several."""
+    place = cli.here()
+    found = own_logs(place, registry.current_id(os.environ) or "")
+    if as_json:
+        print(json.dumps(found))
+    else:
+        print("\n".join(map(from_here, found if every else found[:1])))
+
+
+def own_logs(place: Place, session: str) -> list[str]:
+    """The session's logs, the last one first. Raises Stop when there is none."""
+    if not session:
+        raise cli.Stop(
+            cli.HELD,
+            "This shell belongs to no session, so it has no log.",
+            f"Name one: {cli.program(place)} log append --log FILE",
+        )
+    found = shelf.logs_of(place.top, session)
+    if not found:
+        raise cli.Stop(cli.HELD, "This session has no log yet.", f"Make one: {cli.program(place)} log new TOPIC")
+    return found
+
+
+@log.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.option("--fix", is_flag=True, help="Add the sections that are missing, each at its place.")
+@AS_JSON
+def check(file: str, fix: bool, as_json: bool) -> int:
+    """Say what is wrong with a log.
+
+    Exit 65 when a sync would hold it back.
+    """
+    place = cli.here()
+    person = read_person(place)
+    if fix:
+        contents = write.change(file, lambda text: checking.completed(text, person.block), make.scratch(place))
+        record(place, registry.current_id(os.environ) or "", place.relative(file) or file, *contents)
+    with open(file, "rb") as opened:
+        text = opened.read().decode("utf-8", "replace")
+    faults = checking.find_faults(os.path.basename(file), text, person.block)
+    held = any(not fault.mild for fault in faults)
+    if as_json:
+        print(json.dumps({"path": file, "ok": not held, "faults": [vars(fault) for fault in faults]}))
+    for fault in [] if as_json else faults:
+        where = f"{visible(file)}:{fault.line}" if fault.line else visible(file)
+        print(f"[{'INFO' if fault.mild else 'ERROR'}] {where}: {visible(fault.text)}.")
+    if not as_json and not faults:
+        print(f"[OK] {visible(file)} is in order.")
+    if held and not fix and not as_json:
+        print(f"        Add what is missing: {cli.program(place)} log check --fix {shlex.quote(visible(file))}")
+    return cli.HELD if held else cli.OK
+
+
+@log.command()
+@click.argument("files", nargs=-1, type=click.Path())
+@click.option("--all", "every", is_flag=True, help="Every log whose name all sessions of its day would share.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be renamed.")
+@AS_JSON
+def adopt(files: tuple[str, ...], every: bool, dry_run: bool, as_json: bool) -> None:
+    """Give logs from before names of their own.
+
+    Their content stays, nothing is overwritten. The person is the one of the User block, else who committed the file
+    first; the topic is the first heading that tells one.
+    """
+    if bool(files) == every:
+        raise click.UsageError("Name the logs, or say --all.")
+    place, session = cli.here(), registry.current_id(os.environ) or ""
+    found = [p for p in shelf.find_logs(place.top) if not sections.is_log_name(os.path.basename(p))]
+    if files:
+        wanted = [place.relative(file) or file for file in files]
+        strange = next((file for file in wanted if file not in found), None)
+        if strange is not None:
+            raise cli.Stop(cli.HELD, f"{visible(strange)} is no log that needs another name.")
+        found = wanted
+    plan = adopting.plan(place, found, read_person(place).user)
+    for one in [] if dry_run else plan:
+        content = adopting.rename(place, one)
+        record(place, session, one.old, content, None)
+        record(place, session, one.new, None, content)
+    if as_json:
+        print(json.dumps([vars(one) for one in plan]))
+        return
+    for one in plan:
+        print(f"{visible(one.old)} -> {visible(one.new)}")
+    word = "would be renamed" if dry_run else "renamed; the next sync sends it"
+    print(f"[OK] {len(plan)} {'log' if len(plan) == 1 else 'logs'} {word}.")
+
+
+@log.command("missing")
+@click.option("--days", default=7, type=click.IntRange(1, 3650), show_default=True, help="How far to look back.")
+@AS_JSON
+def find_missing(days: int, as_json: bool) -> None:
+    """List sessions that committed work and left no log.
+
+    Those of this machine only: their transcripts are here.
+    """
+    place = cli.here()
+    person = read_person(place)
+    try:
+        found = missing.find_missing(place, person.machine, days)
+    except git.GitError:
+        found = []  # no commit yet
+    if as_json:
+        print(json.dumps([{**vars(one), "files": sorted(one.files)} for one in found]))
+        return
+    for one in found:
+        when = datetime.fromtimestamp(one.last, person.zone)
+        work = visible(one.topic or one.subject)
+        print(f"{when:%Y-%m-%d} {clock.clock_text(when)}  {one.commits} commits, {len(one.files)} files  {work}")
+        print(f"        session {visible(one.id)} ({one.state}); write its log: /save --for {visible(one.id)}")
+    if not found:
+        print(f"[OK] Every session of the last {days} days that committed work has a log.")
+
+
+def show(path: str, as_json: bool, facts: dict[str, Any]) -> None:
+    """The path as one can use it from where the caller stands; or the facts."""
+    print(json.dumps(facts) if as_json else from_here(path))
+
+
+def from_here(path: str) -> str:
+    """A path from the top, as seen from the current folder."""
+    return os.path.relpath(os.path.join(cli.here().top, path))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Entry of `claudetools.sh log`."""
+    return cli.run(log, arguments, PROGRAM)

@@ -1,0 +1,84 @@
+"""The front matter of logs: read with python-frontmatter, changed line by line, never dumped anew.
+
+A dump would reorder keys, drop comments and requote values that a person wrote.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+HEAD = 16 * 1024  # bytes: no front matter of ours is longer
+# What every YAML reader takes for text as it stands.
+PLAIN = re.compile(r"[A-Za-z/](?:[\w ./@+-]*[\w/+-])?", re.ASCII)
+SESSION_LINE = re.compile(r"(?m)^session: (?P<ids>.*?)\r?$")
+PLAIN_IDS = re.compile(r"[A-Za-z_][A-Za-z0-9._ -]*|\"[A-Za-z0-9._ -]+\"", re.ASCII)
+RESERVED = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
+
+
+class Unreadable(Exception):
+    """Front matter that is no YAML mapping. The text says what is wrong."""
+
+
+def yaml_text(value: str) -> str:
+    """A YAML scalar for one line of text. JSON's strings are YAML's."""
+    if PLAIN.fullmatch(value) and value.lower() not in RESERVED:
+        return value
+    text = json.dumps(value, ensure_ascii=False)
+    return re.sub("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def front_lines(values: Mapping[str, str]) -> str:
+    """`key: value` lines between two `---`. Values of the toolkit's own making (dates) have to be YAML already."""
+    return "---\n" + "".join(f"{key}: {value}\n" for key, value in values.items()) + "---\n"
+
+
+def read_front(text: str) -> dict[str, Any]:
+    """The front matter as a mapping, {} when there is none. Raises Unreadable."""
+    import frontmatter
+    import yaml
+    from frontmatter.default_handlers import YAMLHandler
+
+    try:
+        found, _ = frontmatter.parse(text.removeprefix("\ufeff"), handler=YAMLHandler())
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        words = " ".join(str(error).split())
+        raise Unreadable(f"front matter is not valid YAML ({words[:120]})") from error
+    return found
+
+
+def read_head(path: str) -> str:
+    """The beginning of a file as text, "" when it cannot be read: enough for its front matter."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(HEAD).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def owners(text: str) -> list[str]:
+    """The ids of the sessions that wrote a log, first the one that began it. [] when it names none.
+
+    They stand in one line, `session: ID ID ...`, which the shell checks read too.
+    """
+    line = SESSION_LINE.search(text, 0, HEAD)
+    if not line or not text.startswith("---") or line.start() > text.find("\n---", 3) > 0:
+        return []
+    if PLAIN_IDS.fullmatch(line["ids"]):  # as we write it: thousands of logs are read so in no time
+        return line["ids"].strip('"').split()
+    try:
+        found = read_front(text).get("session")
+    except Unreadable:
+        return []
+    return str(found).split() if isinstance(found, (str, int)) else []  # never str() of what aliases may blow up
+
+
+def set_line(text: str, key: str, value: str) -> str:
+    """The text with the front matter's line `key: ...` replaced; unchanged where there is no such line."""
+    end = text.find("\n---", 4)
+    if not text.startswith("---\n") or end < 0:
+        return text
+    head = re.sub(rf"(?m)^{re.escape(key)}:.*$", lambda _: f"{key}: {value}", text[: end + 1], count=1)
+    return head + text[end + 1 :]

@@ -1,0 +1,72 @@
+"""The log of a session and a topic: its own file again, or a new one that nobody else gets."""
+
+from __future__ import annotations
+
+import os
+
+from claudetools.logs import clock, front, names, sections, shelf, write
+from claudetools.logs.person import Person
+from claudetools.logs.record import record
+from claudetools.logs.slug import slug
+from claudetools.place import Place
+from claudetools.sessions import registry
+
+
+def make_log(place: Place, person: Person, session: str, topic: str, project: str, client: str) -> tuple[str, bool]:
+    """The session's log of the topic, seen from the top, and whether it was made just now. Raises Stop, OSError."""
+    moment = clock.now(person.zone)
+    folder = shelf.folder_for(place, project, client, f"{moment:%Y-%m-%d}")
+    if session and (path := continued(place, folder, session, topic)):
+        return path, False
+    # The slug of an unknown client is what its folder is called.
+    parts = folder.split("/")
+    project, client = (parts[1] if parts[0] == scope else "" for scope in shelf.SCOPES)
+    text = write.skeleton(person, moment, topic, session, project, client)
+    full = os.path.join(place.top, folder)
+    os.makedirs(full, exist_ok=True)
+
+    def name(number: int) -> str:
+        user = person.user.strip("-.") or "user"
+        return os.path.join(full, sections.log_name(f"{moment:%Y-%m-%d}", user, slug(topic), number))
+
+    def is_mine(path: str) -> bool:
+        return bool(session) and session in front.owners(front.read_head(path))
+
+    path, made = names.claim(name, text.encode(), scratch(place), is_mine)
+    path = os.path.relpath(path, place.top).replace(os.sep, "/")
+    if made:
+        record(place, session, path, None, text.encode())
+    return path, made
+
+
+def continued(place: Place, folder: str, session: str, topic: str) -> str:
+    """The log of that topic that the session began on any day, or the session before it in the same process; or ""."""
+    base = folder[: folder.index(sections.FOLDER) + len(sections.FOLDER)]
+    found = []
+    for path in shelf.find_logs(place.top):
+        text = front.read_head(os.path.join(place.top, path)) if path.startswith(f"{base}/") else ""
+        owners = front.owners(text)
+        if owners and shelf.goes_on_for(place, session, owners) and same_topic(text, topic):
+            found.append((session in owners, os.path.basename(path), path, owners))
+    if not found:
+        return ""
+    mine, _, path, _ = max(found)
+    if not mine:
+        full = os.path.join(place.top, path)
+        record(place, session, path, *write.change(full, lambda text: write.with_owner(text, session), scratch(place)))
+    return path
+
+
+def same_topic(text: str, topic: str) -> bool:
+    """Whether the log is of that topic, as far as names go."""
+    try:
+        return slug(str(front.read_front(text).get("topic") or "")) == slug(topic)
+    except front.Unreadable:
+        return False
+
+
+def scratch(place: Place) -> str:
+    """A private folder for drafts, where no sync finds them."""
+    folder = os.path.join(place.tree, "work")
+    registry.make_private(folder)
+    return folder

@@ -1,0 +1,62 @@
+"""Who writes a log: the User block as whoami-block.sh prints it, and the few facts beside it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from claudetools import cli
+from claudetools.logs import clock
+from claudetools.place import Place
+
+SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "scripts", "whoami-block.sh")
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person on one machine. `block` is the User block with a newline at its end."""
+
+    user: str
+    full_name: str
+    machine: str
+    zone: ZoneInfo
+    block: str
+
+
+def read_person(place: Place) -> Person:
+    """The person of this machine. Raises Stop with the script's own code and words when it is not set up, or stale."""
+    done = subprocess.run(["bash", os.path.normpath(SCRIPT)], cwd=place.top, capture_output=True, check=False)
+    words = done.stderr.decode("utf-8", "replace")
+    if done.returncode:
+        first, *rest = words.strip().split("\n")
+        raise cli.Stop(
+            done.returncode, first.removeprefix("[ERROR] ").removeprefix("[WARNING] "), *(line.strip() for line in rest)
+        )
+    sys.stderr.write(words)
+    facts = read_facts(place)
+    zone = clock.read_zone(facts.get("timezone", ""))
+    if zone is None:
+        raise cli.Stop(
+            cli.SETUP,
+            f".claude/identity.json: key 'timezone' is {facts.get('timezone', '')!r}; expected a name such as "
+            "'America/Los_Angeles'",
+        )
+    block = done.stdout.decode("utf-8", "replace")
+    return Person(facts["user"], facts["full_name"], facts["machine"], zone, block)
+
+
+def read_facts(place: Place) -> dict[str, str]:
+    """The cache of the identity, `key=value` lines, that whoami-block.sh has just made or found fresh."""
+    own = place.git_folder != place.common and (
+        has_identity(place.top) or not has_identity(os.path.dirname(place.common))
+    )
+    with open(os.path.join(place.tree if own else place.state, "identity"), encoding="utf-8") as file:
+        return dict(line.rstrip("\n").split("=", 1) for line in file if "=" in line)
+
+
+def has_identity(top: str) -> bool:
+    """Whether the working tree at `top` has an identity.json of its own."""
+    return os.path.exists(os.path.join(top, ".claude", "identity.json"))

@@ -1,0 +1,374 @@
+"""`claudetools.sh log` as people and agents call it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from claudetools.logs import sections
+from claudetools.place import Place
+from claudetools.sessions import ledger, registry
+from world import TOOLKIT, Machine, Result, World, write_identity
+
+TOOLS = TOOLKIT / "scripts" / "claudetools.sh"
+NOON = 1780686131  # 2026-06-05 12:02:11 in Los Angeles
+DAY = 86400
+DAY_LOG = "session-logs/2026-06-05-mike-acme-vpn.md"
+
+
+@pytest.fixture
+def mike(machine: Machine) -> Machine:
+    machine.extra_env["CLAUDETOOLS_HOSTNAME"] = machine.name
+    return machine
+
+
+def log(machine: Machine, *args: str, session: str = "", now: int = NOON, body: str | None = None) -> Result:
+    env = {"CLAUDETOOLS_NOW": str(now), **({"CLAUDETOOLS_SESSION_ID": session} if session else {})}
+    done = subprocess.run(
+        ["bash", str(TOOLS), "log", *args],
+        cwd=machine.top,
+        env=machine.env(env),
+        input=None if body is None else body.encode(),
+        stdin=subprocess.DEVNULL if body is None else None,
+        capture_output=True,
+        timeout=60,
+    )
+    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def made(machine: Machine, *args: str, session: str = "", now: int = NOON) -> str:
+    result = log(machine, *args, session=session, now=now)
+    assert result.code == 0, result.text
+    return result.out.strip()
+
+
+def place_of(machine: Machine) -> Place:
+    return Place(str(machine.top), str(machine.common), str(machine.common))
+
+
+# --- new ---------------------------------------------------------------------------
+
+
+def test_a_new_log_has_front_matter_the_user_block_and_every_section(mike: Machine) -> None:
+    path = made(mike, "new", "Replace expired VPN certificate", "--client", "acme", session="7f3a")
+    assert path == "clients/acme/session-logs/2026-06-05-mike-replace-expired-vpn-certificate.md"
+    assert mike.read(path) == (
+        "---\n"
+        "date: 2026-06-05\n"
+        "user: mike\n"
+        "machine: LINUX-01\n"
+        'session: "7f3a"\n'
+        "scope: client\n"
+        "client: acme\n"
+        "topic: Replace expired VPN certificate\n"
+        "created: 2026-06-05T12:02:11-07:00\n"
+        "updated: 2026-06-05T12:02:11-07:00\n"
+        "---\n\n"
+        "## User\n- **User:** Mike Swanson (mike)\n- **Role:** admin\n- **Machine:** LINUX-01\n\n"
+        + "\n".join(f"## {section.name}\n" for section in sections.SECTIONS[1:])
+    )
+    assert log(mike, "check", path).code == 0
+    assert mike.sync().code == 0
+    assert path in mike.git("ls-files")
+
+
+@pytest.mark.parametrize(
+    ("args", "folder"),
+    [
+        (["--project", "Guru RMM"], "projects/guru-rmm/session-logs"),
+        (["--client", "../../../x"], "clients/x/session-logs"),
+        ([], "session-logs"),
+    ],
+)
+def test_the_log_lies_where_the_work_belongs(mike: Machine, args: list[str], folder: str) -> None:
+    assert made(mike, "new", "vpn", *args) == f"{folder}/2026-06-05-mike-vpn.md"
+
+
+def test_a_known_folder_is_used_as_it_is_called_and_by_months_where_it_is_so(mike: Machine) -> None:
+    mike.write("projects/GuruRMM/session-logs/2026-05/x.md", "x\n")
+    assert made(mike, "new", "day", "--project", "GuruRMM") == (
+        "projects/GuruRMM/session-logs/2026-06/2026-06-05-mike-day.md"
+    )
+
+
+def test_a_folder_behind_a_link_is_refused(mike: Machine, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (mike.top / "clients").mkdir()
+    (mike.top / "clients" / "acme").symlink_to(tmp_path / "elsewhere")
+    result = log(mike, "new", "vpn", "--client", "acme")
+    assert result.code == 65 and "behind a link" in result.err
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_the_day_is_the_persons_not_the_computers(mike: Machine) -> None:
+    write_identity(mike, timezone="Asia/Tokyo")
+    assert made(mike, "new", "vpn") == "session-logs/2026-06-06-mike-vpn.md"
+    write_identity(mike, timezone="Moon/Base")
+    result = log(mike, "new", "vpn")
+    assert result.code == 78
+    assert ".claude/identity.json: key 'timezone' is 'Moon/Base'" in result.err
+
+
+def test_a_stale_identity_stops_before_anything_is_written(mike: Machine) -> None:
+    result = log(mike, "new", "vpn", session="a")
+    assert result.code == 0
+    mike.extra_env["CLAUDETOOLS_HOSTNAME"] = "WIN-7"
+    result = log(mike, "new", "other", session="a")
+    assert result.code == 78
+    assert "identity.json says machine LINUX-01, this host is WIN-7" in result.err
+    assert os.listdir(mike.top / "session-logs") == ["2026-06-05-mike-vpn.md"]
+
+
+def test_the_same_session_and_topic_get_their_file_back_and_nobody_else_does(mike: Machine) -> None:
+    assert made(mike, "new", "Acme VPN", session="a") == DAY_LOG
+    assert made(mike, "new", "acme: vpn", session="a") == DAY_LOG
+    assert made(mike, "new", "Acme VPN", session="a", now=NOON + DAY) == DAY_LOG, "also the next day"
+    other = made(mike, "new", "Acme VPN", session="b")
+    assert other == "session-logs/2026-06-05-mike-acme-vpn-2.md"
+    assert made(mike, "new", "Acme VPN", session="b") == other
+    assert made(mike, "new", "Sophos", session="a") == "session-logs/2026-06-05-mike-sophos.md"
+    # Without a session nobody can tell whose it is: always a file of one's own.
+    assert made(mike, "new", "Acme VPN") == "session-logs/2026-06-05-mike-acme-vpn-3.md"
+    assert made(mike, "new", "Acme VPN") == "session-logs/2026-06-05-mike-acme-vpn-4.md"
+
+
+def test_after_clear_the_log_goes_on_when_the_topic_does(mike: Machine) -> None:
+    place = place_of(mike)
+    registry.register(place, "before", pid=os.getpid())
+    path = made(mike, "new", "Acme VPN", session="before")
+    registry.end(place, "before")
+    registry.register(place, "after", pid=os.getpid())
+    registry.register(place, "elsewhere", pid=os.getppid())
+    assert made(mike, "new", "Acme VPN", session="elsewhere") != path, "another process is another work"
+    assert made(mike, "new", "Acme VPN", session="after") == path
+    assert "\nsession: before after\n" in mike.read(path)
+    assert made(mike, "path", session="after") == path
+
+
+def test_while_the_former_session_runs_the_log_is_its_own(mike: Machine) -> None:
+    place = place_of(mike)
+    for id in ("before", "after"):
+        registry.register(place, id, pid=os.getpid())
+    path = made(mike, "new", "Acme VPN", session="before")
+    assert made(mike, "new", "Acme VPN", session="after") != path
+
+
+def test_fifty_sessions_with_one_topic_get_fifty_files(mike: Machine) -> None:
+    running = [
+        mike.start("bash", TOOLS, "log", "new", "Acme VPN", env={"CLAUDETOOLS_SESSION_ID": f"s{n}"}) for n in range(50)
+    ]
+    paths = []
+    for process in running:
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err.decode()
+        paths.append(out.decode().strip())
+    assert len(set(paths)) == 50
+    owners = {re.search(r"(?m)^session: (\S+)$", mike.read(path))[1] for path in paths}  # type: ignore[index]
+    assert owners == {f"s{n}" for n in range(50)}
+    assert not [path for path in paths if sections.missing_sections(mike.read(path))]
+    assert sorted(os.listdir(mike.top / "session-logs")) == sorted(os.path.basename(path) for path in paths)
+
+
+def test_one_session_that_asks_ten_times_at_once_gets_one_file(mike: Machine) -> None:
+    running = [mike.start("bash", TOOLS, "log", "new", "vpn", env={"CLAUDETOOLS_SESSION_ID": "a"}) for _ in range(10)]
+    paths = {process.communicate(timeout=60)[0] for process in running}
+    assert len(paths) == 1
+    assert len(os.listdir(mike.top / "session-logs")) == 1
+
+
+def test_the_session_owns_what_the_commands_write(mike: Machine) -> None:
+    path = made(mike, "new", "vpn", session="a")
+    first = mike.read(path).encode()
+    assert log(mike, "append", session="a", body="x\n").code == 0
+    edits = ledger.read_edits(place_of(mike), "a")
+    assert [(e.path, e.before, e.after) for e in edits] == [
+        (path, None, ledger.digest(first)),
+        (path, ledger.digest(first), ledger.digest(mike.read(path).encode())),
+    ]
+    assert registry.read_session(place_of(mike), "a").topic == "vpn"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["new", " \n"], "The topic is empty"),
+        (["new", "x", "--client", "a", "--project", "b"], "not to both"),
+        (["append", "--file", "nowhere"], "nowhere"),
+        (["adopt"], "Name the logs, or say --all"),
+        (["nonsense"], "nonsense"),
+    ],
+)
+def test_wrong_usage_is_64_and_says_what(mike: Machine, args: list[str], words: str) -> None:
+    result = log(mike, *args, session="a")
+    assert result.code == 64
+    assert words in result.err and "Traceback" not in result.err
+
+
+# --- append --------------------------------------------------------------------------
+
+
+def test_an_update_follows_with_its_time_and_with_its_date_on_another_day(mike: Machine) -> None:
+    path = made(mike, "new", "Acme VPN", session="a")
+    before = mike.read(path)
+    assert log(mike, "append", "certificate renewed", session="a", now=NOON + 3600, body="Done.\r\n- a\r\n").code == 0
+    assert log(mike, "append", session="a", now=NOON + DAY, body="Next.\n\n## Note for Howard\nHi.\n").code == 0
+    assert mike.read(path) == before.replace("updated: 2026-06-05T12:02:11", "updated: 2026-06-06T12:02:11") + (
+        "\n## Update: 13:02 PT — certificate renewed\n\nDone.\n- a\n"
+        "\n## Update: 2026-06-06 12:02 PT — Acme VPN\n\nNext.\n\n## Note for Howard\nHi.\n"
+    )
+
+
+def test_another_sessions_log_is_not_appended_to_but_a_person_may(mike: Machine) -> None:
+    path = made(mike, "new", "vpn", session="a")
+    before = mike.read(path)
+    result = log(mike, "append", "--log", path, session="b", body="x\n")
+    assert result.code == 65
+    assert "another session's log" in result.err and "log new TOPIC" in result.err
+    assert mike.read(path) == before
+    assert log(mike, "append", "--log", path, body="corrected\n").code == 0
+
+
+def test_updates_of_one_moment_are_all_kept(mike: Machine) -> None:
+    path = made(mike, "new", "vpn", session="a")
+    bodies = []
+    for n in range(12):
+        body = mike.home / f"body{n}"
+        body.write_text(f"body {n}.\n" * 500)
+        bodies.append(body)
+    env = {"CLAUDETOOLS_SESSION_ID": "a"}
+    running = [mike.start("bash", TOOLS, "log", "append", "--file", str(body), env=env) for body in bodies]
+    assert [process.wait(timeout=60) for process in running] == [0] * 12
+    text = mike.read(path)
+    assert text.count("## Update: ") == 12
+    assert all(body.read_text() in text for body in bodies)
+
+
+@pytest.mark.parametrize("body", ["", " \n", "a\0b"])
+def test_nothing_is_no_update(mike: Machine, body: str) -> None:
+    path = made(mike, "new", "vpn", session="a")
+    before = mike.read(path)
+    assert log(mike, "append", session="a", body=body).code == 64
+    assert mike.read(path) == before
+
+
+def test_without_a_log_the_command_that_makes_one_is_named(mike: Machine) -> None:
+    for args in (["append"], ["path"]):
+        result = log(mike, *args, session="a", body="x\n")
+        assert result.code == 65 and "log new TOPIC" in result.err
+    assert "belongs to no session" in log(mike, "path").err
+
+
+def test_paths_are_seen_from_where_one_stands(mike: Machine) -> None:
+    made(mike, "new", "vpn", "--client", "acme", session="a")
+    made(mike, "new", "other", session="a")
+    os.utime(mike.top / "session-logs/2026-06-05-mike-other.md", (1, 1))
+    env = {"CLAUDETOOLS_SESSION_ID": "a"}
+    inside = mike.run("bash", TOOLS, "log", "path", "--all", cwd=mike.top / "clients", env=env)
+    assert inside.out.split() == [
+        "acme/session-logs/2026-06-05-mike-vpn.md",
+        "../session-logs/2026-06-05-mike-other.md",
+    ]
+    assert json.loads(log(mike, "path", "--json", session="a").out)[0] == (
+        "clients/acme/session-logs/2026-06-05-mike-vpn.md"
+    )
+
+
+# --- check ---------------------------------------------------------------------------
+
+
+def test_a_log_by_hand_is_checked_and_completed(mike: Machine) -> None:
+    mike.write(DAY_LOG, "# VPN\n\n## Session Summary\n\nIt works.\n")
+    result = log(mike, "check", DAY_LOG)
+    assert result.code == 65
+    assert "it lacks '## User', '## Key Decisions'" in result.out
+    assert f"log check --fix {DAY_LOG}" in result.out
+    assert log(mike, "check", "--fix", DAY_LOG).code == 0
+    assert mike.read(DAY_LOG).startswith("# VPN\n\n## User\n- **User:** Mike Swanson (mike)\n")
+    assert json.loads(log(mike, "check", "--json", DAY_LOG).out)["ok"] is True
+
+
+def test_broken_front_matter_is_named_not_raised(mike: Machine) -> None:
+    path = made(mike, "new", "vpn", session="a")
+    mike.write(path, mike.read(path).replace("topic: vpn", "topic: [vpn"))
+    result = log(mike, "check", path)
+    assert result.code == 65
+    assert f"{path}:1: front matter is not valid YAML" in result.out
+    assert log(mike, "append", session="a", body="x\n").code == 0, "the line that names the session is whole"
+
+
+# --- adopt ---------------------------------------------------------------------------
+
+
+def test_logs_from_before_get_names_of_their_own(world: World, mike: Machine) -> None:
+    howard = world.machine("WIN-7", "howard")
+    folder = "clients/acme/session-logs"
+    howard.write(f"{folder}/2026-05-01-session.md", "# Firewall swap\nh\n")
+    howard.git("add", "-A")
+    howard.git("-c", "user.name=H", "-c", "user.email=howard@example.com", "commit", "-qm", "a log")
+    howard.git("push", "-q", "origin", "HEAD:main")
+    mike.sync()
+    mike.write(f"{folder}/2026-05-02-session.md", "## User\n- **User:** Howard Lee (howard)\n\n# Firewall swap\n")
+    mike.write(f"{folder}/2026-05-02-howard-firewall-swap.md", "taken\n")
+    mike.write(f"{folder}/2026-05-03.md", "no heading\n")
+    mike.write("session-logs/2026-05-04-mike-fine.md", "stays\n")
+    planned = log(mike, "adopt", "--all", "--dry-run")
+    assert planned.out.split("\n")[:-1] == [
+        f"{folder}/2026-05-01-session.md -> {folder}/2026-05-01-howard-firewall-swap.md",
+        f"{folder}/2026-05-02-session.md -> {folder}/2026-05-02-howard-firewall-swap-2.md",
+        f"{folder}/2026-05-03.md -> {folder}/2026-05-03-mike-session.md",
+        "[OK] 3 logs would be renamed.",
+    ]
+    assert (mike.top / folder / "2026-05-03.md").exists()
+    assert log(mike, "adopt", "--all").code == 0
+    assert mike.read(f"{folder}/2026-05-01-howard-firewall-swap.md") == "# Firewall swap\nh\n"
+    assert mike.read(f"{folder}/2026-05-02-howard-firewall-swap.md") == "taken\n"
+    assert log(mike, "adopt", "--all").out == "[OK] 0 logs renamed; the next sync sends it.\n"
+
+
+def test_one_log_is_adopted_by_name_and_a_good_one_is_not(mike: Machine) -> None:
+    mike.write("session-logs/2026-05-01-session.md", "x\n")
+    mike.write("session-logs/2026-05-02-session.md", "x\n")
+    assert log(mike, "adopt", "session-logs/2026-05-01-session.md").code == 0
+    assert (mike.top / "session-logs/2026-05-02-session.md").exists()
+    result = log(mike, "adopt", "session-logs/2026-05-01-mike-session.md")
+    assert result.code == 65 and "needs another name" in result.err
+
+
+# --- missing -------------------------------------------------------------------------
+
+
+def test_sessions_without_a_log_are_listed(world: World, mike: Machine) -> None:
+    for id in ("with", "without"):
+        mike.write(f"clients/{id}/notes.md", f"{id}\n")
+        if id == "with":
+            made(mike, "new", "vpn", session=id)
+        assert mike.sync("-m", f"work of {id}", env={"CLAUDETOOLS_SESSION_ID": id}).code == 0
+    registry.register(place_of(mike), "without", transcript="/t.jsonl", topic="acme vpn")
+    result = log(mike, "missing")
+    assert result.code == 0
+    assert "1 commits, 1 files  acme vpn" in result.out
+    assert "session without (live); write its log: /save --for without" in result.out
+    assert "session with (" not in result.out
+    (found,) = json.loads(log(mike, "missing", "--json").out)
+    assert (found["transcript"], found["files"]) == ("/t.jsonl", ["clients/without/notes.md"])
+    made(mike, "new", "late", session="without")
+    assert log(mike, "missing").out.startswith("[OK] Every session of the last 7 days")
+
+
+def test_another_machines_sessions_are_not_missed_here(world: World, mike: Machine) -> None:
+    other = world.machine("WIN-7", "howard")
+    other.write("x.md", "x\n")
+    assert other.sync(env={"CLAUDETOOLS_SESSION_ID": "theirs"}).code == 0
+    mike.sync()
+    assert json.loads(log(mike, "missing", "--json").out) == []
+    assert "NAME" in log(mike, "--help").out or "missing" in log(mike, "--help").out
+
+
+def test_help_tells_what_belongs_where(mike: Machine) -> None:
+    told = log(mike, "new", "--help").out
+    assert all(section.name in told for section in sections.SECTIONS)
