@@ -29,8 +29,7 @@
 #   CLAUDETOOLS_PYTHON is the interpreter for the helpers.
 set -uo pipefail
 
-lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
-lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
+lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}lib
 for part in environment exit_codes ui patience python claim lock arguments results report json repository identity checks gates \
   snapshot commit own_hooks replay exchange outgoing refusal conflict advance recover points glance; do
   # shellcheck source=/dev/null

@@ -64,18 +64,12 @@ prepare_claim() {
     [ -d "$state/claims" ] || return "$EXIT_CANNOT_CREATE"
   fi
   record=$state/claims/$BOOT_ID.$$.$PROCESS_START.$LOCK_TOKEN
-  # Only the redirection's own text tells why it failed, hence the group.
-  {
-    LOCK_MESSAGE=$({
-      set -C
-      umask 077
-      printf 'protocol=1\ntoken=%s\npid=%s\nstart=%s\nboot=%s\nmachine=%s\nhost=%s\nuser=%s\nwinpid=%s\nsince=%s\ntitle=%s\n' \
-        "$LOCK_TOKEN" $$ "$PROCESS_START" "$BOOT_ID" "$MACHINE_ID" "${HOSTNAME:-}" "${USER:-${LOGNAME:-}}" \
-        "$PROCESS_WINPID" "$NOW" "$title" >"$record"
-    } 2>&1)
-  } || {
+  write_record "$record" "$title" 2>/dev/null || {
     rm -f "$record"
-    return "$EXIT_CANNOT_CREATE"
+    LOCK_MESSAGE=$(write_record "$record" "$title" 2>&1) || {
+      rm -f "$record"
+      return "$EXIT_CANNOT_CREATE"
+    }
   }
   LOCK_RECORD=$record
   light_beacon "$record.alive" || {
@@ -85,12 +79,24 @@ prepare_claim() {
   }
 }
 
+# Exclusively, and whole. Its folder is private. What it says on stderr tells why it failed.
+write_record() {
+  local status
+  set -C
+  printf 'protocol=1\ntoken=%s\npid=%s\nstart=%s\nboot=%s\nmachine=%s\nhost=%s\nuser=%s\nwinpid=%s\nsince=%s\ntitle=%s\n' \
+    "$LOCK_TOKEN" $$ "$PROCESS_START" "$BOOT_ID" "$MACHINE_ID" "${HOSTNAME:-}" "${USER:-${LOGNAME:-}}" \
+    "$PROCESS_WINPID" "$NOW" "$2" >"$1"
+  status=$?
+  set +C
+  return "$status"
+}
+
 # Without FIFOs (Git Bash, some file systems) the beacon is missing and orphaned children are not seen. A full disk is
 # no such reason: a lock without a beacon would be cleared under a child that still writes.
 light_beacon() {
   local fifo=$1 text
   case ${OSTYPE:-} in msys* | cygwin*) return 0 ;; esac
-  text=$(mkfifo -m 600 "$fifo" 2>&1) || {
+  mkfifo -m 600 "$fifo" 2>/dev/null || text=$(mkfifo -m 600 "$fifo" 2>&1) || {
     case $text in *'not permitted'* | *'not supported'* | *'not implemented'*) return 0 ;; esac
     LOCK_MESSAGE=${text:-"mkfifo $fifo failed"}
     return 1

@@ -86,7 +86,7 @@ write_commit() {
   } >"$WORK/message"
   [ "$CONFIG_SIGN" != true ] || sign=(-S)
   [ -z "$HEAD_OID" ] || parent=(-p "$HEAD_OID")
-  COMMIT_OID=$(git -C "$TOP" commit-tree ${sign[@]+"${sign[@]}"} ${parent[@]+"${parent[@]}"} -F "$WORK/message" "$COMMIT_TREE" 2>"$WORK/error") && return 0
+  COMMIT_OID=$(exec git -C "$TOP" commit-tree ${sign[@]+"${sign[@]}"} ${parent[@]+"${parent[@]}"} -F "$WORK/message" "$COMMIT_TREE" 2>"$WORK/error") && return 0
   if [ "$CONFIG_SIGN" = true ]; then
     problem "$EXIT_SETUP" error "The commit cannot be signed (commit.gpgsign is on): $(visible "$(tail -n 1 "$WORK/error")")" \
       "Nothing was changed. Unlock the key for this session, or: git -C $(quoted "$TOP") config commit.gpgsign false"
@@ -98,21 +98,22 @@ write_commit() {
 
 # The one place where subjects are made. Sets SUBJECT.
 compose_subject() {
-  local area count=${#CHANGED[@]}
+  local count=${#CHANGED[@]}
   if [ -n "$MESSAGE" ]; then
     SUBJECT=$MESSAGE
     return 0
   fi
-  area=$(area_of_changes)
+  name_area
+  make_count "$count" file
   if [ -n "$SESSION" ]; then
-    SUBJECT="$area: $(count_of "$count" file) edited (session ${SESSION:0:4}, unsaved)"
+    SUBJECT="$AREA: $COUNT edited (session ${SESSION:0:4}, unsaved)"
   else
-    SUBJECT="$area: $(count_of "$count" file) edited outside a session"
+    SUBJECT="$AREA: $COUNT edited outside a session"
   fi
 }
 
-# clients/acme/... -> acme, projects/x/... -> x, wiki/... -> wiki; several of them: the repository's name.
-area_of_changes() {
+# Sets AREA: clients/acme/... -> acme, projects/x/... -> x, wiki/... -> wiki; several: the repository's name.
+name_area() {
   local path area='' this
   for path in "${CHANGED[@]}"; do
     case $path in
@@ -129,7 +130,8 @@ area_of_changes() {
     fi
     area=$this
   done
-  visible "$area"
+  make_visible "$area"
+  AREA=$VISIBLE
 }
 
 # A session log among the changes: LOG_PATH, LOG_LINES and LOG_WORD for the summary and the trailer.
@@ -258,10 +260,9 @@ contains() {
 move_branch() {
   local new=$1 old=${2:-}
   [ -n "$old" ] || old=$(zero_oid)
-  {
-    printf 'update refs/heads/%s %s %s\n' "$BRANCH" "$new" "$old"
-    printf 'update refs/claudetools/points/%s-%s %s\n' "$(utc_stamp)" "${new:0:4}" "$new"
-  } | git -C "$TOP" update-ref -m "sync: commit" --stdin 2>"$WORK/error" && return 0
+  make_stamp
+  git -C "$TOP" update-ref -m "sync: commit" --stdin 2>"$WORK/error" \
+    <<<"update refs/heads/$BRANCH $new $old"$'\n'"update refs/claudetools/points/$STAMP-${new:0:4} $new" && return 0
   case $(<"$WORK/error") in
     *'cannot lock ref'*'but expected'* | *'reference already exists'* | *'unable to resolve'*) return 1 ;;
     *'.lock'*'File exists'*) return 1 ;; # another git moves it this very moment

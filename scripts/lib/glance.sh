@@ -25,7 +25,7 @@ nothing_is_left_over() {
 
 glance_at_tree() {
   local line accepted=''
-  GLANCE=$(git -C "$TOP" status --porcelain=v2 --branch -uall --no-renames --ignore-submodules=dirty 2>/dev/null) || {
+  GLANCE=$(exec git -C "$TOP" status --porcelain=v2 --branch -uall --no-renames --ignore-submodules=dirty 2>/dev/null) || {
     GLANCE=''
     return 1
   }

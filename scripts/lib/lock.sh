@@ -22,16 +22,10 @@ LOCK_ABOVE=()   # owner link and record of each level above a nested lock, in pa
 try_lock() {
   local owner=$LOCK_DIR/owner mkdir_text ln_text
   if [ ! -e "$owner" ] && [ ! -L "$owner" ]; then
-    mkdir_text=''
-    [ -d "$LOCK_DIR" ] || mkdir_text=$(mkdir -m 700 "$LOCK_DIR" 2>&1)
-    ln_text=$(ln "$LOCK_RECORD" "$owner" 2>&1)
-  else
-    mkdir_text='' ln_text='File exists'
+    [ -d "$LOCK_DIR" ] || mkdir -m 700 "$LOCK_DIR" 2>/dev/null
+    ln "$LOCK_RECORD" "$owner" 2>/dev/null
   fi
-  if [ "$owner" -ef "$LOCK_RECORD" ]; then
-    LOCK_HELD=1 LOCK_MESSAGE=''
-    return 0
-  fi
+  ! is_lock_ours || return 0
   # Each test asks for what is there: "exists" and then "no file" could be two answers about an owner that just left.
   if [ -L "$owner" ] || [ -d "$owner" ] || [ -p "$owner" ] || [ -S "$owner" ] || [ -b "$owner" ] || [ -c "$owner" ]; then
     LOCK_MESSAGE="$owner is not a plain file"
@@ -41,6 +35,11 @@ try_lock() {
     LOCK_ODD=0
     return 1
   fi
+  # Once more, for the reason: to catch the words of every first try would cost two more processes.
+  mkdir_text='' ln_text=''
+  [ -d "$LOCK_DIR" ] || mkdir_text=$(mkdir -m 700 "$LOCK_DIR" 2>&1)
+  ln_text=$(ln "$LOCK_RECORD" "$owner" 2>&1)
+  ! is_lock_ours || return 0
   LOCK_MESSAGE=${mkdir_text:-${ln_text:-"ln made no $owner and gave no reason"}}
   # The container or the owner came or went between two steps: look again. A lost race repeats itself by chance only;
   # a container that cannot be made (or is a link to nowhere) and an ln that does nothing do so every time.
@@ -57,6 +56,11 @@ try_lock() {
   esac
   [ "$LOCK_ODD" -lt 8 ] || return 3
   return 1
+}
+
+is_lock_ours() {
+  [ "$LOCK_DIR/owner" -ef "$LOCK_RECORD" ] || return 1
+  LOCK_HELD=1 LOCK_MESSAGE=''
 }
 
 # acquire_lock SECONDS: waits that long for a live owner. 0, 73 or 75; LOCK_MESSAGE says why.

@@ -6,7 +6,8 @@
 readonly AGENT_SECONDS=100
 
 start_clock() {
-  RUN_BEGAN=$(monotonic_ms) WATCHDOG='' NETWORK_PID='' TIMED_OUT=''
+  read_clock
+  RUN_BEGAN=$NOW_MS WATCHDOG='' NETWORK_PID='' TIMED_OUT=''
   [ -n "${CLAUDECODE:-}" ] || return 0
   trap 'end_network' ALRM
   # The watchdog must not hold the beacon, and must not leave its sleep behind.

@@ -34,8 +34,11 @@ print_vault() {
 
 # The first line answers: is my work safe, and where.
 print_status_line() {
-  local own=${#COMMITS[@]} left=''
+  local own=${#COMMITS[@]} left='' branch remote COUNT
   [ ${#LEFT_OUT[@]} -eq 0 ] || left=", $(count_of ${#LEFT_OUT[@]} file) left out"
+  make_visible "$BRANCH" && branch=$VISIBLE
+  make_visible "$REMOTE" && remote=$VISIBLE
+  make_count "$own" commit
   case $REPO_EXIT in
     "$EXIT_OK" | "$EXIT_HELD") ;;
     *) return 0 ;; # the problem itself is the first line
@@ -44,19 +47,19 @@ print_status_line() {
   if [ ${#PARKED[@]} -gt 0 ]; then
     print_parked_line
   elif [ -n "$DRY_RUN" ]; then
-    say "[OK] Would save: $(count_of "${#CHANGED[@]}" file) in $(count_of "$own" commit)$left. Nothing was changed."
+    say "[OK] Would save: $(count_of "${#CHANGED[@]}" file) in $COUNT$left. Nothing was changed."
   elif [ "$own" -gt 0 ] && [ -n "$PUSHED" ]; then
-    say "[OK] Saved and pushed: $(count_of "$own" commit)${SESSION:+ of this session}$left."
+    say "[OK] Saved and pushed: $COUNT${SESSION:+ of this session}$left."
   elif [ "$own" -gt 0 ]; then
-    say "[OK] Saved here: $(count_of "$own" commit)$left.$(not_pushed_because)"
+    say "[OK] Saved here: $COUNT$left.$(not_pushed_because)"
   elif [ -n "$PUSHED" ]; then
-    say "[OK] Pushed: main is at ${TIP:0:7} here and on $(visible "$REMOTE")$left."
+    say "[OK] Pushed: main is at ${TIP:0:7} here and on $remote$left."
   elif [ "$RECEIVED_FILES" -gt 0 ] || [ "$RECEIVED_COMMITS" -gt 0 ]; then
-    say "[OK] Received: $(visible "$BRANCH") is at ${HEAD_OID:0:7} here and on $(visible "$REMOTE")$left."
+    say "[OK] Received: $branch is at ${HEAD_OID:0:7} here and on $remote$left."
   elif [ -z "$REMOTE" ]; then
-    say "[OK] Nothing to do. $(visible "$BRANCH") is at ${HEAD_OID:0:7}; no remote is configured$left."
+    say "[OK] Nothing to do. $branch is at ${HEAD_OID:0:7}; no remote is configured$left."
   else
-    say "[OK] Nothing to do. $(visible "$BRANCH") is at ${HEAD_OID:0:7} here and on $(visible "$REMOTE")$left."
+    say "[OK] Nothing to do. $branch is at ${HEAD_OID:0:7} here and on $remote$left."
   fi
 }
 
@@ -98,30 +101,37 @@ print_repository() {
 }
 
 print_summary() {
-  local i last=${COMMITS[${#COMMITS[@]} - 1]}
+  local i COUNT last=${COMMITS[${#COMMITS[@]} - 1]}
   say "## Post-commit Summary"
-  say "Commit: ${last:0:7} $(visible "${last#* }")"
-  say "Author: $(visible "$ID_NAME") <$(visible "$ID_EMAIL")>"
+  make_visible "${last#* }"
+  say "Commit: ${last:0:7} $VISIBLE"
+  make_visible "$ID_NAME <$ID_EMAIL>"
+  say "Author: $VISIBLE"
   print_push_line
   if [ -n "$LOG_PATH" ]; then
     say "File:   $(visible "$LOG_PATH") (+$LOG_LINES lines, $LOG_WORD)"
   else
-    say "Files:  $(count_of "$SAVED_FILES" file) (+$SAVED_ADDED -$SAVED_REMOVED lines)"
+    make_count "$SAVED_FILES" file
+    say "Files:  $COUNT (+$SAVED_ADDED -$SAVED_REMOVED lines)"
   fi
   for ((i = ${#COMMITS[@]} - 2; i >= 0; i--)); do say "Also:   ${COMMITS[i]:0:7} $(visible "${COMMITS[i]#* }")"; done
 }
 
 print_push_line() {
   if [ -n "$PUSHED" ]; then
-    say "Push:   $PUSHED $(visible "$BRANCH") -> $(visible "$BRANCH") ($(visible "$REMOTE"))"
+    make_visible "$BRANCH -> $BRANCH ($REMOTE)"
+    say "Push:   $PUSHED $VISIBLE"
   else
     say "Push:   not pushed"
   fi
 }
 
 print_received() {
+  local COUNT files
   [ "$RECEIVED_COMMITS" -gt 0 ] || return 0
-  say "Received: $(count_of "$RECEIVED_FILES" file) from $RECEIVED_FROM ($(count_of "$RECEIVED_COMMITS" commit))"
+  make_count "$RECEIVED_FILES" file && files=$COUNT
+  make_count "$RECEIVED_COMMITS" commit
+  say "Received: $files from $RECEIVED_FROM ($COUNT)"
   [ ${#MERGED[@]} -eq 0 ] || say "[INFO] Merged with your unsaved edits: $(visible "${MERGED[*]}")"
 }
 

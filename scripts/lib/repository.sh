@@ -13,7 +13,7 @@ forget_repository() {
 # open_repository FOLDER: sets TOP, PREFIX, GIT_FOLDER, COMMON, STATE, TREE, WORK and the configuration. 0 or 78.
 open_repository() {
   local folder=$1 lines
-  lines=$(git -C "$folder" rev-parse --path-format=absolute --show-toplevel --absolute-git-dir --git-common-dir --show-prefix 2>/dev/null) || {
+  lines=$(exec git -C "$folder" rev-parse --path-format=absolute --show-toplevel --absolute-git-dir --git-common-dir --show-prefix 2>/dev/null) || {
     problem "$EXIT_SETUP" error "$(visible "$folder") is not the working tree of a git repository." \
       "Nothing was changed. Go to your repository, or make one: git init"
     return "$EXIT_SETUP"

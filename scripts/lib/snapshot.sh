@@ -81,7 +81,7 @@ take_snapshot() {
   seed_private_index || return
   stage_paths || return
   unstage_held_paths || return
-  SNAPSHOT_TREE=$(GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" write-tree 2>"$WORK/error") || {
+  SNAPSHOT_TREE=$(GIT_INDEX_FILE=$SNAPSHOT_INDEX exec git -C "$TOP" write-tree 2>"$WORK/error") || {
     report_git_failure "git write-tree"
     return "$EXIT_INTERNAL"
   }

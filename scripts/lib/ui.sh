@@ -35,15 +35,18 @@ print_header() {
 
 # Control characters and bidirectional overrides in foreign text could rewrite the screen or reorder it.
 visible() {
-  local text=$1
+  local VISIBLE
+  make_visible "$1"
+  printf '%s' "$VISIBLE"
+}
+
+make_visible() { # sets VISIBLE: where every sync comes by, a $( ) would cost as much as half a program
+  local text=$1 out='' char i
+  VISIBLE=$text
   case $text in
     *[$'\001'-$'\037'$'\177']* | *$'\xe2\x80'* | *$'\xe2\x81'* | *$'\xc2'[$'\x80'-$'\x9f']*) ;;
-    *)
-      printf '%s' "$text"
-      return 0
-      ;;
+    *) return 0 ;;
   esac
-  local out='' char i
   for ((i = 0; i < ${#text}; i++)); do
     char=${text:i:1}
     case $char in
@@ -72,7 +75,7 @@ visible() {
       *) out+=$char ;;
     esac
   done
-  printf '%s' "$out"
+  VISIBLE=$out
 }
 
 # A path as one may paste it into a shell.
@@ -90,7 +93,13 @@ quoted() {
 }
 
 count_of() { # count_of 1 file -> "1 file"; count_of 2 file -> "2 files"
-  if [ "$1" = 1 ]; then printf '%s %s' "$1" "$2"; else printf '%s %ss' "$1" "$2"; fi
+  local COUNT
+  make_count "$1" "$2"
+  printf '%s' "$COUNT"
+}
+
+make_count() { # sets COUNT
+  if [ "$1" = 1 ]; then COUNT="$1 $2"; else COUNT="$1 $2s"; fi
 }
 
 json_string() {
@@ -147,10 +156,16 @@ epoch_now() {
 }
 
 utc_stamp() { # 20260605T210233Z, sorts by time
+  local STAMP
+  make_stamp
+  printf '%s\n' "$STAMP"
+}
+
+make_stamp() { # sets STAMP
   if [ "${BASH_VERSINFO[0]}${BASH_VERSINFO[1]}" -ge 42 ]; then
-    TZ=UTC0 printf '%(%Y%m%dT%H%M%SZ)T\n' -1
+    TZ=UTC0 printf -v STAMP '%(%Y%m%dT%H%M%SZ)T' -1
   else
-    date -u +%Y%m%dT%H%M%SZ
+    STAMP=$(date -u +%Y%m%dT%H%M%SZ)
   fi
 }
 
