@@ -12,6 +12,7 @@ import sys
 
 JOBS = {
     "advance": "advance",
+    "hook": "sessions.hook",
     "identity": "identity",
     "install": "install.command",
     "lock": "lock",

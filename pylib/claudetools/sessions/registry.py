@@ -6,7 +6,6 @@ full disk has left there is read as "somebody may work here" until it has been i
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -21,6 +20,7 @@ from claudetools.place import Place
 
 VERSION = 1
 IDLE = 30 * 60.0
+KEPT = 30 * 86400.0
 LONGEST_RECORD = 64 * 1024
 PLAIN_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 # Who started us says it in one of these; a hook's own payload is asked last.
@@ -84,6 +84,8 @@ def safe_id(id: str) -> str:
     """An id from outside as the name of a folder: as it is when it is plain, else a digest of it."""
     if PLAIN_ID.fullmatch(id):
         return id
+    import hashlib  # loads OpenSSL, 3 ms that no usual id costs
+
     return "x-" + hashlib.sha256(id.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
@@ -147,6 +149,23 @@ def find_sessions(place: Place) -> list[Session]:
         return []
     found = [read_session(place, name) for name in names if PLAIN_ID.fullmatch(name)]
     return sorted((s for s in found if s is not None), key=lambda s: (-s.seen, s.id))
+
+
+def prune(place: Place, now: float | None = None) -> None:
+    """Forget sessions that are over and were last active 30 days ago. Looks once a day. Raises OSError."""
+    now = time.time() if now is None else now
+    marker = os.path.join(place.tree, "sessions", ".pruned")
+    with suppress(FileNotFoundError):
+        if abs(now - os.lstat(marker).st_mtime) < 86400:
+            return
+    os.close(os.open(marker, os.O_WRONLY | os.O_CREAT, 0o600))
+    os.utime(marker, (now, now))
+    old = [s for s in find_sessions(place) if now - s.seen > KEPT and s.state(now) != "live"]
+    if old:
+        import shutil  # 8 ms that a hook pays on such a day only
+
+        for session in old:
+            shutil.rmtree(folder_of(place, session.id), ignore_errors=True)
 
 
 def read_session(place: Place, id: str) -> Session | None:

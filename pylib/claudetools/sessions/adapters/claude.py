@@ -1,0 +1,58 @@
+"""Claude Code's hooks: JSON on stdin, context as JSON on stdout. Seen with 2.1.197; a field that is missing is ""."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from claudetools.sessions.event import Event, Reply
+from claudetools.sessions.registry import current_id
+
+NAMES = {
+    "session-start": "SessionStart",
+    "user-prompt": "UserPromptSubmit",
+    "session-end": "SessionEnd",
+    "pre-tool-use": "PreToolUse",
+    "post-tool-use": "PostToolUse",
+}
+
+
+def read(name: str, payload: Mapping[str, Any], environ: Mapping[str, str]) -> Event | None:
+    """The event in neutral words; None without a session, or when it was fired as another event than `name`."""
+    session = current_id(environ, payload)
+    if session is None or payload.get("hook_event_name", NAMES[name]) != NAMES[name]:
+        return None
+    given = payload.get("tool_input")
+    return Event(
+        name=name,
+        agent="claude",
+        session=session,
+        cwd=text_of(payload, "cwd"),
+        transcript=text_of(payload, "transcript_path"),
+        source=text_of(payload, "source") or text_of(payload, "reason"),
+        prompt=text_of(payload, "prompt"),
+        tool=text_of(payload, "tool_name"),
+        use=text_of(payload, "tool_use_id"),
+        given=given if isinstance(given, dict) else {},
+        result=payload.get("tool_response"),
+        subagent=text_of(payload, "agent_id"),
+    )
+
+
+def write(event: Event, reply: Reply) -> str:
+    """The reply as Claude Code reads it; "" when there is nothing to say."""
+    if event.name == "session-end" or not any(reply):
+        return ""
+    told: dict[str, str] = {"hookEventName": NAMES[event.name]}
+    if reply.refusal:
+        told |= {"permissionDecision": "deny", "permissionDecisionReason": reply.refusal}
+    if reply.context:
+        told["additionalContext"] = reply.context
+    return json.dumps({"hookSpecificOutput": told})
+
+
+def text_of(payload: Mapping[str, Any], key: str) -> str:
+    """A text of the payload, "" when it is missing or something else."""
+    value = payload.get(key)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,38 @@
+"""What a hook hands to the module of its event, whatever agent it came from, and what it gets back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+
+class Event(NamedTuple):
+    """One call of a hook. Texts are "" where the agent does not tell.
+
+    `source` is why the session started or ended ("startup", "resume", "clear", "compact", "logout" ...). For tools:
+    `tool` is its name, `use` the id of this call, `given` its arguments, `result` what it answered (None before it
+    ran), `subagent` the id of the subagent that calls, "" for the session itself.
+    """
+
+    name: str
+    agent: str
+    session: str
+    cwd: str = ""
+    transcript: str = ""
+    source: str = ""
+    prompt: str = ""
+    tool: str = ""
+    use: str = ""
+    given: Mapping[str, Any] = {}
+    result: Any = None
+    subagent: str = ""
+
+
+class Reply(NamedTuple):
+    """What the agent is told. `context` is read by the model; `refusal` is the reason why a tool call must not run."""
+
+    context: str = ""
+    refusal: str = ""
+
+
+SILENT = Reply()

@@ -1,0 +1,22 @@
+"""A session starts, goes on after a break, or has been compacted: it is registered, and told what it should know."""
+
+from __future__ import annotations
+
+import time
+
+from claudetools.place import Place
+from claudetools.sessions import ancestry, news, registry
+from claudetools.sessions.event import Event, Reply
+
+
+def handle(place: Place, event: Event) -> Reply:
+    """Notes first, then what is wrong, then who else is here and where the last work stands."""
+    registry.register(place, event.session, agent=event.agent, pid=ancestry.find_agent(), transcript=event.transcript)
+    registry.prune(place)
+    now = time.time()
+    facts = news.look(place, event.session, now)
+    news.remember(place, event.session, facts)
+    lines = [*news.banner(place, event.session), *facts.values()]
+    if event.source != "compact":  # the session itself knows what it did
+        lines += [*news.last_log(place, event.cwd), *news.without_log(place, event.session, now)]
+    return Reply("\n".join(lines))
