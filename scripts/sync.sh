@@ -31,13 +31,14 @@ set -uo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}lib
 for part in environment exit_codes ui patience python claim lock arguments results report json repository identity checks gates \
-  snapshot commit own_hooks replay exchange outgoing refusal conflict advance recover points glance; do
+  snapshot commit own_hooks replay exchange outgoing refusal conflict advance recover points first_time glance; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70
 done
 
 main() {
   local main_exit
+  CALLED_WITH=("$@")
   parse_arguments "$@"
   if [ "$JOB" = help ]; then
     print_header "$0"
@@ -92,6 +93,7 @@ take_lock() {
   [ -z "$LOCK_WAITED" ] || GLANCE='' # others have changed what it saw
   export CLAUDETOOLS_IN_SYNC=$LOCK_TOKEN
   unset CLAUDETOOLS_REENTER
+  start_over_if_upgraded ${CALLED_WITH[@]+"${CALLED_WITH[@]}"}
   checkpoint locked
   recover_from_dead_runs
 }
@@ -145,6 +147,7 @@ look_at_tree() {
   if [ "$ROLE" = main ] && [ "$ROUND" -eq 1 ]; then
     load_identity "$TOP" && reconcile_git_config || return
     tell_identity_problems
+    set_up_clone
   elif [ "$ROUND" -eq 1 ]; then
     reconcile_git_config || return
   fi

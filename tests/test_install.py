@@ -451,7 +451,7 @@ def test_a_hooks_folder_in_the_tree_is_not_written_to(lived_in: Machine, folder:
     own = lived_in.write(f"{folder}/pre-commit", OWN_HOOK)
     result = run_install(lived_in, lived_in.top)
     assert result.code == 0
-    assert f"add to {named}: [ ! -x .claude/claudetools/hooks/git/pre-commit ] ||" in result.err
+    assert f"add to {named}: [ ! -e .claude/claudetools/hooks/git/pre-commit ] || bash" in result.err
     assert own.read_bytes() == OWN_HOOK
     assert (lived_in.common / "hooks" / "pre-commit").read_bytes() == OWN_HOOK
     line = result.err.split(f"add to {named}: ")[1].splitlines()[0]

@@ -13,6 +13,8 @@ import sys
 JOBS = {
     "advance": "advance",
     "hook": "sessions.hook",
+    "environment": "install.environment",
+    "helpers": "install.helpers",
     "identity": "identity",
     "install": "install.command",
     "lock": "lock",

@@ -31,3 +31,9 @@ export GIT_CONFIG_COUNT=7 \
 
 TOOLKIT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd -P) || return 70
 readonly TOOLKIT
+
+# An installed toolkit's version and what tells its contents from any other's. Read before the rest is, and replaced last
+# by an upgrade: when it is the same under the lock, all that was read belongs together.
+TOOLKIT_VERSION=''
+IFS= read -r TOOLKIT_VERSION 2>/dev/null <"$TOOLKIT/version" || TOOLKIT_VERSION=''
+readonly TOOLKIT_VERSION

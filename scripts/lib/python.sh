@@ -9,9 +9,13 @@ find_python() {
   [ -n "${PYTHON:-}" ] && return 0
   local candidate
   for candidate in "${CLAUDETOOLS_PYTHON:-}" "${STATE:-}/venv/bin/python" "${STATE:-}/venv/Scripts/python.exe" \
-    "$TOOLKIT/.venv/bin/python" python3 python; do
-    case $candidate in '' | /venv/*) continue ;; esac
-    case $candidate in */*) [ -x "$candidate" ] || continue ;; esac
+    "$TOOLKIT/.venv/bin/python" python3 python py; do
+    case $candidate in
+      '' | /venv/*) continue ;;
+      */*) [ -x "$candidate" ] || continue ;;
+      # The launcher of Windows knows where the interpreters are, also when none of them is on the PATH.
+      py) candidate=$(py -3 -I -S -c 'import sys; sys.stdout.write(sys.executable)' 2>/dev/null) || continue ;;
+    esac
     # The Store stub of Windows exists, is executable and exits 49: only running it tells.
     if "$candidate" -I -S -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
       PYTHON=$candidate
@@ -21,12 +25,29 @@ find_python() {
   return 1
 }
 
+# Sets PYLIB: the helpers that belong to the shell code of this very run. An upgrade that comes in meanwhile replaces
+# those in the tree, so an installed toolkit keeps a copy per version in the state folder, made once.
+find_helpers() {
+  [ -z "$PYLIB" ] || return 0
+  local copy=${STATE:-}/helpers/${TOOLKIT_VERSION#* }
+  if [ -n "$TOOLKIT_VERSION" ] && [ -d "${STATE:-}" ]; then
+    if [ -e "$copy/claudetools" ] || "$PYTHON" -I -S -B "$TOOLKIT/pylib/claudetools/__main__.py" helpers "$TOOLKIT" "$copy"; then
+      PYLIB=$copy
+      return 0
+    fi
+  fi
+  PYLIB=$TOOLKIT/pylib
+}
+PYLIB=''
+
 # run_python MODULE ARGS...: the standard library only (-S), in 9 ms instead of 40.
 run_python() {
-  "$PYTHON" -I -S -X "pycache_prefix=$STATE/pycache" "$TOOLKIT/pylib/claudetools/__main__.py" "$@"
+  find_helpers
+  "$PYTHON" -I -S -X "pycache_prefix=$STATE/pycache" "$PYLIB/claudetools/__main__.py" "$@"
 }
 
 # The same with the environment's packages.
 run_python_with_packages() {
-  "$PYTHON" -I -X "pycache_prefix=$STATE/pycache" "$TOOLKIT/pylib/claudetools/__main__.py" "$@"
+  find_helpers
+  "$PYTHON" -I -X "pycache_prefix=$STATE/pycache" "$PYLIB/claudetools/__main__.py" "$@"
 }

@@ -2,9 +2,6 @@
 # A rebase without a working tree: commits become objects on another base, nobody's file is touched.
 # Needs: repository, results, python.
 
-# Encrypted files have no lines that could be merged: a file of attributes that only our merges read.
-readonly MERGE_ATTRIBUTES=$TOOLKIT/pylib/claudetools/merge-attributes
-
 readonly REPLAY_IN_SHELL=8 # more commits than that are quicker in Python
 
 # replay_onto TARGET: sets TIP to TARGET with the commits of HEAD that are not there yet, REPLAYED_PAIRS (old and new
@@ -97,7 +94,8 @@ replay_commit() {
   if [ "$base" != ancestor ]; then
     onto=$(git -C "$TOP" commit-tree "$tip_tree" -p "$parent" -m base) || return "$EXIT_INTERNAL"
   fi
-  text=$(git -C "$TOP" -c "core.attributesFile=$MERGE_ATTRIBUTES" merge-tree --write-tree --name-only "$onto" "$commit" 2>"$WORK/error")
+  # Encrypted files have no lines that could be merged: a file of attributes that only our merges read.
+  text=$(git -C "$TOP" -c "core.attributesFile=${PYLIB:-$TOOLKIT/pylib}/claudetools/merge-attributes" merge-tree --write-tree --name-only "$onto" "$commit" 2>"$WORK/error")
   case $? in
     0) ;;
     1) return 1 ;;

@@ -79,22 +79,28 @@ def warn_of_ignored(plan: Plan, place: Place) -> None:
 
 def plan_own_clone(place: Place, toolkit: Path, known: Known) -> Plan:
     """The copy in the repository has nothing to copy from: it looks after this clone, and names what is damaged."""
+    plan = plan_for_clone(place, toolkit, known)
+    for path, digests in sorted(known.files.items()):
+        found = look(place.top / path)
+        if found.digest not in digests:
+            plan.damaged.append(f"{path} is missing" if found.kind == "absent" else f"{path} was changed")
+    return plan
+
+
+def plan_for_clone(place: Place, toolkit: Path, known: Known) -> Plan:
+    """What a clone of a repository that has claudetools still needs."""
     if not known.installed:
         raise Refused(
             SETUP,
             f"{MANIFEST} is missing; this copy cannot tell what belongs to it.",
             f"Take it back: git checkout HEAD -- {MANIFEST}, or install from a claudetools folder.",
         )
-    plan = Plan(known.version, known.version)
-    for path, digests in sorted(known.files.items()):
-        found = look(place.top / path)
-        if found.digest not in digests:
-            plan.damaged.append(f"{path} is missing" if found.kind == "absent" else f"{path} was changed")
     if known.local.get("pending"):
         raise Refused(
             HELD,
             "An installation was interrupted here.",
             "Finish it: run install.sh of the claudetools folder that it came from. Or take it back: --uninstall",
         )
+    plan = Plan(known.version, known.version)
     plan_clone(plan, place, toolkit, known)
     return finish_plan(plan, place, known, {})

@@ -12,6 +12,7 @@ from claudetools.install.steps import Found, digest_of, keep_hook, look, put_who
 
 HOOKS = ("pre-commit",)
 SHIM_MARK = b"# Installed by claudetools"
+BRANCH = "claudetools.branch"
 SETTINGS = {"pull.ff": "only", "merge.autoStash": "false", "rebase.autoStash": "false"}
 
 
@@ -39,7 +40,7 @@ def plan_hook(plan: Plan, place: Place, toolkit: Path, name: str) -> None:
             where = show_hook(place, at)
             plan.warnings.append(
                 f"core.hooksPath is yours, so no hook was installed. To run the rules, add to {where}: "
-                f"[ ! -x {call} ] || {call} || exit 1"
+                f"[ ! -e {call} ] || bash {call} || exit 1"
             )
         return
     shim = (toolkit / "hooks" / "git" / "shim").read_bytes().replace(b"\r\n", b"\n")
@@ -83,8 +84,8 @@ def show_hook(place: Place, path: Path) -> str:
 def plan_settings(plan: Plan, place: Place) -> None:
     """Plain git shall not stash or merge what others are writing. Only what nobody has set in this repository."""
     wanted = {}
-    mine = local_settings(place)
-    for key, value in SETTINGS.items():
+    mine, branch = local_settings(place), branch_of(place)
+    for key, value in (SETTINGS | ({BRANCH: branch} if branch else {})).items():
         there = mine.get(key.lower())
         if there is None:
             wanted[key] = value
@@ -97,6 +98,15 @@ def plan_settings(plan: Plan, place: Place) -> None:
     if wanted:
         plan.local["config"].update(wanted)
         plan.step("settings", set_settings, place, wanted, plan)
+
+
+def branch_of(place: Place) -> str:
+    """The branch to be synced from now on: the remote's, else the one that the main working tree is on; '' for none."""
+    remote = local_settings(place).get("claudetools.remote", "origin")
+    head = run_git(place.top, "symbolic-ref", "-q", f"refs/remotes/{remote}/HEAD", ok=(0, 1))[1].strip()
+    if head:
+        return head.removeprefix(f"refs/remotes/{remote}/")
+    return run_git(place.common, "symbolic-ref", "-q", "HEAD", ok=(0, 1))[1].strip().removeprefix("refs/heads/")
 
 
 def set_settings(place: Place, wanted: dict[str, str], plan: Plan) -> None:
@@ -140,7 +150,7 @@ def plan_unhook(plan: Plan, place: Place, known: Known, name: str) -> None:
 def plan_unset(plan: Plan, place: Place, known: Known) -> None:
     """git's settings: what we set, as long as it is as we set it."""
     now, recorded = local_settings(place), known.local.get("config", {})
-    ours = {k: v for k, v in recorded.items() if k in SETTINGS and now.get(k.lower()) == v}
+    ours = {k: v for k, v in recorded.items() if k in (*SETTINGS, BRANCH) and now.get(k.lower()) == v}
     if ours:
         plan.settings = [f"{key} unset" for key in ours]
         plan.step("settings", unset_settings, place, ours, known.local.get("config_after", ""))

@@ -8,11 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from claudetools.install.arrive import plan_install
+from claudetools.install.arrive import plan_for_clone, plan_install
 from claudetools.install.leave import plan_uninstall
 from claudetools.install.place import CANNOT_CREATE, USAGE, Place, Refused, open_place, show
 from claudetools.install.plan import Plan, carry_out
-from claudetools.install.record import FORMAT, read_known
+from claudetools.install.record import FORMAT, date_record, read_known
 from claudetools.install.report import Call, tell, tell_refusal
 
 
@@ -21,6 +21,8 @@ def make_plan(call: Call, place: Place) -> Plan:
     known = read_known(place, call.state_format)
     if call.job == "uninstall":
         return plan_uninstall(place, known)
+    if call.job == "clone":
+        return plan_for_clone(place, call.toolkit, known)
     return plan_install(place, call.toolkit, known)
 
 
@@ -42,7 +44,7 @@ def run_under_lock(call: Call, place: Place, argv: list[str]) -> int:
 def parse(argv: list[str]) -> Call:
     """The arguments as install.sh passes them."""
     parser = argparse.ArgumentParser("install", add_help=False)
-    parser.add_argument("--job", choices=("install", "check", "uninstall"), default="install")
+    parser.add_argument("--job", choices=("install", "check", "clone", "uninstall"), default="install")
     parser.add_argument("--toolkit", type=Path, required=True)
     parser.add_argument("--command", default="install.sh")
     parser.add_argument("--wait", default="75")
@@ -66,6 +68,8 @@ def main(argv: list[str]) -> int:
             if not call.locked:
                 return run_under_lock(call, place, argv)
             carry_out(plan)
+        if call.job == "clone":
+            date_record(place)
         return tell(call, place, plan)
     except Refused as refused:
         return tell_refusal(call, refused.code, refused.message, refused.lines)

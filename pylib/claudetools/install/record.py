@@ -7,6 +7,8 @@ settings) in `<git common dir>/claudetools/installed.json`. A file that neither 
 from __future__ import annotations
 
 import json
+import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,6 +123,12 @@ def is_plain(path: str, folder: str) -> bool:
 def as_json(data: object) -> bytes:
     """As people read it in a diff."""
     return (json.dumps(data, indent=1, sort_keys=True) + "\n").encode()
+
+
+def date_record(place: Place) -> None:
+    """Newer than the manifest: so the shell sees that this clone is as this version wants it."""
+    newest = max(time.time_ns(), (place.top / MANIFEST).stat().st_mtime_ns + 1_000_000)
+    os.utime(place.state / "installed.json", ns=(newest, newest))
 
 
 def forget_local(place: Place) -> None:

@@ -23,7 +23,7 @@ from claudetools.install.toolkit import MANIFEST, SHARED, SHIMS, WORKFLOWS, is_i
 class Call:
     """What was asked for, and by which words."""
 
-    job: str  # install, check, uninstall
+    job: str  # install, check, clone, uninstall
     toolkit: Path
     repo: str
     command: str
@@ -137,6 +137,10 @@ def tell(call: Call, place: Place, plan: Plan) -> int:
     if call.json:
         print_json(call, place, plan, code)
         return code
+    if call.job == "clone":
+        for name, note in rows_of(plan):
+            print(f"{name}: {note}")
+        return tell_warnings(plan, code)
     where = home_path(place.top)
     for line in (tell_uninstall if call.job == "uninstall" else tell_install)(call, place, plan, where):
         print(line)
@@ -146,6 +150,11 @@ def tell(call: Call, place: Place, plan: Plan) -> int:
             f"[WARN] {line}. Get it again: git checkout HEAD -- PATH, or install from a claudetools folder.",
             file=sys.stderr,
         )
+    return tell_warnings(plan, code)
+
+
+def tell_warnings(plan: Plan, code: int) -> int:
+    """What the user should know besides. The same code."""
     for line in plan.warnings:
         print(f"[WARN] {line}", file=sys.stderr)
     return code

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from claudetools.install.helpers import VERSION, version_line
 from claudetools.install.place import HOME_OF_OURS, NEW, SETUP, Place, Refused, show
+from claudetools.install.steps import digest_of
 
 MANIFEST = f"{HOME_OF_OURS}/manifest.json"
 SHIMS = (".claude/scripts/sync.sh", ".claude/scripts/whoami-block.sh", ".claude/scripts/claudetools.sh")
@@ -44,8 +46,10 @@ def files_of(toolkit: Path) -> dict[str, Item]:
     found[f"{HOME_OF_OURS}/.gitignore"] = Item(OWN_IGNORE, False)
     for folder in SHARED:
         found |= {name: item_of(toolkit / name) for name in names_in(toolkit, folder)}
-    for name in SHIMS:  # last: from then on the rest is called
+    for name in SHIMS:  # late: from then on the rest is called
         found[name] = item_of(toolkit / name)
+    digests = {path: digest_of(item.data) for path, item in found.items()}
+    found[VERSION] = Item(version_line(version_of(toolkit), digests), False)
     return found
 
 

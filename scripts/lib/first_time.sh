@@ -1,0 +1,41 @@
+# shellcheck shell=bash
+# A clone of a repository that has claudetools: its hook and git's settings do not travel, its first sync sets them up.
+# Needs: repository, python, ui.
+
+# Nothing was set up here yet, or a newer version has come in since.
+needs_setup() {
+  local manifest=$TOP/.claude/claudetools/manifest.json
+  [ "$ROLE" = main ] && [ -e "$manifest" ] || return 1
+  [ ! -e "$STATE/installed.json" ] || [ "$manifest" -nt "$STATE/installed.json" ]
+}
+
+# Under the lock. A failure is told and no more: the work that is to be saved does not depend on it.
+set_up_clone() {
+  local text line
+  [ -z "$DRY_RUN" ] && needs_setup || return 0
+  if ! find_python; then
+    info "This clone has no hooks yet: they need Python $PYTHON_FLOOR. Install it, then: bash $(setup_command)"
+    return 0
+  fi
+  if text=$(run_python install --job clone --locked --toolkit "$TOP/.claude/claudetools" --state-format "$STATE_FORMAT" \
+    -- "$TOP" 2>&1); then
+    while IFS= read -r line; do [ -z "$line" ] || info "Set up in this clone: ${line#\[WARN\] }"; done <<<"$text"
+  else
+    text=${text#\[ERROR\] }
+    info "This clone could not be set up: $(visible "${text%%$'\n'*}") Later: bash $(setup_command)"
+  fi
+  return 0
+}
+
+# An upgrade came in while this was read, or while it waited: then its parts do not belong together. Nothing was done yet.
+start_over_if_upgraded() {
+  local now=''
+  [ -n "$TOOLKIT_VERSION" ] && [ "$ROLE" = main ] && [ -z "${CLAUDETOOLS_STARTED_OVER:-}" ] || return 0
+  read -r now <"$TOOLKIT/version" 2>/dev/null
+  [ "$now" != "$TOOLKIT_VERSION" ] && [ -e "$TOOLKIT/scripts/sync.sh" ] || return 0
+  info "claudetools was upgraded meanwhile (${TOOLKIT_VERSION% *} -> $(visible "${now% *}")). Starting over."
+  let_go
+  stop_clock
+  export CLAUDETOOLS_STARTED_OVER=1
+  exec bash "$TOOLKIT/scripts/sync.sh" "$@"
+}

@@ -1,0 +1,117 @@
+# shellcheck shell=bash
+# The steps of setup.sh: the answers, the identity, this clone, the packages.
+# Needs: repository, identity, python, ui, and the variables of setup.sh's main.
+
+# What is known already: from identity.json, or from users.json where git's own address is somebody's there.
+read_present_values() {
+  ID_USER='' ID_NAME='' ID_EMAIL='' ID_MACHINE='' ID_VAULT='' ID_SOURCE=''
+  find_python &&
+    run_python identity --git-email="$CONFIG_EMAIL" --host="${HOSTNAME:-}" -- "$TOP" "$STATE/identity" >/dev/null 2>&1 &&
+    read_identity_cache "$STATE/identity"
+  [ "$ID_SOURCE" != derived ] || ID_MACHINE=''
+  return 0
+}
+
+# answer VARIABLE GIVEN PRESENT QUESTION DEFAULT: asks only on a terminal, and only for what is not known.
+answer() {
+  local value=${2:-$3}
+  if [ -z "$value" ]; then
+    value=$5
+    if is_terminal; then
+      ask "$4" "$value"
+      value=${REPLY:-$5}
+    fi
+  fi
+  [ -n "$value" ] || die "$EXIT_SETUP" "$4 is not known." "Give it: setup.sh --$1 VALUE"
+  printf -v "$1" '%s' "$value"
+}
+
+# The only one that may stay empty; asked together with the others, never by itself.
+answer_vault() {
+  vault=${vault:-$ID_VAULT}
+  [ -z "$vault" ] && [ -n "$asked" ] || return 0
+  ask "Folder of the vault, a repository of its own for secrets" "none"
+  vault=$REPLY
+  [ "$vault" != none ] || vault=''
+}
+
+is_terminal() { [ -t 0 ] && [ -t 2 ]; }
+
+ask() {
+  asked=1
+  printf '%s [%s]: ' "$1" "$(visible "$2")" >&2
+  read -r REPLY || REPLY=''
+}
+
+# Said now, not by the first sync.
+refuse_bad_vault() {
+  local folder=$vault top
+  [ -n "$vault" ] || return 0
+  case $folder in \~/*) folder=$HOME/${folder#\~/} ;; /* | [A-Za-z]:*) ;; *) folder=$TOP/$folder ;; esac
+  top=$(git -C "$folder" rev-parse --show-toplevel 2>/dev/null) ||
+    die "$EXIT_SETUP" "The vault $(visible "$vault") is not the working tree of a git repository." \
+      "Clone it first, then: setup.sh --vault $(quoted "$vault")"
+  [ "$top" != "$TOP" ] ||
+    die "$EXIT_SETUP" "The vault $(visible "$vault") lies inside this repository." "Give it a repository of its own."
+}
+
+write_identity() {
+  local file=$TOP/.claude/identity.json
+  print_identity >"$WORK/identity" && mkdir -p "$TOP/.claude" && mv "$WORK/identity" "$file" ||
+    die "$EXIT_CANNOT_CREATE" "$(visible "$file") cannot be written."
+  check_and_cache
+  exclude_identity
+}
+
+# shellcheck disable=SC2154 # locals of setup.sh's main
+print_identity() {
+  printf '{\n  "user": %s,\n  "full_name": %s,\n  "email": %s,\n  "machine": %s,\n' \
+    "$(json_string "$user")" "$(json_string "$name")" "$(json_string "$email")" "$(json_string "$machine")"
+  [ -z "$vault" ] || printf '  "vault_path": %s,\n' "$(json_string "$vault")"
+  printf '  "hostname": %s\n}\n' "$(json_string "${HOSTNAME:-$machine}")"
+}
+
+# With Python the values are checked now; without it the shell makes the cache that a sync reads.
+check_and_cache() {
+  local text
+  rm -f "$STATE/identity" "$STATE/identity.of"
+  if find_python; then
+    text=$(run_python identity "$TOP" "$STATE/identity" 2>&1) || die "$EXIT_SETUP" "$(visible "${text##*$'\n'}")"
+    return 0
+  fi
+  pause 1000 # the cache has to be strictly newer than the file, also where clocks count whole seconds
+  printf 'user=%s\nfull_name=%s\nemail=%s\nmachine=%s\nvault_path=%s\nhostname=%s\nsource=identity.json\n' \
+    "$user" "$name" "$email" "$machine" "$vault" "${HOSTNAME:-$machine}" >"$STATE/identity"
+}
+
+# The identity of this machine must not travel to the others.
+exclude_identity() {
+  git -C "$TOP" check-ignore -q .claude/identity.json && return 0
+  mkdir -p "$COMMON/info" && printf '/.claude/identity.json\n' >>"$COMMON/info/exclude"
+}
+
+# Hook, git's settings and packages of a repository that has claudetools. 0, or why the hook was refused.
+prepare_clone() {
+  local house=$TOP/.claude/claudetools text line
+  if ! find_python; then
+    warn "Python $PYTHON_FLOOR or newer is missing. Save and send work without it; receiving, the hook and the commands log,"
+    say "       notes, sessions and wiki do not. Install it, then: bash $(setup_command)" >&2
+    return 0
+  fi
+  text=$(run_python install --job clone --toolkit "$house" --state-format "$STATE_FORMAT" --command "bash $(setup_command)" \
+    -- "$TOP") || return
+  while IFS= read -r line; do [ -z "$line" ] || say "     $line"; done <<<"$text"
+  install_packages "$house"
+  [ ! -e "$house/scripts/schedule.sh" ] || say "     To sync by itself: bash .claude/claudetools/scripts/schedule.sh --help"
+}
+
+install_packages() {
+  local text
+  text=$(run_python_with_packages environment "$1/pyproject.toml" "$STATE/venv" 2>"$WORK/error") && {
+    [ -z "$text" ] || say "     The Python packages are in $(visible "$STATE/venv")."
+    return 0
+  }
+  read -r text <"$WORK/error"
+  warn "The Python packages could not be installed: $(visible "$text")"
+  say "       Syncing works without them; log, notes, sessions and wiki do not. Again: bash $(setup_command)" >&2
+}
