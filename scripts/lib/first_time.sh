@@ -32,7 +32,12 @@ start_over_if_upgraded() {
   local now=''
   [ -n "$TOOLKIT_VERSION" ] && [ "$ROLE" = main ] && [ -z "${CLAUDETOOLS_STARTED_OVER:-}" ] || return 0
   read -r now <"$TOOLKIT/version" 2>/dev/null
-  [ "$now" != "$TOOLKIT_VERSION" ] && [ -e "$TOOLKIT/scripts/sync.sh" ] || return 0
+  if [ "$now" = "$TOOLKIT_VERSION" ]; then
+    # Now they belong together, and nobody but a person can change the tree: the last moment for a copy.
+    [ -e "$STATE/helpers/${now#* }" ] || ! find_python || find_helpers
+    return 0
+  fi
+  [ -e "$TOOLKIT/scripts/sync.sh" ] || return 0
   info "claudetools was upgraded meanwhile (${TOOLKIT_VERSION% *} -> $(visible "${now% *}")). Starting over."
   let_go
   stop_clock

@@ -1,0 +1,213 @@
+"""An upgrade travels with the repository: what runs while it arrives is not disturbed, and what runs next is of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from forced import at, ended, was_reached
+from test_contention import Start
+from test_install import TOOLKIT, copy_toolkit, own_sync, run_install
+from test_lock import wait_until
+from world import Machine, World
+
+HOUSE = ".claude/claudetools"
+
+
+@pytest.fixture
+def newer(tmp_path: Path) -> Path:
+    """A version whose shell code and helpers do not understand those of ours: whoever mixes them fails."""
+    toolkit = copy_toolkit(TOOLKIT, tmp_path / "claudetools-9.0")
+    text = (toolkit / "pyproject.toml").read_text()
+    (toolkit / "pyproject.toml").write_text(text.replace('version = "0.1.0"', 'version = "9.0.0"'))
+    python = toolkit / "scripts/lib/python.sh"
+    python.write_text(python.read_text() + "export NINE=9\n")
+    entry = toolkit / "pylib/claudetools/__main__.py"
+    guard = (
+        'if os.environ.get("NINE") != "9":\n    sys.exit("helpers of 9.0.0 were started by older code")\n\n\ndef main()'
+    )
+    entry.write_text(entry.read_text().replace("def main()", guard, 1))
+    return toolkit
+
+
+@pytest.fixture
+def two(world: World) -> tuple[Machine, Machine]:
+    """Mike installed it and sent it, Howard received it."""
+    mike = world.machine("LINUX-01", "mike")
+    assert run_install(mike, mike.top).code == 0
+    assert own_sync(mike).code == 0
+    howard = world.machine("MAC-02", "howard")
+    assert own_sync(howard).code == 0
+    return mike, howard
+
+
+def version_of(machine: Machine) -> str:
+    return machine.read(f"{HOUSE}/version").split()[0]
+
+
+def upgrade(machine: Machine, toolkit: Path) -> None:
+    """As its owner would: install, then send."""
+    result = run_install(machine, machine.top, toolkit=toolkit, env={"NINE": "9"})
+    assert result.code == 0, result.text
+    result = own_sync(machine, "-m", "Upgrade")
+    assert result.code == 0, result.text
+
+
+def test_an_upgrade_that_comes_in_changes_nothing_for_the_run_that_receives_it(
+    world: World, two: tuple[Machine, Machine], newer: Path
+) -> None:
+    """After its files are swapped in, the run has to receive a second time: with the helpers that it began with."""
+    mike, howard = two
+    upgrade(mike, newer)
+    howard.write("howard.md", "x\n")
+    # When the upgrade lies in the tree but the branch has not moved yet, a commit by hand makes the run go round again.
+    person = "git -c user.name=P -c user.email=p@example.com commit -q --no-verify --allow-empty -m 'by hand'"
+    env = at(howard, "advance-index-locked", person)
+    result = howard.run("bash", ".claude/scripts/sync.sh", env=env)
+    assert was_reached(env)
+    assert result.code == 0, result.text
+    assert "older code" not in result.text
+    assert version_of(howard) == "9.0.0"
+    assert world.remote_file("howard.md") == "x\n"
+    howard.write("next.md", "y\n")
+    result = own_sync(howard)
+    assert result.code == 0, result.text
+    assert world.remote_file("next.md") == "y\n"
+    howard.assert_sound()
+    assert howard.status() == ""
+
+
+def test_a_toolkit_that_is_swapped_under_a_running_sync_does_not_reach_it(
+    world: World, two: tuple[Machine, Machine], newer: Path
+) -> None:
+    mike, howard = two
+    mike.write("from-mike.md", "x\n")
+    assert own_sync(mike).code == 0
+    house = howard.top / HOUSE
+    shutil.rmtree(howard.state / "helpers")  # also when it is the first run of its version
+    for name in ("scripts", "pylib"):
+        shutil.copytree(newer / name, howard.home / "new" / name, ignore=shutil.ignore_patterns("demo.sh"))
+    howard.write("from-howard.md", "x\n")
+    env = at(howard, "snapshot", f"cp -R '{howard.home}/new/.' '{house}'")
+    result = howard.run("bash", ".claude/scripts/sync.sh", env=env)
+    assert was_reached(env)
+    assert (result.code, "older code" in result.text) == (0, False), result.text
+    assert howard.read("from-mike.md") == world.remote_file("from-howard.md") == "x\n"
+
+
+def test_a_run_that_waited_through_an_upgrade_starts_over_with_it(
+    world: World, two: tuple[Machine, Machine], newer: Path
+) -> None:
+    mike, howard = two
+    upgrade(mike, newer)
+    gate = howard.home / "gate"
+    os.mkfifo(gate)
+    howard.write("first.md", "x\n")
+    env = at(howard, "locked", f"read -r _ <'{gate}'")
+    first = howard.start("bash", ".claude/scripts/sync.sh", env=env)
+    wait_until(lambda: was_reached(env))
+    howard.write("second.md", "x\n")
+    second = howard.start("bash", ".claude/scripts/sync.sh", "-m", "the second", "--", "second.md")
+    claims = howard.state / "claims"
+    wait_until(lambda: len([p for p in claims.iterdir() if p.suffix != ".alive"]) >= 2 or second.poll() is not None)
+    with gate.open("w"):
+        pass
+    assert ended(first) == 0
+    out, err = second.communicate(timeout=120)
+    text = out.decode() + err.decode()
+    assert second.returncode == 0, text
+    assert "claudetools was upgraded meanwhile (0.1.0 -> 9.0.0). Starting over." in text
+    assert "older code" not in text
+    assert world.remote_file("second.md") == "x\n"
+    howard.assert_sound()
+
+
+def test_one_machine_is_upgraded_while_eight_syncs_run_on_the_other(
+    world: World, two: tuple[Machine, Machine], newer: Path
+) -> None:
+    mike, howard = two
+    run_install(mike, mike.top, toolkit=newer, env={"NINE": "9"})
+    start = Start()
+    for who in range(8):
+        script = f"echo {who} >'own-{who}.md'; exec bash .claude/scripts/sync.sh -m 'from {who}'"
+        start.add(howard, script, CLAUDETOOLS_SESSION_ID=f"session-{who}")
+    start.add(mike, "exec bash .claude/scripts/sync.sh -m Upgrade")
+    results = start.go()
+    assert {r.code for r in results} <= {0, 75}, "\n".join(r.text for r in results)
+    assert not [r.text for r in results if "older code" in r.text or "line " in r.err]
+    for machine in (howard, mike):
+        assert own_sync(machine).code == 0
+        assert version_of(machine) == "9.0.0"
+        machine.assert_sound()
+        assert machine.status() == ""
+    for who in range(8):
+        assert world.remote_file(f"own-{who}.md") == f"{who}\n"
+    world.assert_linear()
+
+
+def test_back_to_the_older_version_and_up_again_loses_nothing(
+    world: World, two: tuple[Machine, Machine], newer: Path
+) -> None:
+    mike, _ = two
+    before = {p: p.read_bytes() for p in (mike.top / ".claude").rglob("*") if p.is_file()}
+    upgrade(mike, newer)
+    result = run_install(mike, mike.top)
+    assert "9.0.0 -> 0.1.0" in result.out, result.text
+    assert {p: p.read_bytes() for p in (mike.top / ".claude").rglob("*") if p.is_file()} == before
+    mike.write("a.md", "x\n")
+    assert own_sync(mike).code == 0
+    upgrade(mike, newer)
+    mike.assert_sound()
+
+
+@pytest.mark.parametrize("call", ["sync.sh", "whoami-block.sh", "claudetools.sh log --help"])
+def test_older_code_that_meets_newer_state_stops_and_says_the_command(two: tuple[Machine, Machine], call: str) -> None:
+    mike, _ = two
+    (mike.state / "format").write_text("2\n")
+    mike.write("a.md", "x\n")
+    result = mike.run("bash", "-c", f"bash .claude/scripts/{call}")
+    assert result.code == 78, result.text
+    assert "format 2, this version knows 1" in result.text and "git pull --ff-only" in result.text
+    assert mike.status() == "?? a.md"
+    assert run_install(mike, "--check", mike.top).code == 78
+
+
+def test_only_as_many_copies_of_the_helpers_are_kept_as_may_be_in_use(
+    two: tuple[Machine, Machine], tmp_path: Path
+) -> None:
+    mike, _ = two
+    for n in range(5):
+        toolkit = copy_toolkit(TOOLKIT, tmp_path / f"v{n}")
+        text = (toolkit / "pyproject.toml").read_text()
+        (toolkit / "pyproject.toml").write_text(text.replace('version = "0.1.0"', f'version = "0.2.{n}"'))
+        upgrade(mike, toolkit)
+    copies = list((mike.state / "helpers").iterdir())
+    assert len(copies) <= 3
+    assert mike.read(f"{HOUSE}/version").split()[1] in {p.name for p in copies}
+
+
+def test_helpers_that_somebody_changed_by_hand_run_from_the_tree(two: tuple[Machine, Machine]) -> None:
+    """There is no version that a copy could belong to."""
+    mike, _ = two
+    shutil.rmtree(mike.state / "helpers")
+    path = mike.top / HOUSE / "pylib/claudetools/text.py"
+    path.write_text(path.read_text() + "# changed\n")
+    mike.write(".claude/identity.json", mike.read(".claude/identity.json") + "\n")
+    result = own_sync(mike)
+    assert result.code == 0, result.text
+    assert not [p for p in (mike.state / "helpers").iterdir()]
+
+
+def test_the_version_line_tells_any_two_contents_apart(two: tuple[Machine, Machine], newer: Path) -> None:
+    mike, _ = two
+    manifest = json.loads(mike.read(f"{HOUSE}/manifest.json"))
+    assert f"{HOUSE}/version" in manifest["files"]
+    old = mike.read(f"{HOUSE}/version").split()
+    (newer / "pyproject.toml").write_text((TOOLKIT / "pyproject.toml").read_text())
+    run_install(mike, mike.top, toolkit=newer)
+    new = mike.read(f"{HOUSE}/version").split()
+    assert old[0] == new[0] and old[1] != new[1]
