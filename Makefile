@@ -20,7 +20,7 @@ install: ## put claudetools into a repository: make install REPO=path
 	@bash scripts/install.sh -- "$${REPO:-}"
 
 test: $(STAMP) ## the tests: real git, real processes, real signals
-	@$(RUN)/python -m pytest -n $(JOBS) -m 'not lab'
+	@$(RUN)/python -m pytest -n $(JOBS)
 
 lab: $(STAMP) ## the long runs: kill fuzz, torture, the lock's model with all its mutants
 	@$(RUN)/python -m pytest -n $(JOBS) -m lab -rA

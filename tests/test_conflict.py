@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from world import Machine, World, run_plain
@@ -275,6 +277,40 @@ def test_a_refused_commit_is_set_aside_and_the_others_go(world: World, machine: 
     assert machine.git("log", "-1", "--format=%s") == "second"
     again = machine.sync()
     assert again.code == 77, again.text
+    machine.assert_sound()
+
+
+REFUSE_PATHS = """
+if git diff --name-only $old $new | grep -q '^locked/'; then echo "locked/ is the admins' folder" >&2; exit 1; fi"""
+SAY_NOTHING = """
+if git diff --name-only $old $new | grep -q '^locked/'; then exit 1; fi"""
+
+
+@pytest.mark.parametrize("by", ["path", "nothing said", "size"])
+def test_whatever_the_reason_is_only_the_refused_commit_stays(world: World, machine: Machine, by: str) -> None:
+    """By a hook that knows folders, by one that says nothing, and by git's own limit for what comes in at once."""
+    content = b"locked\n"
+    if by == "size":
+        world.remote_git("config", "receive.maxInputSize", "40000")
+        content = random.Random(1).randbytes(60_000)
+    else:
+        refuse(world, REFUSE_PATHS if by == "path" else SAY_NOTHING)
+    for number, path in enumerate(["a.md", "locked/b.bin", "c.md", "d.md"]):
+        machine.write(path, content if number == 1 else f"{number}\n")
+        result = machine.sync("-m", f"step {number}", *(["--no-push"] if number < 3 else []))
+    assert result.code == 77, result.text
+    assert "[WARN] origin refused 1 of 4 commits; the other 3 are on main." in result.out
+    assert "step 1" in result.out
+    assert {"path": "locked/ is the admins' folder", "nothing said": "declined", "size": "maximum allowed size"}[
+        by
+    ] in result.out, result.text
+    assert {"a.md", "c.md", "d.md"} <= set(world.remote_files()) and "locked/b.bin" not in world.remote_files()
+    assert (machine.top / "locked/b.bin").read_bytes() == content
+    assert machine.status() == ""
+    (machine.top / "locked/b.bin").rename(machine.top / "b.bin")
+    machine.write("b.bin", "mended\n")
+    assert machine.sync().code == 0
+    assert world.remote_file("b.bin") == "mended\n"
     machine.assert_sound()
 
 

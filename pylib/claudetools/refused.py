@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from dataclasses import dataclass, field
 
 from claudetools import git, merging, replay
@@ -49,7 +50,7 @@ class Remote:
         target = f"{commit}:refs/heads/{self.branch}"
         try:
             lease = f"--force-with-lease=refs/heads/{self.branch}:{seen}"
-            git.run(self.source, *option, "push", "--porcelain", lease, self.name, target)
+            git.run(self.source, *option, "push", lease, self.name, target)
         except git.GitError as error:
             return str(error).partition(": ")[2]  # without our own words in front
         return ""
@@ -60,9 +61,9 @@ class Remote:
 
 
 def words_of(text: str) -> list[str]:
-    """What the remote said: its own lines, without git's frame."""
+    """What the remote said: its own lines, else the reason that git names, without git's frame."""
     said = [line.removeprefix("remote: ").strip() for line in text.splitlines() if line.startswith("remote: ")]
-    said = [line for line in said if line]
+    said = [line for line in said if line] or re.findall(r"^ ! .*\((.+)\)$", text, re.M)
     return said or [line.strip() for line in text.splitlines() if line.strip()][-2:]
 
 
