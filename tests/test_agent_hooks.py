@@ -25,8 +25,9 @@ EVENT_OF = {
     "SessionEnd": "session-end",
     "PreToolUse": "pre-tool-use",
     "PostToolUse": "post-tool-use",
+    "PostToolUseFailure": "post-tool-use",
 }
-EVENTS = sorted(EVENT_OF.values())
+EVENTS = sorted(set(EVENT_OF.values()))
 
 
 def recorded(name: str, machine: Machine) -> tuple[dict[str, Any], dict[str, str]]:

@@ -42,7 +42,7 @@ def test_every_entry_of_the_users_stays_and_ours_are_added(machine: Machine) -> 
     assert result.code == 0, result.text
     assert path.read_text() == USERS_OWN
     row = next(line for line in result.out.splitlines() if NAME in line and "What" not in line)
-    assert row.split(NAME)[1].strip() == "+ 5 hooks, + 6 permissions; your 3 entries stay as before"
+    assert row.split(NAME)[1].strip() == "+ 6 hooks, + 6 permissions; your 3 entries stay as before"
     diff = result.out.split(f"What changes in {NAME}:\n")[1].split("Nothing was changed")[0]
     assert '+        "SessionEnd": [' in diff and "hooks/agent/session-start" in diff
     taken = [line[3:].strip() for line in diff.splitlines() if line.startswith("  -")]
@@ -150,7 +150,7 @@ def test_an_upgrade_takes_its_old_entries_out(machine: Machine, tmp_path: Path) 
     run_install(machine, machine.top, toolkit=older)
     assert "Stop" in json.loads(machine.read(NAME))["hooks"]
     result = run_install(machine, machine.top)
-    assert "+ 5 hooks" in result.out and "- 1 hook" in result.out, result.text
+    assert "+ 6 hooks" in result.out and "- 1 hook" in result.out, result.text
     assert "Stop" not in json.loads(machine.read(NAME))["hooks"]
     assert run_install(machine, "--uninstall", machine.top).code == 0
     assert machine.read(NAME) == USERS_OWN

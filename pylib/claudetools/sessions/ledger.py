@@ -25,7 +25,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from claudetools.place import Place
-from claudetools.sessions.registry import folder_of
+from claudetools.sessions.registry import folder_of, make_private
 
 VERSION = 1
 EDITS = "edits.jsonl"
@@ -79,7 +79,7 @@ def record(place: Place, session: str, edits: Iterable[Edit], contents: Iterable
     """
     folder = folder_of(place, session)
     named = {digest(data): data for data in contents if len(data) <= LONGEST}
-    os.makedirs(os.path.join(folder, BLOBS), mode=0o700, exist_ok=True)
+    make_private(folder)
     for name, data in named.items():
         keep_blob(folder, name, data)
     lines = b"".join(encode(edit) for edit in edits)
@@ -106,6 +106,7 @@ def keep_blob(folder: str, name: str, data: bytes) -> None:
     with suppress(OSError):
         if os.stat(path).st_size == len(data):
             return
+    make_private(os.path.dirname(path))
     scratch = f"{path}.{os.getpid()}"
     with open(scratch, "wb") as file:
         file.write(data)

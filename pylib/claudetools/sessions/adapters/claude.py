@@ -16,14 +16,16 @@ NAMES = {
     "pre-tool-use": "PreToolUse",
     "post-tool-use": "PostToolUse",
 }
+FAILED = "PostToolUseFailure"  # a command that ends with an error may have changed files as well
 
 
 def read(name: str, payload: Mapping[str, Any], environ: Mapping[str, str]) -> Event | None:
     """The event in neutral words; None without a session, or when it was fired as another event than `name`."""
     session = current_id(environ, payload)
-    if session is None or payload.get("hook_event_name", NAMES[name]) != NAMES[name]:
+    fired = payload.get("hook_event_name", NAMES[name])
+    if session is None or (fired != NAMES[name] and (name, fired) != ("post-tool-use", FAILED)):
         return None
-    given = payload.get("tool_input")
+    given, took = payload.get("tool_input"), payload.get("duration_ms")
     return Event(
         name=name,
         agent="claude",
@@ -37,6 +39,8 @@ def read(name: str, payload: Mapping[str, Any], environ: Mapping[str, str]) -> E
         given=given if isinstance(given, dict) else {},
         result=payload.get("tool_response"),
         subagent=text_of(payload, "agent_id"),
+        seconds=took / 1000 if isinstance(took, (int, float)) and 0 < took < 1e9 else 0.0,
+        failed=fired == FAILED,
     )
 
 
@@ -44,7 +48,7 @@ def write(event: Event, reply: Reply) -> str:
     """The reply as Claude Code reads it; "" when there is nothing to say."""
     if event.name == "session-end" or not any(reply):
         return ""
-    told: dict[str, str] = {"hookEventName": NAMES[event.name]}
+    told: dict[str, str] = {"hookEventName": FAILED if event.failed else NAMES[event.name]}
     if reply.refusal:
         told |= {"permissionDecision": "deny", "permissionDecisionReason": reply.refusal}
     if reply.context:

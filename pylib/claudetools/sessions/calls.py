@@ -1,0 +1,105 @@
+"""Tool calls under way: one file each, `<session folder>/open/<id of the call>`, from the hook before to the one after.
+
+A call that was refused has no hook after it: the next call of the same session, or of the same subagent of it, takes
+what is older than a moment away.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from claudetools.place import Place
+from claudetools.sessions.ledger import MODES, is_content, is_inside
+from claudetools.sessions.registry import folder_of, make_private, safe_id
+
+OPEN = "open"
+MOMENT = 2.0  # seconds: calls that began together run side by side
+WINDOW = ""  # as the path of a call: it may change anything
+
+
+class Call(NamedTuple):
+    """`path` and `before`, `was`: the one file that it changes, and what that held; or `dirty`: see windows.py."""
+
+    use: str
+    tool: str
+    began: float
+    path: str = WINDOW
+    before: str | None = None
+    was: str | None = None
+    subagent: str = ""
+    head: str = ""
+    dirty: Mapping[str, Any] = {}
+
+
+def use_of(use: str, tool: str, given: Mapping[str, Any]) -> str:
+    """The id of a call; made from what it is asked to do where the agent gives none."""
+    if use:
+        return use
+    return hashlib.sha256(json.dumps([tool, given], sort_keys=True).encode()).hexdigest()[:32]
+
+
+def start(place: Place, session: str, call: Call) -> None:
+    """Write down that the call has begun. Raises OSError."""
+    folder = os.path.join(folder_of(place, session), OPEN)
+    make_private(folder)
+    for name in os.listdir(folder):
+        old = read(os.path.join(folder, name))
+        if old is None or (old.subagent == call.subagent and call.began - old.began > MOMENT):
+            with suppress(FileNotFoundError):
+                os.unlink(os.path.join(folder, name))
+    path = os.path.join(folder, safe_id(call.use))
+    with open(path + ".new", "w", encoding="ascii") as file:
+        json.dump(call._asdict(), file)
+    os.replace(path + ".new", path)
+
+
+def finish(place: Place, session: str, use: str) -> Call | None:
+    """The call, and it is no longer under way. None when nobody has seen it begin."""
+    path = os.path.join(folder_of(place, session), OPEN, safe_id(use))
+    call = read(path)
+    with suppress(OSError):
+        os.unlink(path)
+    return call
+
+
+def under_way(place: Place, session: str) -> list[Call]:
+    """The calls of a session that have begun and not ended, oldest first."""
+    folder = os.path.join(folder_of(place, session), OPEN)
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    found = [read(os.path.join(folder, name)) for name in names if not name.endswith(".new")]
+    return sorted((call for call in found if call), key=lambda call: call.began)
+
+
+def read(path: str) -> Call | None:
+    """The call in a file; None when it cannot be used."""
+    try:
+        with open(path, encoding="ascii") as file:
+            fields = json.load(file)
+        call = Call(**fields)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, RecursionError):
+        # It is there, so something is under way: that much is known.
+        return Call(os.path.basename(path), "", age_of(path))
+    texts = all(isinstance(text, str) for text in (call.use, call.tool, call.path, call.subagent, call.head))
+    known = is_content(call.before) and call.was in MODES and isinstance(call.dirty, dict)
+    if texts and known and type(call.began) in (int, float) and (call.path == WINDOW or is_inside(call.path)):
+        return call
+    return Call(os.path.basename(path), "", age_of(path))
+
+
+def age_of(path: str) -> float:
+    """When the file was written, now where that is unknown."""
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return time.time()

@@ -1,0 +1,19 @@
+"""A tool has run: what it changed goes into the session's ledger."""
+
+from __future__ import annotations
+
+from claudetools.place import Place
+from claudetools.sessions import registry, tools
+from claudetools.sessions.event import SILENT, Event, Reply
+
+
+def handle(place: Place, event: Event) -> Reply:
+    """One record for each file that changed."""
+    registry.touch(place, event.session)
+    if event.tool in tools.FILE_TOOLS:
+        path = tools.target_of(place, event)
+        if path is not None:
+            tools.finish_file_call(place, event, path)
+    elif tools.is_window(event.tool):
+        tools.finish_command(place, event)
+    return SILENT

@@ -1,0 +1,120 @@
+"""What the hooks before and after a tool call write down. The tools' names are Claude Code's; adapters translate."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from claudetools.place import Place
+from claudetools.sessions import calls, ledger, sight, windows
+from claudetools.sessions.changes import Change, change_of
+from claudetools.sessions.event import Event
+from claudetools.sessions.ledger import UNKNOWN, Edit
+from claudetools.sessions.registry import folder_of
+
+FILE_TOOLS = ("Edit", "Write", "MultiEdit", "NotebookEdit")
+SHELL_TOOLS = ("Bash", "PowerShell")
+EXACT_TOOLS = ("Edit", "Write", "MultiEdit")
+
+
+def is_window(tool: str) -> bool:
+    """Whether the tool may change anything in the tree, and does not say what."""
+    return tool in SHELL_TOOLS or tool.startswith("mcp__")
+
+
+def target_of(place: Place, event: Event) -> str | None:
+    """The one file that the call changes, seen from the top; None when it is not in this tree, or not told."""
+    told = event.given.get("file_path") or event.given.get("notebook_path")
+    if not isinstance(told, str) or not told or "\0" in told:
+        return None
+    at = os.path.join(event.cwd or place.top, told)
+    if os.path.islink(at):  # what is written is the file behind it
+        at = os.path.realpath(at)
+    path = place.relative(at)
+    return path if path and ledger.is_inside(path) else None
+
+
+def start_file_call(place: Place, event: Event, path: str) -> None:
+    """The call begins: remember what lies there."""
+    seen = sight.look(place.top, path)
+    folder = folder_of(place, event.session)
+    if seen.sha not in (None, UNKNOWN):
+        ledger.keep_blob(folder, str(seen.sha), seen.data)
+    use = calls.use_of(event.use, event.tool, event.given)
+    call = calls.Call(use, event.tool, time.time(), path, seen.sha, seen.mode, event.subagent)
+    calls.start(place, event.session, call)
+
+
+def finish_file_call(place: Place, event: Event, path: str) -> Edit | None:
+    """The call has ended: what it did goes into the ledger. None when it did nothing. Raises OSError."""
+    now = time.time()
+    call = calls.finish(place, event.session, calls.use_of(event.use, event.tool, event.given))
+    if call and call.path != path:
+        call = None
+    disk = sight.look(place.top, path)
+    before = sight_before(place, event.session, call)
+    exact = None
+    if event.tool in EXACT_TOOLS and not event.failed:
+        exact = change_of(event.tool, event.given, event.result, before, disk)
+    if exact is None and before and (before.sha, before.mode) == (disk.sha, disk.mode):
+        return None
+    edit, contents = file_edit(path, before, disk) if exact is None else exact_edit(path, exact, before, disk)
+    began = began_at(event, call, now)
+    if edit.after == disk.sha:
+        now = written_at(place, path, began, now)
+    edit = edit._replace(tool=event.tool, use=event.use, began=began, time=now)
+    ledger.record(place, event.session, [edit], contents)
+    return edit
+
+
+def file_edit(path: str, before: sight.Sight | None, disk: sight.Sight) -> tuple[Edit, list[bytes]]:
+    """The file changed; between what, nobody can tell line by line."""
+    was, start = (before.mode, before.sha) if before else (disk.mode, UNKNOWN)
+    contents = [disk.data] if disk.sha not in (None, UNKNOWN) else []
+    return Edit(path, start, disk.sha, "file", disk.mode, was), contents
+
+
+def exact_edit(path: str, change: Change, before: sight.Sight | None, disk: sight.Sight) -> tuple[Edit, list[bytes]]:
+    """What the tool itself says, checked against the disk."""
+    after = ledger.digest(change.after)
+    mode = disk.mode or sight.REGULAR
+    note = {} if disk.sha == after else {"disk": disk.sha}  # somebody has written there since
+    if change.before is None:
+        return Edit(path, None, after, change.kind, mode, None, note=note), [change.after]
+    was = before.mode if before and before.mode else mode
+    start = ledger.digest(change.before)
+    return Edit(path, start, after, change.kind, mode, was, note=note), [change.before, change.after]
+
+
+def sight_before(place: Place, session: str, call: calls.Call | None) -> sight.Sight | None:
+    """What lay there when the call began, None where that is not known any more."""
+    if call is None or call.before == UNKNOWN:
+        return None
+    if call.before is None:
+        return sight.NOTHING
+    data = ledger.blob(place, session, call.before)
+    return None if data is None else sight.Sight(call.before, call.was, data)
+
+
+def began_at(event: Event, call: calls.Call | None, now: float) -> float:
+    """When the tool began to work. A call may wait for a person's permission first: only what it took counts."""
+    started = now - event.seconds - windows.SLACK if event.seconds else 0.0
+    return max(call.began if call else 0.0, started) or now
+
+
+def written_at(place: Place, path: str, began: float, now: float) -> float:
+    """When the file was written, if that was during the call: nearer to the truth than the time of our record."""
+    stat = sight.stat_of(place.top, path)
+    return stat[2] / 1e9 if stat and began <= stat[2] / 1e9 <= now else now
+
+
+def start_command(place: Place, event: Event) -> None:
+    """A command that may change anything is about to run. Raises OSError, GitFailed."""
+    use = calls.use_of(event.use, event.tool, event.given)
+    windows.start(place, event.session, use, event.tool, event.subagent)
+
+
+def finish_command(place: Place, event: Event) -> list[Edit]:
+    """It has run. Where nobody saw it begin, nobody can tell what it changed. Raises OSError, GitFailed."""
+    call = calls.finish(place, event.session, calls.use_of(event.use, event.tool, event.given))
+    return windows.finish(place, event.session, call, event.seconds) if call and call.tool == event.tool else []
