@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Summary: Logs, notes, sessions and wiki of this repository.
-# Usage: claudetools.sh log|notes|sessions|wiki ARGS...
+# Usage: claudetools.sh [--session ID] log|notes|sessions|wiki ARGS...
 #
 #   log        new, append, check, adopt, path, missing: session logs
 #   notes      what others have written to you
 #   sessions   who works here, and whose each change is
 #   wiki       the articles that are compiled from the logs
+#
+#   --session ID   work as that session, for example to write the log that it left out
 #
 # Each of them prints its own manual: claudetools.sh log --help
 #
@@ -25,6 +27,11 @@ readonly EXIT_NO_PACKAGES=79
 
 main() {
   local status
+  if [ "${1:-}" = --session ]; then
+    [ -n "${2:-}" ] || die "$EXIT_USAGE" "--session needs the id of a session." "See: claudetools.sh sessions who --all"
+    export CLAUDETOOLS_SESSION_ID=$2
+    shift 2
+  fi
   case ${1:-} in
     log | notes | sessions | wiki) ;;
     -h | --help | help) print_header "${BASH_SOURCE[0]}" && exit 0 ;;

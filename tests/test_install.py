@@ -390,7 +390,7 @@ def test_when_the_others_took_it_out_what_is_left_in_a_clone_goes_by_the_same_co
     lived_in.top.joinpath(".gitattributes").chmod(0o644)
     before = tree_of(lived_in.top)
     run_install(lived_in, lived_in.top)
-    for name in ("claudetools", "before-claudetools", "scripts/whoami-block.sh", "scripts/claudetools.sh"):
+    for name in ("claudetools", "before-claudetools", "skills", "scripts/whoami-block.sh", "scripts/claudetools.sh"):
         lived_in.run("rm", "-r", f".claude/{name}")
     lived_in.git("checkout", "-q", "--", ".")
     assert run_install(lived_in, "--uninstall", lived_in.top).code == 0
