@@ -31,7 +31,7 @@ set -uo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}lib
 for part in environment exit_codes ui patience python claim lock arguments results report json repository identity checks gates \
-  snapshot commit own_hooks replay exchange outgoing refusal conflict advance recover points first_time glance; do
+  snapshot commit own_hooks replay exchange outgoing refusal conflict advance recover points first_time deliver glance; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70
 done
@@ -76,6 +76,7 @@ sync_repository() {
   end_phase
   close_results
   let_go || REPO_EXIT=$(worse_exit "$REPO_EXIT" "$?")
+  deliver_notes
   [ "$JOB" != sync ] || write_history
   tell_result "$role"
 }

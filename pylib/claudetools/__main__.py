@@ -12,6 +12,7 @@ import sys
 
 JOBS = {
     "advance": "advance",
+    "deliver": "notes.deliver",
     "hook": "sessions.hook",
     "environment": "install.environment",
     "helpers": "install.helpers",

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # From a snapshot to commits on the branch: objects first, then the shared index, then the branch.
-# Needs: repository, identity, snapshot, report, lock.
+# Needs: repository, identity, snapshot, deliver, report, lock.
 
 # read_changes OLD NEW: fills CHANGED (paths), CHANGE_KINDS (A, M, D, T), LINES_ADDED and LINES_REMOVED (- for binary).
 read_changes() {
@@ -83,6 +83,7 @@ write_commit() {
     [ -z "$SESSION" ] || printf 'Session-Id: %s\n' "$SESSION"
     printf 'Machine: %s\n' "$ID_MACHINE"
     [ -z "$LOG_PATH" ] || printf 'Log: %s\n' "$LOG_PATH"
+    print_acks
   } >"$WORK/message"
   [ "$CONFIG_SIGN" != true ] || sign=(-S)
   [ -z "$HEAD_OID" ] || parent=(-p "$HEAD_OID")
@@ -165,6 +166,7 @@ land_commit() {
   checkpoint index
   move_branch "$COMMIT_OID" "$HEAD_OID" || return
   COMMITS+=("$COMMIT_OID $SUBJECT")
+  forget_acks
   HEAD_OID=$COMMIT_OID
   settle_base || return
   follow_staging

@@ -1,15 +1,22 @@
 # shellcheck shell=bash
 # A sync's result as one JSON object: the same facts as the text, nothing computed anew.
-# Needs: results, ui.
+# Needs: results, deliver, ui.
 
 print_json() {
   local part comma=''
-  printf '{"exit": %s, ' "$FINAL_EXIT"
+  printf '{"exit": %s, "notes": [' "$FINAL_EXIT"
+  for part in ${NOTES_JSON[@]+"${NOTES_JSON[@]}"}; do
+    printf '%s%s' "$comma" "$part"
+    comma=', '
+  done
+  printf '], '
+  comma=''
   for part in "${JSON_PARTS[@]}"; do
     printf '%s%s' "$comma" "$part"
     comma=', '
   done
   printf '}\n'
+  use_up_notes
 }
 
 json_list() { # json_list ITEMS...: of texts

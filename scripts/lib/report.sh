@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # A sync's result as the user reads it: status line, summary, what came in, then what needs somebody.
-# Needs: results, identity, ui.
+# Needs: results, deliver, identity, ui.
 
 tell_result() {
   local role=$1
@@ -13,6 +13,7 @@ tell_result() {
   elif [ "$role" = vault ]; then
     print_vault
   else
+    print_notes
     print_repository
   fi
 }

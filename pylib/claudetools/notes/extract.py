@@ -1,0 +1,122 @@
+"""Where a note begins and ends in a log: `## Note for <who>` or `## Message for <who>`, as Markdown sees it.
+
+A heading of any level begins one, the next heading of the same or a higher level ends it. What stands in a fence, an
+indented block, a quotation, a list or a comment is no heading. markdown-it decides on that, over blocks only: a log of
+a megabyte takes a second, whatever is in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+
+# Told from the bytes alone: most logs hold no note, and are not parsed.
+LIKELY = re.compile(rb"(?:note|message)[ \t]+for\b", re.IGNORECASE)
+HEADING = re.compile(r"[\s*_`]*(?:note|message)\s+for\b[\s*_`]*(?P<who>.*)", re.IGNORECASE | re.DOTALL)
+# markdown-it's own idea of a line; not Python's, which knows ten more ends of one.
+LINE = re.compile(rb"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
+LONGEST_FRONT = 64 * 1024
+LONGEST_TITLE = 300
+
+
+class Found(NamedTuple):
+    """One note. `line` is its heading's, from 1; `title` the heading's text, `who` what stands behind "for".
+
+    `text` are the very bytes between the headings, without blank lines at both ends.
+    """
+
+    line: int
+    level: int
+    title: str
+    who: str
+    text: bytes
+
+
+def find_notes(data: bytes) -> list[Found]:
+    """Every note of a log, in order. Whatever the bytes are, nothing is raised."""
+    if not LIKELY.search(data):
+        return []
+    lines: list[bytes] = LINE.findall(data.removeprefix(b"\xef\xbb\xbf"))
+    found: dict[int, Found] = {}
+    for start in starts(lines):
+        for note in notes_from(lines, start):
+            found.setdefault(note.line, note)
+    return [found[line] for line in sorted(found)]
+
+
+def notes_from(lines: list[bytes], start: int) -> Iterator[Found]:
+    """The notes of the Markdown that begins at line `start` (from 0), the last one first."""
+    next_of = [len(lines)] * 7  # the nearest heading of each level below the one that is looked at
+    for level, title, first, body in reversed(list(find_headings(lines, start))):
+        match = HEADING.fullmatch(title[:LONGEST_TITLE])
+        if match and (who := " ".join(match["who"].split())):
+            end = min(next_of[1 : level + 1])
+            yield Found(first + 1, level, " ".join(match[0].split()), who, without_blank_ends(lines[body:end]))
+        next_of[level] = first
+
+
+def find_headings(lines: list[bytes], start: int) -> Iterator[tuple[int, str, int, int]]:
+    """Level, text, line of the heading and line of what follows it, for headings of the document itself."""
+    tokens = parser().parse(b"".join(lines[start:]).decode("utf-8", "replace"))
+    for i, token in enumerate(tokens):
+        if token.type == "heading_open" and token.level == 0 and token.map:
+            yield int(token.tag[1:]), tokens[i + 1].content, start + token.map[0], start + token.map[1]
+
+
+@lru_cache(maxsize=1)
+def parser() -> MarkdownIt:
+    """CommonMark, blocks only: what stands inside of a line costs time and decides nothing here."""
+    from markdown_it import MarkdownIt
+
+    markdown = MarkdownIt("commonmark")
+    markdown.core.ruler.enableOnly(["normalize", "block"])
+    return markdown.disable("reference")
+
+
+def starts(lines: list[bytes]) -> list[int]:
+    """Where the Markdown begins: behind the front matter. Where that is broken, also at the top: it hides nothing."""
+    if not lines or lines[0].rstrip() != b"---":
+        return [0]
+    end = next((i for i, line in enumerate(lines) if i and line.rstrip() == b"---"), 0)
+    if not end:
+        return [1]
+    head = b"".join(lines[1:end])
+    return [end + 1] if read_mapping(head) is not None and not LIKELY.search(head) else [end + 1, 1]
+
+
+def read_mapping(head: bytes) -> dict[str, object] | None:
+    """The front matter between its `---` lines, None when it is no YAML mapping."""
+    import frontmatter
+
+    if len(head) > LONGEST_FRONT:
+        return None
+    try:
+        found, _ = frontmatter.parse("---\n" + head.decode("utf-8") + "\n---\n")
+    except Exception:  # a YAML reader has many ways to fail, and none of them is our matter
+        return None
+    return found if found or not head.strip() else None
+
+
+def claimed_user(data: bytes) -> str:
+    """Who the front matter says wrote the log, "" when it does not say. Read even where the rest is broken."""
+    lines: list[bytes] = LINE.findall(data[:LONGEST_FRONT].removeprefix(b"\xef\xbb\xbf"))
+    if not lines or lines[0].rstrip() != b"---":
+        return ""
+    for line in lines[1:]:
+        if line.rstrip() == b"---":
+            break
+        key, colon, value = line.partition(b":")
+        if colon and key == b"user":
+            return value.decode("utf-8", "replace").partition(" #")[0].strip().strip("\"'")
+    return ""
+
+
+def without_blank_ends(lines: list[bytes]) -> bytes:
+    """The lines as they are, but for blank ones at the beginning and the end."""
+    full = [i for i, line in enumerate(lines) if line.strip()]
+    return b"".join(lines[full[0] : full[-1] + 1]).rstrip(b"\r\n") if full else b""

@@ -1,0 +1,48 @@
+"""What the writer of a log is told before anybody waits for an answer: notes to nobody, notes that nobody will see."""
+
+from __future__ import annotations
+
+import re
+
+from claudetools.notes.banner import one_line
+from claudetools.notes.extract import LIKELY, LINE, find_notes, parser, starts
+from claudetools.notes.people import EVERYONE, People
+
+LOOKS_LIKE = re.compile(rb"[ \t]{0,3}#{1,6}[ \t]+(?:note|message)[ \t]+for\b", re.IGNORECASE)
+
+
+def warnings_for(path: str, log: bytes, people: People) -> list[str]:
+    """One text for each note of a log that will not arrive, to be printed after `[WARN] `. Safe to show."""
+    if not LIKELY.search(log):
+        return []
+    notes = find_notes(log)
+    at = one_line(path, 120)
+    out = []
+    for note in notes:
+        unknown = people.find(note.who).unknown
+        if unknown and people.listed:
+            names = ", ".join(repr(one_line(name, 40)) for name in unknown[:3])
+            known = f"{', '.join(sorted(people.people)[:8])} and {EVERYONE[0]}"
+            out.append(
+                f"{at} line {note.line}: a note for {names}, but users.json knows {known}. Correct it, save again."
+            )
+    for number in unclosed(log):
+        if number not in {note.line for note in notes}:
+            out.append(f"{at} line {number}: this note is inside a code block that is never closed; nobody gets it.")
+    return out
+
+
+def unclosed(log: bytes) -> list[int]:
+    """Lines (from 1) that look like a note's heading and lie in a fence or a comment which goes on to the end."""
+    lines: list[bytes] = LINE.findall(log)
+    start = starts(lines)[0]
+    tokens = parser().parse(b"".join(lines[start:]).decode("utf-8", "replace"))
+    block = tokens[-1] if tokens else None
+    if block is None or not block.map or block.type not in ("fence", "html_block"):
+        return []
+    if block.type == "html_block" and (not block.content.lstrip().startswith("<!--") or "-->" in block.content):
+        return []
+    first, last = start + block.map[0], start + block.map[1]
+    if block.type == "fence" and last - first > 1 and not lines[last - 1].strip().strip(block.markup[:1].encode()):
+        return []
+    return [i for i in range(first + 1, last + 1) if LOOKS_LIKE.match(lines[i - 1])]

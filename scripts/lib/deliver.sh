@@ -1,0 +1,140 @@
+# shellcheck shell=bash
+# Notes for the person of this machine: found in the logs that came in, shown to one session, on top of everything;
+# and what that person has acknowledged.
+# The work is done by pylib/claudetools/notes/; it is started only when there is something for it to do.
+# Needs: repository, identity, python, commit, results.
+
+# deliver_notes: sets NOTES_BANNER (lines), NOTES_JSON (objects) and NOTES_SHOWN (files to be made once it is printed).
+# Whatever goes wrong here is told and nothing else: what a sync saved and sent does not depend on it.
+deliver_notes() {
+  local inbox=$STATE/inbox arguments=()
+  [ "$ROLE" = main ] || return 0
+  NOTES_BANNER='' NOTES_JSON=() NOTES_SHOWN=()
+  [ "$JOB" = sync ] && [ -z "$DRY_RUN" ] && [ -n "${ID_USER:-}" ] && [ -d "$STATE" ] || return 0
+  READ_NOTES=run_python # to read Markdown takes a package
+  if notes_came_in "$inbox"; then arguments+=(--tip "$SEEN") READ_NOTES=run_python_with_packages; fi
+  find_reader
+  if [ -n "$READER" ] && { [ ${#arguments[@]} -gt 0 ] || notes_wait_for "$inbox" "$READER"; }; then
+    arguments+=(--session "$READER" --shell "$READER_PID")
+  fi
+  find_logs_with_notes
+  [ ${#NOTED_LOGS[@]} -eq 0 ] || READ_NOTES=run_python_with_packages
+  [ ${#arguments[@]} -gt 0 ] || [ ${#NOTED_LOGS[@]} -gt 0 ] || return 0
+  [ -z "$JSON" ] || arguments+=(--json)
+  begin_phase deliver
+  run_delivery ${arguments[@]+"${arguments[@]}"} -- ${NOTED_LOGS[@]+"${NOTED_LOGS[@]}"}
+  end_phase
+}
+
+# Who will read what this run prints: a session, or a person at a terminal. Nobody: then no note is used up.
+find_reader() {
+  READER=$SESSION READER_PID=0
+  [ -z "$READER" ] && [ -t 1 ] || return 0
+  READER=@terminal-$PPID READER_PID=$PPID
+}
+
+# notes_came_in INBOX: the remote branch has commits that nobody has looked at, with a log or an acknowledgement in them.
+# `surfaced` is read and compared here, so that the usual sync starts nothing.
+notes_came_in() {
+  local surfaced='' range text
+  [ -n "$SEEN" ] || return 1
+  read -r surfaced 2>/dev/null <"$1/surfaced"
+  [ "$surfaced" != "$SEEN" ] || return 1
+  if [ -z "$surfaced" ] || [ "$surfaced" != "$COMMIT_PARENT" ] || [ "$SEEN" != "$COMMIT_OID" ]; then
+    range=--since=14.days
+    [ -z "$surfaced" ] || range=^$surfaced
+    text=$(git -C "$TOP" log -m --name-only --format='%(trailers:key=Note-Ack)' "$SEEN" "$range" -- 2>/dev/null) || return 0
+    case $text in *session-logs/* | *Note-Ack:*) return 0 ;; esac
+  fi
+  [ -d "$1" ] || (umask 077 && mkdir -p "$1")
+  printf '%s\n' "$SEEN" 2>/dev/null >"$1/surfaced"
+  return 1
+}
+
+# notes_wait_for INBOX READER: a note is open that READER does not know of, as far as a shell can tell.
+notes_wait_for() {
+  local note taken last who
+  for note in "$1"/open/*/; do
+    [ -d "$note" ] || continue
+    last=''
+    for taken in "$note"taken.*; do last=$taken; done
+    read -r who 2>/dev/null <"$last" || return 0
+    [ "$who" = "$2" ] && [ -e "${last%/*}/shown.${last##*.}" ] || return 0
+  done
+  return 1
+}
+
+# NOTED_LOGS: logs that this run has saved and that hold something like a note. Their writer is told of wrong names.
+find_logs_with_notes() {
+  local i logs=() path
+  NOTED_LOGS=()
+  [ ${#COMMITS[@]} -gt 0 ] && [ -n "${LOG_PATH:-}" ] || return 0
+  for ((i = 0; i < ${#CHANGED[@]}; i++)); do
+    case ${CHANGE_KINDS[i]}/${CHANGED[i]} in
+      *$'\n'*) ;;
+      [AM]/*session-logs/*.md) logs+=(":(literal)${CHANGED[i]}") ;;
+    esac
+  done
+  [ ${#logs[@]} -gt 0 ] || return 0
+  while IFS= read -r -d '' path; do
+    NOTED_LOGS+=("${path#*:}")
+  done < <(git -C "$TOP" grep -z -l -i -E '(note|message)[[:blank:]]+for' "$HEAD_OID" -- "${logs[@]}" 2>/dev/null)
+}
+
+run_delivery() {
+  local out status
+  find_python || {
+    note_fact "[WARN] Notes of others cannot be read: Python $PYTHON_FLOOR or newer is missing. Install it, then: $(sync_command)"
+    return
+  }
+  out=$("$READ_NOTES" deliver --top "$TOP" --user "$ID_USER" --name "$ID_NAME" --email "$ID_EMAIL" \
+    --machine "$ID_MACHINE" --zone "${ID_TIMEZONE:-}" "$@" 2>&1)
+  status=$?
+  read_delivery "$out"
+  case $status in
+    0) ;;
+    79) note_fact "[WARN] Notes of others cannot be read: ${DELIVERY_WORDS:-a Python package is missing}. Install it: bash $(setup_command)   Then: $(sync_command)" ;;
+    *) note_fact "[WARN] Notes of others could not be read (${DELIVERY_WORDS:-no message}). Nothing is lost; the next sync tries again." ;;
+  esac
+}
+
+read_delivery() {
+  local word text
+  DELIVERY_WORDS=''
+  while IFS=$'\t' read -r word text; do
+    case $word in
+      banner) NOTES_BANNER+=$text$'\n' ;;
+      json) NOTES_JSON+=("$text") ;;
+      shown) NOTES_SHOWN+=("$text") ;;
+      fact) note_fact "$text" ;;
+      *) DELIVERY_WORDS=$(visible "$word") ;;
+    esac
+  done <<<"$1"
+}
+
+# The banner is the very first thing on stdout. Only when it is out are the notes used up: a kill before loses none.
+print_notes() {
+  checkpoint notes
+  [ -z "$NOTES_BANNER" ] || printf '%s' "$NOTES_BANNER"
+  [ -n "$JSON" ] || use_up_notes
+}
+
+use_up_notes() {
+  local file
+  for file in ${NOTES_SHOWN[@]+"${NOTES_SHOWN[@]}"}; do { : >"$file"; } 2>/dev/null; done
+  return 0
+}
+
+# What was acknowledged here travels with the next commit: its sender sees it, and this person's other machines show the
+# note no more. Said twice after a kill, never not at all.
+print_acks() {
+  local file
+  ACKS=()
+  for file in "$STATE"/inbox/acks/n*; do
+    [ -f "$file" ] || continue
+    ACKS+=("$file")
+    printf 'Note-Ack: %s\n' "${file##*/}"
+  done
+}
+
+forget_acks() { [ ${#ACKS[@]} -eq 0 ] || rm -f "${ACKS[@]}"; }

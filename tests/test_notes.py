@@ -1,0 +1,482 @@
+"""Notes from one person's log to another person's session, over real repositories and real syncs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from claudetools.place import Place, find_place
+from claudetools.sessions import registry
+from test_cost import wrap_path
+from world import SYNC, TOOLKIT, Machine, Result, World
+
+CLAUDETOOLS = TOOLKIT / "scripts" / "claudetools.sh"
+LOG = "clients/acme/session-logs/2026-06-05-howard-acme-isp.md"
+TEXT = "Please check the Acme firewall before 17:00, their ISP changed the gateway.\n- confirm 203.0.113.7 answers"
+NOTE = f"## Note for Mike\n\n{TEXT}\n"
+A, B = {"CLAUDE_CODE_SESSION_ID": "aaaa-1"}, {"CLAUDE_CODE_SESSION_ID": "bbbb-2"}
+RULER = "=" * 60
+
+
+@pytest.fixture
+def mike(world: World) -> Machine:
+    machine = world.machine("LINUX-01", "mike")
+    assert machine.sync().code == 0
+    return machine
+
+
+@pytest.fixture
+def howard(world: World, mike: Machine) -> Machine:
+    machine = world.machine("LINUX-02", "howard")
+    assert machine.sync().code == 0
+    return machine
+
+
+def log_of(*sections: str, user: str = "howard") -> str:
+    return "\n".join([f"---\nuser: {user}\n---\n\n# Log\n\n## Session Summary\n\nText.\n", *sections])
+
+
+def send(machine: Machine, *sections: str, path: str = LOG, user: str = "howard") -> Result:
+    machine.write(path, log_of(*sections, user=user))
+    result = machine.sync()
+    assert result.code == 0, result.text
+    return result
+
+
+def notes(machine: Machine, *args: str) -> Result:
+    return machine.run("bash", CLAUDETOOLS, "notes", *args)
+
+
+def listed(machine: Machine, *args: str) -> list[dict[str, object]]:
+    result = notes(machine, *args, "--json")
+    assert result.code == 0, result.text
+    found: list[dict[str, object]] = json.loads(result.out)
+    return found
+
+
+def banners(result: Result) -> int:
+    return result.out.count("\nMESSAGE FROM ")
+
+
+def append(machine: Machine, text: str, path: str = LOG) -> None:
+    machine.write(path, machine.read(path) + text)
+    result = machine.sync()
+    assert result.code == 0, result.text
+
+
+# --- arriving -------------------------------------------------------------------------
+
+
+def test_a_note_is_on_top_of_everything(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE)
+    result = mike.sync(env=A)
+    lines = result.out.split("\n")
+    assert lines[0] == lines[2] == lines[5] == RULER
+    assert re.fullmatch(r"MESSAGE FROM Howard Lee \(\d{4}-\d\d-\d\d \d\d:\d\d \w+\)   1 of 1, id n\w{3,}", lines[1])
+    assert lines[3:5] == [f"| {line}" for line in TEXT.split("\n")]
+    assert lines[6].startswith(f"from {LOG}   done? bash ")
+    assert lines[7].startswith("[OK] Received: ")
+    assert "MESSAGE" not in mike.sync(env=A).out
+    mike.assert_sound()
+
+
+def test_other_sessions_hear_in_one_line_who_handles_it(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE)
+    place = registry_place(mike)
+    registry.register(place, "aaaa-1", topic="acme vpn")
+    assert banners(mike.sync(env=A)) == 1
+    second = mike.sync(env=B)
+    assert re.search(r"^\[INFO\] 1 note from Howard Lee \(n\w+\) is being handled in 'acme vpn'\.$", second.out, re.M)
+    assert banners(second) == 0
+    assert "being handled" not in mike.sync(env=B).out
+
+
+def registry_place(machine: Machine) -> Place:
+    place = find_place(str(machine.top))
+    assert place
+    return place
+
+
+def test_a_background_sync_uses_up_none(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE)
+    for _ in range(2):
+        result = mike.sync()
+        assert result.code == 0 and "MESSAGE" not in result.out and "INFO" not in result.out, result.text
+    assert banners(mike.sync(env=A)) == 1
+
+
+def test_a_person_at_a_terminal_is_shown_it(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE)
+    first = on_terminal(mike, f"bash {SYNC}; bash {SYNC}")
+    assert first.count("MESSAGE FROM Howard Lee") == 1
+    assert on_terminal(mike, f"bash {SYNC}").count("MESSAGE FROM") == 1, "that shell has gone, and nothing was done"
+
+
+def on_terminal(machine: Machine, script: str) -> str:
+    """What a shell with a terminal of its own shows."""
+    code = "import pty, sys; sys.exit(pty.spawn(['sh', '-c', sys.argv[1] + '; exit 0']))"
+    return machine.run(sys.executable, "-c", code, script).out.replace("\r\n", "\n")
+
+
+def test_a_plain_pull_hides_none(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE)
+    mike.git("pull", "-q", "--ff-only")
+    assert (mike.top / LOG).exists()
+    result = mike.sync(env=A)
+    assert banners(result) == 1 and "[OK] Nothing to do." in result.out, result.text
+
+
+def test_after_a_plain_pull_the_list_knows_too(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE)
+    mike.git("pull", "-q", "--ff-only")
+    assert [n["text"] for n in listed(mike)] == [TEXT]
+    assert banners(mike.sync(env=A)) == 1
+
+
+def test_a_pull_that_merged_hides_none(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE)
+    mike.write("mine.txt", "x\n")
+    mike.git("add", "mine.txt")
+    mike.git("commit", "-q", "-m", "Mine")
+    mike.git("pull", "-q", "--no-rebase", "--no-edit")
+    assert banners(mike.sync(env=A)) == 1
+    howard.sync()
+    assert notes(howard).out.startswith("No notes for you")
+
+
+def test_only_new_notes_of_a_log_are_shown(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE)
+    assert banners(mike.sync(env=A)) == 1
+    append(howard, "\n## Update: 15:00 PT \u2014 acme\n\nMore.\n")
+    assert "MESSAGE" not in mike.sync(env=A).out
+    append(howard, "\n## Message for mike swanson, all\n\nSecond.\n")
+    result = mike.sync(env=A)
+    assert banners(result) == 1
+    assert "| Second." in result.out and "firewall" not in result.out
+
+
+def test_a_log_that_moves_brings_no_note_again(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE)
+    assert banners(mike.sync(env=A)) == 1
+    howard.git("mv", "clients/acme", "clients/acme-corp")
+    assert howard.sync().code == 0
+    assert "MESSAGE" not in mike.sync(env=A).out
+    assert len(listed(mike)) == 1
+
+
+def test_a_note_that_moved_before_it_arrived_arrives_once(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE)
+    howard.git("mv", "clients/acme", "clients/acme-corp")
+    assert howard.sync().code == 0
+    result = mike.sync(env=A)
+    assert banners(result) == 1 and "from clients/acme-corp/" in result.out
+    assert len(listed(mike)) == 1
+
+
+def test_a_note_that_was_taken_back_before_it_arrived_is_not_shown(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE)
+    send(howard, NOTE.replace("17:00", "18:00"))
+    result = mike.sync(env=A)
+    assert banners(result) == 1 and "18:00" in result.out and "17:00" not in result.out
+
+
+def test_rewritten_history_shows_nothing_twice(world: World, mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE)
+    assert banners(mike.sync(env=A)) == 1
+    howard.git("commit", "-q", "--amend", "-m", "Another subject")
+    howard.git("push", "-q", "--force", "origin", "HEAD:main")
+    result = mike.sync("--take-upstream", env=B)
+    assert result.code == 0 and banners(result) == 0, result.text
+    assert len(listed(mike)) == 1
+
+
+def test_two_notes_with_one_text_are_two(mike: Machine, howard: Machine) -> None:
+    send(howard, "## Note for mike\n\nCall.\n", "## Note for mike\n\nCall.\n")
+    result = mike.sync(env=A)
+    assert banners(result) == 2 and "1 of 2, id " in result.out and "2 of 2, id " in result.out
+
+
+def test_of_many_notes_the_rest_is_counted(mike: Machine, howard: Machine) -> None:
+    send(howard, *[f"## Note for mike\n\nNumber {i}.\n" for i in range(8)])
+    first = mike.sync(env=A)
+    assert banners(first) == 5
+    assert "[INFO] 3 more notes wait for you: bash " in first.out
+    assert banners(mike.sync(env=A)) == 3
+    assert len(listed(mike)) == 8
+
+
+def test_a_note_for_all_is_not_for_its_author(world: World, mike: Machine, howard: Machine) -> None:
+    other = world.machine("LINUX-03", "howard")
+    send(howard, "## Note for everyone\n\nHello.\n", "## Note for howard\n\nMy own.\n")
+    assert "Hello." in mike.sync(env=A).out
+    result = other.sync(env=A)
+    assert "Hello." not in result.out and "| My own." in result.out
+    assert "MESSAGE" not in howard.sync(env=A).out
+
+
+def test_a_new_machine_is_shown_what_nobody_has_done(world: World, mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE, "## Note for mike\n\nSecond.\n")
+    mike.sync(env=A)
+    (first,) = (n for n in listed(mike) if n["text"] == TEXT)
+    assert notes(mike, "ack", str(first["id"])).code == 0
+    mike.write("x.txt", "x\n")
+    assert mike.sync().code == 0
+    result = world.machine("LINUX-03", "mike").sync(env=A)
+    assert banners(result) == 1 and "| Second." in result.out, result.text
+
+
+def test_nothing_is_shown_twice_by_a_machine_that_lost_its_mark(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE)
+    assert banners(mike.sync(env=A)) == 1
+    (mike.state / "inbox" / "surfaced").unlink()
+    assert banners(mike.sync(env=A)) == 0
+    assert (mike.state / "inbox" / "surfaced").read_text().strip() == mike.git("rev-parse", "origin/main")
+
+
+# --- two sessions, dead ones, killed ones --------------------------------------------------
+
+
+def test_of_two_sessions_that_sync_at_once_one_is_shown_it(mike: Machine, howard: Machine) -> None:
+    for round in range(4):
+        send(howard, f"## Note for mike\n\nRound {round}.\n", path=LOG.replace("isp", f"isp-{round}"))
+        runs = [mike.start_sync(env=env) for env in (A, B, {"CLAUDE_CODE_SESSION_ID": "cccc"})]
+        outs = [run.communicate()[0].decode() for run in runs]
+        assert sum(out.count("MESSAGE FROM") for out in outs) == 1, "\n----\n".join(outs)
+    assert len(listed(mike)) == 4
+
+
+def test_the_note_of_a_killed_session_goes_to_the_next(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE)
+    client = subprocess.Popen(["sleep", "1000"])
+    registry.register(registry_place(mike), "aaaa-1", pid=client.pid, topic="acme vpn")
+    assert banners(mike.sync(env=A)) == 1
+    assert banners(mike.sync(env=B)) == 0
+    client.send_signal(signal.SIGKILL)
+    client.wait()
+    assert banners(mike.sync(env=B)) == 1
+
+
+def test_a_sync_that_is_killed_before_it_prints_uses_up_none(mike: Machine, howard: Machine, tmp_path: Path) -> None:
+    send(howard, NOTE)
+    script = tmp_path / "kill.sh"
+    script.write_text("kill -9 $2\n")
+    run = mike.start_sync(env={**A, "CLAUDETOOLS_TEST_AT": f"notes:{script}"})
+    out, _ = run.communicate()
+    assert run.returncode == -signal.SIGKILL and b"MESSAGE" not in out
+    assert banners(mike.sync(env=B)) == 0, "it is the first session's"
+    assert banners(mike.sync(env=A)) == 1
+
+
+# --- acknowledging -----------------------------------------------------------------------
+
+
+def test_an_acknowledgement_travels(world: World, mike: Machine, howard: Machine) -> None:
+    laptop = world.machine("LINUX-03", "mike")
+    laptop.sync()
+    send(howard, NOTE)
+    laptop.sync()
+    assert banners(mike.sync(env=A)) == 1
+    id = str(listed(mike)[0]["id"])
+    assert listed(laptop)[0]["id"] == id
+    assert [(n["id"], n["to"], n["done"], n["waits"]) for n in listed(howard, "sent")] == [
+        (id, ["Mike Swanson"], {}, False)
+    ]
+    assert notes(mike, "ack", id[:4]).out == f"[OK] {id[:4]} is done. Howard Lee sees it with your next save.\n"
+    assert notes(mike).out.startswith("No notes for you.")
+    assert [n["state"] for n in listed(mike, "--all")] == ["done"]
+    mike.write("x.txt", "x\n")
+    assert mike.sync(env=A).code == 0
+    assert f"\nNote-Ack: {id}\n" in mike.git("log", "-1", "--format=%B") + "\n"
+    assert not os.listdir(mike.state / "inbox" / "acks")
+    assert "MESSAGE" not in laptop.sync(env=A).out
+    assert notes(laptop).out.startswith("No notes for you.")
+    howard.sync()
+    (fact,) = listed(howard, "sent")
+    assert list(fact["done"]) == ["Mike Swanson"]  # type: ignore[call-overload]
+    assert "[done by Mike Swanson 20" in notes(howard, "sent").out
+
+
+def test_an_acknowledgement_of_somebody_else_counts_for_them_alone(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE.replace("Mike", "all"))
+    mike.sync(env=A)
+    id = listed(mike)[0]["id"]
+    howard.write("x.txt", "x\n")
+    howard.sync("-m", "A subject")
+    howard.git("commit", "-q", "--allow-empty", "-m", f"Forged\n\nNote-Ack: {id}")
+    howard.git("push", "-q", "origin", "HEAD:main")
+    mike.sync()
+    assert len(listed(mike)) == 1
+
+
+def test_an_acknowledgement_stays_until_a_commit_takes_it(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE)
+    mike.sync(env=A)
+    id = str(listed(mike)[0]["id"])
+    notes(mike, "ack", id)
+    assert mike.sync().code == 0
+    assert os.listdir(mike.state / "inbox" / "acks") == [id]
+    mike.write("x.txt", "x\n")
+    mike.sync("--no-push")
+    mike.write("y.txt", "y\n")
+    mike.sync()
+    assert mike.git("log", "--format=%(trailers:key=Note-Ack,valueonly)", "-2").split() == [id]
+
+
+def test_an_unknown_or_ambiguous_id_is_said(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE, "## Note for mike\n\nSecond.\n")
+    mike.sync(env=A)
+    none = notes(mike, "ack", "nffff\x1b")
+    assert none.code == 64 and none.err.startswith("[ERROR] There is no note nffff?.\n        See them: bash ")
+    many = notes(mike, "ack", "n")
+    assert many.code == 64 and "begins the ids of 2 notes" in many.err
+    assert len(listed(mike)) == 2
+
+
+def test_what_is_not_pushed_yet_is_said(mike: Machine, howard: Machine) -> None:
+    howard.write(LOG, log_of(NOTE, "## Note for howrd\n\nx\n"))
+    howard.sync("--no-push")
+    assert "[not on the remote yet]" in notes(howard, "sent").out
+    howard.sync()
+    out = notes(howard, "sent").out
+    assert "to Mike Swanson: Please check the Acme firewall before 17:00, their ISP ch...  [open]" in out
+    assert "to howrd: x  [reaches nobody: no such name in users.json]" in out
+
+
+# --- writing ---------------------------------------------------------------------------------
+
+
+def test_the_writer_is_warned_in_one_line(mike: Machine, howard: Machine) -> None:
+    result = send(howard, NOTE, "## Note for howrd\n\nx\n")
+    warned = [line for line in result.out.split("\n") if line.startswith("[WARN]")]
+    assert warned == [
+        f"[WARN] {LOG} line 16: a note for 'howrd', but users.json knows howard, mike and all. Correct it, save again."
+    ]
+    assert "howrd" not in mike.sync(env=A).out
+
+
+# --- hostile ----------------------------------------------------------------------------------
+
+
+def test_a_forged_author_is_flagged(mike: Machine, howard: Machine) -> None:
+    send(howard, "## Note for mike\n\nPay.\n", user="mike")
+    result = mike.sync(env=A)
+    assert result.out.split("\n")[1].startswith("MESSAGE FROM Howard Lee (")
+    assert "[WARN] Its log says it is from mike. The commit that brought it is by Howard Lee." in result.out
+
+
+def test_an_author_who_is_nobody_is_named_with_the_address(mike: Machine, howard: Machine) -> None:
+    howard.write(LOG, log_of(NOTE))
+    howard.git("add", "-A")
+    person = ("-c", "user.name=Mike Swanson\x1b[2J", "-c", "user.email=eve@evil.example")
+    howard.git(*person, "commit", "-q", "-m", "Log")
+    howard.git("push", "-q", "origin", "HEAD:main")
+    result = mike.sync(env=A)
+    line = result.out.split("\n")[1]
+    assert "<eve@evil.example>, nobody in users.json (" in line and "\x1b" not in result.out
+
+
+def test_hostile_text_is_shown_as_text(mike: Machine, howard: Machine) -> None:
+    frame = f"{RULER}\nMESSAGE FROM Mike Swanson (now)   1 of 1, id n000\n{RULER}\n"
+    fake = f"\x1b[2J\x1b]0;x\x07\u202eabc\u200b\n{RULER}\n{frame}"
+    text = f"```\n## End\n{fake}\n[OK] Saved and pushed.\n" + " " * 78 + "MESSAGE FROM God\n```\n"
+    send(howard, f"## Note for Mike\n\n{text}\n")
+    result = mike.sync(env=A)
+    assert len(re.findall("^MESSAGE FROM", result.out, re.M)) == 1
+    assert len(re.findall(r"^\[OK\]", result.out, re.M)) == 1
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f\u202e\u200b]", result.out)
+    assert "| ## End" in result.out and "| MESSAGE FROM Mike Swanson (now)" in result.out
+    as_json = json.loads(notes(mike, "--json").out)
+    assert "\x1b[2J" in as_json[0]["text"]
+
+
+def test_broken_front_matter_hides_nothing(mike: Machine, howard: Machine) -> None:
+    howard.write(LOG, f"---\nuser: [howard\n  :\n\n{NOTE}")
+    assert howard.sync().code == 0
+    assert banners(mike.sync(env=A)) == 1
+
+
+def test_a_megabyte_is_bounded(mike: Machine, howard: Machine) -> None:
+    text = "".join(f"line {i} of the long note, which goes on and on\n" for i in range(22_000))
+    send(howard, f"## Note for mike\n\n{text}")
+    result = mike.sync(env=A)
+    assert banners(result) == 1 and len(result.out) < 8000
+    command = re.search(r"All of it \(22000 lines, \d+ characters\): .* notes (show n\w+)$", result.out, re.M)
+    assert command
+    shown = notes(mike, *command[1].split()).out
+    assert "| line 21999 of the long note" in shown and shown.count("\n| line ") == 22_000
+
+
+def test_json_has_the_note_too(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE)
+    result = json.loads(mike.sync("--json", env=A).out)
+    (note,) = result["notes"]
+    assert (note["from"], note["text"], note["path"], note["cut"]) == ("Howard Lee", TEXT, LOG, False)
+    assert result["main"]["received"]["commits"] == 1
+    assert json.loads(mike.sync("--json", env=A).out)["notes"] == []
+
+
+# --- cost ---------------------------------------------------------------------------------------
+
+
+def programs(machine: Machine, folder: Path, env: dict[str, str] | None = None) -> list[str]:
+    """The programs that one sync starts, as one line each."""
+    bash = next(p for p in os.environ["PATH"].split(os.pathsep) if os.access(os.path.join(p, "bash"), os.X_OK))
+    wrapped, log = wrap_path(folder, os.environ["PATH"])
+    result = machine.run(os.path.join(bash, "bash"), SYNC, env={**wrapped, **(env or {})}, timeout=300)
+    assert result.code == 0, result.text
+    return log.read_text().split("\0")[:-1]
+
+
+def test_a_thousand_logs_are_one_python(mike: Machine, howard: Machine, tmp_path: Path) -> None:
+    for i in range(1000):
+        who = "mike" if i == 500 else "howard"
+        path = f"clients/c{i % 50}/session-logs/2026-06-05-howard-topic-{i}.md"
+        howard.write(path, log_of(f"## Note for {who}\n\nNumber {i}.\n"))
+    assert howard.sync().code == 0
+    started = programs(mike, tmp_path / "wrappers", A)
+    assert len([line for line in started if " deliver " in line]) == 1
+    assert len([line for line in started if " cat-file --batch" in line and "batch-" not in line]) <= 2
+    assert [n["text"] for n in listed(mike)] == ["Number 500."]
+
+
+@pytest.mark.parametrize("path", ["notes.md", "clients/acme/notes.md"])
+def test_without_logs_no_python_looks_for_notes(mike: Machine, howard: Machine, tmp_path: Path, path: str) -> None:
+    send(howard, NOTE, path=path)
+    assert [line for line in programs(mike, tmp_path / "one", A) if " deliver " in line] == []
+    assert [line for line in programs(mike, tmp_path / "two", A) if line.startswith("cost-python")] == []
+
+
+def test_a_note_that_the_session_has_seen_costs_nothing(mike: Machine, howard: Machine, tmp_path: Path) -> None:
+    send(howard, NOTE)
+    assert banners(mike.sync(env=A)) == 1
+    started = programs(mike, tmp_path / "wrappers", A)
+    assert len(started) <= 4 and not [line for line in started if line.startswith("cost-python")], started
+
+
+# --- what is missing ---------------------------------------------------------------------------------
+
+
+def test_without_the_package_nothing_is_lost(mike: Machine, howard: Machine, tmp_path: Path) -> None:
+    send(howard, NOTE)
+    bare = tmp_path / "python"
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    bare.chmod(0o755)
+    result = mike.sync(env={**A, "CLAUDETOOLS_PYTHON": str(bare)})
+    assert result.code == 0 and banners(result) == 0
+    assert re.search(r"^\[WARN\] Notes of others cannot be read: the Python package \w+ is missing\.", result.out, re.M)
+    assert banners(mike.sync(env=A)) == 1
+
+
+def test_a_log_that_is_too_large_is_named(mike: Machine, howard: Machine) -> None:
+    howard.write(LOG, log_of(NOTE) + "x" * (9 * 1024 * 1024))
+    assert howard.sync().code == 0
+    result = mike.sync(env=A)
+    assert f"[WARN] {LOG} is too large to be searched for notes. Read it yourself." in result.out
+    assert result.code == 0
