@@ -480,3 +480,26 @@ def test_a_log_that_is_too_large_is_named(mike: Machine, howard: Machine) -> Non
     result = mike.sync(env=A)
     assert f"[WARN] {LOG} is too large to be searched for notes. Read it yourself." in result.out
     assert result.code == 0
+
+
+# --- at session start ----------------------------------------------------------------------------
+
+
+def test_a_session_that_starts_is_shown_it(mike: Machine, howard: Machine) -> None:
+    """By the agent's own hook; what it has seen there, its first sync does not show again."""
+    send(howard, NOTE)
+    mike.sync()
+    hook = TOOLKIT / "hooks" / "agent" / "session-start"
+    payload = {"session_id": "aaaa-1", "hook_event_name": "SessionStart", "source": "startup", "cwd": str(mike.top)}
+    done = subprocess.run(
+        ["bash", str(hook)],
+        input=json.dumps(payload).encode(),
+        cwd=mike.top,
+        env=mike.env({**A, "CLAUDE_PROJECT_DIR": str(mike.top)}),
+        capture_output=True,
+        check=False,
+    )
+    said = done.stdout.decode()
+    assert done.returncode == 0 and said.count("MESSAGE FROM Howard Lee") == 1, said + done.stderr.decode()
+    assert "A note from" not in said
+    assert banners(mike.sync(env=A)) == 0

@@ -24,7 +24,6 @@ from claudetools.notes.who import Me
 from claudetools.place import Place, find_place
 
 OK, INTERNAL, NO_PACKAGES = 0, 70, 79
-MOST_BANNERS = 5
 
 
 def main(argv: list[str]) -> int:
@@ -95,8 +94,7 @@ def warnings(top: str, path: str, people: People) -> list[str]:
 
 def show(place: Place, args: argparse.Namespace) -> None:
     """Take what nobody handles and print it; say once what another session handles."""
-    free = taking.unread(place, args.session)
-    mine = [(n, number) for n in free[:MOST_BANNERS] if (number := taking.take(place, n.id, args.session, args.shell))]
+    mine, left = taking.take_unread(place, args.session, args.shell)
     for i, (note, number) in enumerate(mine, 1):
         if args.json:
             tell("json", json.dumps(as_json(place, note)))
@@ -104,8 +102,8 @@ def show(place: Place, args: argparse.Namespace) -> None:
             for line in banner(place, note, i, len(mine)):
                 tell("banner", line)
         tell("shown", taking.shown_path(place, note.id, number))
-    if len(free) > MOST_BANNERS:
-        tell("fact", f"[INFO] {len(free) - MOST_BANNERS} more notes wait for you: {command(place)}")
+    if left:
+        tell("fact", f"[INFO] {left} more notes wait for you: {command(place)}")
     tell_handled(place, args.session, {note.id for note, _ in mine})
 
 

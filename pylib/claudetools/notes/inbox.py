@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -55,6 +54,13 @@ def folder(place: Place, *names: str) -> str:
     return os.path.join(place.state, "inbox", *names)
 
 
+def remove(path: str) -> None:
+    """A folder with all that is in it, as far as that can be removed."""
+    import shutil  # costs a hook a tenth of its time
+
+    shutil.rmtree(path, ignore_errors=True)
+
+
 def names_in(path: str) -> list[str]:
     """The entries of a folder in order, [] when it is not there."""
     try:
@@ -82,12 +88,12 @@ def add(place: Place, note: Note, text: bytes) -> bool:
             raw.write(text)
         os.rename(draft, target)
     except OSError:
-        shutil.rmtree(draft, ignore_errors=True)
+        remove(draft)
         if not os.path.exists(target):
             raise
         return False
     if os.path.exists(done):  # acknowledged while it was being put in
-        shutil.rmtree(target, ignore_errors=True)
+        remove(target)
         return False
     return True
 
@@ -115,12 +121,12 @@ def prune(place: Place, now: float) -> None:
         path = folder(place, "done", name)
         with suppress(OSError):
             if now - os.lstat(path).st_mtime > KEPT_DAYS * 86400:
-                shutil.rmtree(path)
+                remove(path)
     for name in names_in(folder(place)):
         path = folder(place, name)
         with suppress(OSError):
             if name.startswith("draft.") and now - os.lstat(path).st_mtime > 86400:
-                shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+                remove(path) if os.path.isdir(path) else os.unlink(path)
 
 
 # --- reading ------------------------------------------------------------------------
@@ -184,7 +190,7 @@ def close(place: Place, id: str) -> bool:
     except FileNotFoundError:
         return False
     except OSError:  # done already, and open again after an old version of the state was put back
-        shutil.rmtree(folder(place, "open", id), ignore_errors=True)
+        remove(folder(place, "open", id))
         return True
     with suppress(OSError):
         os.utime(folder(place, "done", id))

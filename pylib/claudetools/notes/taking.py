@@ -22,6 +22,7 @@ from claudetools.place import Place
 from claudetools.sessions import registry
 
 TERMINAL = "@terminal-"  # no session's name: what begins so is a person's shell, by its process number
+MOST = 5  # notes at once: more than that nobody reads
 TAKEN = re.compile(r"taken\.(\d{4,9})")
 
 
@@ -112,6 +113,13 @@ def take(place: Place, id: str, session: str, pid: int = 0) -> int:
     finally:
         with suppress(FileNotFoundError):
             os.unlink(draft)
+
+
+def take_unread(place: Place, session: str, pid: int = 0) -> tuple[list[tuple[Note, int]], int]:
+    """Take what `session` may be shown, at most five: each note, the holder's number; and how many are left."""
+    free = unread(place, session)
+    mine = [(note, number) for note in free[:MOST] if (number := take(place, note.id, session, pid))]
+    return mine, max(0, len(free) - MOST)
 
 
 def shell_record(session: str, pid: int) -> dict[str, Any] | None:

@@ -6,7 +6,6 @@ its own folder (`told`), so that it hears of each once.
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import time
@@ -72,19 +71,28 @@ def waiting(place: Place) -> Facts:
 
 def notes(place: Place, session: str) -> Facts:
     """Unread notes that nobody handles yet."""
-    try:
-        inbox = importlib.import_module("claudetools.notes.inbox")
-    except ImportError:
+    if not os.path.isdir(os.path.join(place.state, "inbox", "open")):
         return {}
+    from claudetools.notes import taking
+
     return {
-        f"note {note.id}": f"[INFO] A note from {visible(note.sender)}. Read it: {TOOLS} notes"
-        for note in inbox.unread(place, session)
+        f"note {note.id}": f"[INFO] A note from {short(note.sender)}. Read it: {TOOLS} notes"
+        for note in taking.unread(place, session)
     }
 
 
 def banner(place: Place, session: str) -> list[str]:
     """The notes that this session takes now, each as the seed's banner."""
-    return []
+    if not os.path.isdir(os.path.join(place.state, "inbox", "open")):
+        return []
+    from claudetools.notes import banner, taking
+
+    lines = []
+    mine, _ = taking.take_unread(place, session)
+    for i, (note, number) in enumerate(mine, 1):
+        lines += banner.banner(place, note, i, len(mine))
+        taking.mark_shown(place, note.id, number)
+    return lines
 
 
 def others(place: Place, session: str, now: float) -> Facts:

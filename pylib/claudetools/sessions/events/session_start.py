@@ -14,9 +14,10 @@ def handle(place: Place, event: Event) -> Reply:
     registry.register(place, event.session, agent=event.agent, pid=ancestry.find_agent(), transcript=event.transcript)
     registry.prune(place)
     now = time.time()
+    notes = news.banner(place, event.session)  # before the facts, which tell of notes that nobody has taken
     facts = news.look(place, event.session, now)
     news.remember(place, event.session, facts)
-    lines = [*news.banner(place, event.session), *facts.values()]
+    lines = [*notes, *facts.values()]
     if event.source != "compact":  # the session itself knows what it did
         lines += [*news.last_log(place, event.cwd), *news.without_log(place, event.session, now)]
     return Reply("\n".join(lines))
