@@ -32,7 +32,7 @@ Tree = dict[str, tuple[object, ...]]
 def copy_toolkit(source: Path, target: Path) -> Path:
     for name in ("scripts", "pylib", "hooks", ".claude"):
         shutil.copytree(source / name, target / name, ignore=shutil.ignore_patterns("__pycache__", "identity.json"))
-    for name in ("LICENSE", "pyproject.toml"):
+    for name in ("LICENSE", "pyproject.toml", ".gitattributes"):
         shutil.copy2(source / name, target / name)
     return target
 

@@ -1,0 +1,360 @@
+"""Once per machine: who works here, the hook, git's settings, the packages; and what works without any of it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import pty
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from claudetools.install import environment
+from test_install import TOOLKIT, own_sync, run_install
+from world import Machine, Result, World, clean_environment
+
+SETUP = ".claude/claudetools/scripts/setup.sh"
+SHIM = (TOOLKIT / "hooks/git/shim").read_bytes()
+
+
+@pytest.fixture
+def clone(world: World) -> Machine:
+    """A second machine with a fresh clone of a repository that has claudetools; nothing was set up there."""
+    first = world.machine()
+    assert run_install(first, first.top).code == 0
+    assert own_sync(first).code == 0
+    second = world.machine("MAC-02", "howard", clone=False)
+    subprocess.run(["git", "clone", "-q", world.remote, second.top], env=second.env(), check=True)
+    return second
+
+
+def setup(machine: Machine, *args: str, env: dict[str, str] | None = None) -> Result:
+    return machine.run("bash", SETUP, *args, env=env)
+
+
+def without_python(machine: Machine) -> dict[str, str]:
+    """As on Windows: the Store stub is there, can be started, and exits 49. The launcher is missing."""
+    folder = machine.home / "stubs"
+    folder.mkdir(exist_ok=True)
+    for name in ("python3", "python", "py"):
+        (folder / name).write_text("#!/bin/sh\nexit 49\n")
+        (folder / name).chmod(0o755)
+    return {"CLAUDETOOLS_PYTHON": "", "PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+# --- a clone where nothing was set up -------------------------------------------------
+
+
+def test_the_first_sync_of_a_known_person_sets_the_clone_up(world: World, clone: Machine) -> None:
+    clone.git("config", "--global", "user.email", "howard@example.com")
+    clone.write("a.md", "x\n")
+    result = own_sync(clone)
+    assert result.code == 0, result.text
+    assert "[INFO] Set up in this clone: .git/hooks/pre-commit: calls ours" in result.err
+    assert "pull.ff=only" in result.err and "claudetools.branch=main" in result.err
+    assert (clone.common / "hooks/pre-commit").read_bytes() == SHIM
+    assert clone.git("config", "--local", "claudetools.branch") == "main"
+    assert world.remote_git("log", "-1", "--format=%an <%ae>", "main") == "Howard Lee <howard@example.com>\n"
+    clone.write("b.md", "x\n")
+    assert "Set up" not in own_sync(clone).err
+    assert clone.status() == ""
+    clone.assert_sound()
+
+
+def test_a_sync_with_nothing_to_do_sets_it_up_as_well(clone: Machine) -> None:
+    clone.git("config", "--global", "user.email", "howard@example.com")
+    result = own_sync(clone)
+    assert (result.code, "Set up in this clone" in result.err) == (0, True), result.text
+    result = own_sync(clone)
+    assert (result.code, result.err) == (0, ""), result.text
+
+
+def test_a_dry_run_sets_nothing_up(clone: Machine) -> None:
+    clone.git("config", "--global", "user.email", "howard@example.com")
+    clone.write("a.md", "x\n")
+    assert own_sync(clone, "--dry-run").code == 0
+    assert not (clone.common / "hooks/pre-commit").exists()
+
+
+def test_an_upgrade_that_came_in_brings_the_clones_part_up_to_date(world: World, clone: Machine) -> None:
+    clone.git("config", "--global", "user.email", "howard@example.com")
+    own_sync(clone)
+    (clone.common / "hooks/pre-commit").write_bytes(SHIM + b"# of an older version\n")
+    os.utime(clone.top / ".claude/claudetools/manifest.json")
+    result = own_sync(clone)
+    assert (result.code, "Set up in this clone: .git/hooks/pre-commit" in result.err) == (0, True), result.text
+    assert (clone.common / "hooks/pre-commit").read_bytes() == SHIM
+
+
+def test_a_clone_that_cannot_be_set_up_syncs_and_says_why(world: World, clone: Machine) -> None:
+    clone.git("config", "--global", "user.email", "howard@example.com")
+    own_sync(clone)
+    record = clone.state / "installed.json"
+    record.write_text('{"format": 99}\n')
+    os.utime(record, (0, 0))
+    clone.write("a.md", "x\n")
+    result = own_sync(clone)
+    assert result.code == 0, result.text
+    assert "[INFO] This clone could not be set up:" in result.err and "(format 99)" in result.err
+    assert world.remote_file("a.md") == "x\n"
+
+
+def test_nobody_known_is_told_the_command_and_nothing_changes(clone: Machine) -> None:
+    clone.git("config", "--global", "user.email", "dana@new.example")
+    clone.write("a.md", "x\n")
+    result = own_sync(clone)
+    assert result.code == 78, result.text
+    assert "dana@new.example is nobody in .claude/users.json" in result.out + result.err
+    assert f"bash {SETUP}" in result.out + result.err
+    assert not (clone.common / "hooks/pre-commit").exists()
+
+
+# --- who works here --------------------------------------------------------------------
+
+
+def test_setup_knows_a_person_of_users_json_and_asks_nothing(clone: Machine) -> None:
+    clone.git("config", "--global", "user.email", "Howard@Example.com")
+    result = setup(clone)
+    assert result.code == 0, result.text
+    assert "you are Howard Lee <howard@example.com>" in result.out
+    assert ".git/hooks/pre-commit: calls ours" in result.out
+    identity = json.loads(clone.read(".claude/identity.json"))
+    assert (identity["user"], identity["full_name"]) == ("howard", "Howard Lee")
+    assert (clone.common / "hooks/pre-commit").read_bytes() == SHIM
+    assert own_sync(clone).code == 0
+    assert clone.status() == ""
+
+
+def test_without_a_terminal_a_missing_value_is_named_with_its_flag(clone: Machine) -> None:
+    result = setup(clone, "--user", "dana")
+    assert (result.code, "Full name is not known." in result.err, "--name VALUE" in result.err) == (78, True, True)
+    assert not (clone.top / ".claude/identity.json").exists()
+
+
+def on_a_terminal(machine: Machine, answers: list[str], *args: str) -> tuple[int, str]:
+    """setup.sh before a person who types these lines; what stands on the screen."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        ["bash", SETUP, *args], cwd=machine.top, env=machine.env(), stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    os.write(ours, "".join(f"{answer}\n" for answer in answers).encode())
+    screen = b""
+    while True:
+        try:
+            data = os.read(ours, 4096)
+        except OSError:  # Linux says so when the other side is closed
+            break
+        if not data:
+            break
+        screen += data
+    os.close(ours)
+    return process.wait(60), screen.decode()
+
+
+def test_on_a_terminal_it_asks_five_questions_and_takes_defaults(clone: Machine) -> None:
+    clone.git("config", "--global", "user.email", "dana@new.example")
+    code, screen = on_a_terminal(clone, ["", "Dana Fox", "", "LAP-9", ""])
+    assert code == 0, screen
+    questions = [line for line in screen.replace("\r", "").split("\n") if line.count("]: ")]
+    assert screen.count("]: ") == 5, questions
+    identity = json.loads(clone.read(".claude/identity.json"))
+    assert {k: identity[k] for k in ("user", "full_name", "email", "machine")} == {
+        "user": "dana", "full_name": "Dana Fox", "email": "dana@new.example", "machine": "LAP-9",
+    }  # fmt: skip
+    assert "vault_path" not in identity
+    code, screen = on_a_terminal(clone, [])
+    assert (code, screen.count("]: ")) == (0, 0), "what is known is not asked again"
+
+
+@pytest.mark.parametrize(("vault", "words"), [("nowhere", "is not the working tree"), (".", "lies inside this")])
+def test_a_vault_that_is_none_is_refused_before_anything_is_written(clone: Machine, vault: str, words: str) -> None:
+    clone.git("config", "--global", "user.email", "howard@example.com")
+    result = setup(clone, "--vault", vault)
+    assert (result.code, words in result.err) == (78, True), result.text
+    assert not (clone.top / ".claude/identity.json").exists()
+
+
+# --- Python and its packages --------------------------------------------------------------
+
+
+def test_without_python_one_can_set_up_save_and_send(world: World, clone: Machine) -> None:
+    env = without_python(clone)
+    args = ("--user", "howard", "--name", "Howard Lee", "--email", "howard@example.com")
+    result = setup(clone, *args, env=env)
+    assert result.code == 0, result.text
+    assert "[WARN] Python 3.10 or newer is missing." in result.err and f"bash {SETUP}" in result.err
+    clone.write("a.md", "x\n")
+    result = clone.run("bash", ".claude/scripts/sync.sh", env=env)
+    assert result.code == 0, result.text
+    assert "[INFO] This clone has no hooks yet: they need Python 3.10." in result.err
+    assert world.remote_file("a.md") == "x\n"
+    result = clone.run("bash", ".claude/scripts/claudetools.sh", "log", "--help", env=env)
+    assert (result.code, "Python 3.10 or newer is missing" in result.err, SETUP in result.err) == (78, True, True)
+
+
+def test_the_launcher_of_windows_finds_an_interpreter_that_is_on_no_path(world: World, clone: Machine) -> None:
+    env = without_python(clone)
+    launcher = clone.home / "stubs" / "py"
+    launcher.write_text(f'#!/bin/sh\n[ "$1" = -3 ] || exit 2\nshift\nexec \'{sys.executable}\' "$@"\n')
+    clone.git("config", "--global", "user.email", "howard@example.com")
+    result = setup(clone, env=env)
+    assert result.code == 0, result.text
+    assert ".git/hooks/pre-commit: calls ours" in result.out
+
+
+def wheel(folder: Path, name: str, version: str) -> None:
+    """A package of one module, as pip installs it."""
+    info = f"{name}-{version}.dist-info"
+    texts = {
+        f"{name}.py": f"VERSION = {version!r}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{path},sha256={hashed(text)},{len(text)}\n" for path, text in texts.items())
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as file:
+        for path, text in {**texts, f"{info}/RECORD": f"{record}{info}/RECORD,,\n"}.items():
+            file.writestr(path, text)
+
+
+def hashed(text: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+
+
+@pytest.fixture
+def shop(clone: Machine) -> dict[str, str]:
+    """Instead of the package index: a folder with two versions of one package."""
+    folder = clone.home / "wheels"
+    folder.mkdir()
+    wheel(folder, "tinything", "1.0")
+    wheel(folder, "tinything", "2.0")
+    pin(clone, "1.0")
+    clone.git("config", "--global", "user.email", "howard@example.com")
+    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder), "UV_OFFLINE": "1"}
+
+
+def pin(machine: Machine, version: str) -> None:
+    text = f'[project]\nversion = "0.1.0"\ndependencies = [\n  "tinything=={version}", # what for\n]\n'
+    machine.write(".claude/claudetools/pyproject.toml", text)
+
+
+def version_in_environment(machine: Machine) -> str:
+    python = machine.state / "venv/bin/python"
+    return machine.run(python, "-c", "import tinything; print(tinything.VERSION)").out.strip()
+
+
+@pytest.mark.skipif(bool(shutil.which("uv")), reason="uv reads no PIP_ variables")
+def test_the_packages_are_installed_once_and_again_when_the_pins_change(clone: Machine, shop: dict[str, str]) -> None:
+    result = setup(clone, env=shop)
+    assert result.code == 0, result.text
+    assert "The Python packages are in" in result.out
+    assert version_in_environment(clone) == "1.0"
+    venv = clone.state / "venv"
+    before = venv.stat().st_ino
+    result = setup(clone, env=shop)
+    assert ("packages" in result.out, venv.stat().st_ino) == (False, before)
+    pin(clone, "2.0")
+    assert setup(clone, env=shop).code == 0
+    assert version_in_environment(clone) == "2.0"
+    assert not [p for p in clone.state.iterdir() if p.name.startswith("venv.")]
+    pin(clone, "3.0")
+    result = setup(clone, env=shop)
+    assert result.code == 0, result.text
+    assert "[WARN] The Python packages could not be installed: ERROR: Could not find" in result.err
+    assert f"Again: bash {SETUP}" in result.err
+    assert version_in_environment(clone) == "2.0", "the one that is there stays until another is whole"
+    assert not [p for p in clone.state.iterdir() if p.name.startswith("venv.")]
+
+
+def test_uv_is_used_where_it_is(clone: Machine, shop: dict[str, str]) -> None:
+    stub = clone.home / "stubs" / "uv"
+    stub.parent.mkdir()
+    stub.write_text(
+        f"#!/bin/sh\necho \"$*\" >>'{clone.home}/uv.log'\n"
+        f'case $1 in venv) shift 5; mkdir -p "$1/bin" && ln -s \'{sys.executable}\' "$1/bin/python" ;; esac\n'
+    )
+    stub.chmod(0o755)
+    result = setup(clone, env={**shop, "PATH": f"{stub.parent}:{os.environ['PATH']}"})
+    assert result.code == 0, result.text
+    calls = (clone.home / "uv.log").read_text().splitlines()
+    assert [call.split()[0] for call in calls] == ["venv", "pip"]
+    assert calls[1].endswith(" tinything==1.0")
+    assert (clone.state / "venv" / environment.STAMP).exists()
+
+
+def test_the_pins_are_read_as_a_toml_reader_reads_them() -> None:
+    tomllib = pytest.importorskip("tomllib")
+    text = (TOOLKIT / "pyproject.toml").read_text()
+    assert environment.requirements(text) == tomllib.loads(text)["project"]["dependencies"]
+    assert any(pin.startswith("tzdata==") for pin in environment.requirements(text)), "Windows has no time zones"
+    assert all("==" in pin for pin in environment.requirements(text))
+    assert environment.requirements("") == []
+
+
+# --- file modes and line ends ---------------------------------------------------------------
+
+
+def test_the_hook_needs_no_executable_bit_on_ours(clone: Machine) -> None:
+    """core.fileMode=false, as git has it on Windows and on many mounts."""
+    clone.git("config", "--global", "user.email", "howard@example.com")
+    own_sync(clone)
+    clone.git("config", "core.fileMode", "false")
+    for path in (clone.top / ".claude").rglob("*"):
+        if path.is_file():
+            path.chmod(0o644)
+    assert clone.status() == ""
+    clone.write("session-logs/2026-06-05-session.md", "x\n")
+    clone.git("add", "session-logs")
+    result = clone.run("git", "commit", "-q", "-m", "by hand")
+    assert result.code == 1, result.text
+    assert "2026-06-05-session.md" in result.err
+    clone.git("rm", "-q", "--cached", "session-logs/2026-06-05-session.md")
+    (clone.top / "session-logs/2026-06-05-session.md").unlink()
+    clone.write("a.md", "x\n")
+    assert own_sync(clone).code == 0
+    clone.assert_sound()
+
+
+def test_a_checkout_with_windows_line_ends_leaves_ours_alone(world: World, clone: Machine) -> None:
+    other = world.machine("WIN-03", "mike", clone=False)
+    env = other.env()
+    for key, value in (("core.autocrlf", "true"), ("user.email", "mike@example.com")):
+        subprocess.run(["git", "config", "--global", key, value], env=env, check=True)
+    subprocess.run(["git", "clone", "-q", world.remote, other.top], env=env, check=True)
+    assert b"\r\n" in (other.top / "README.md").read_bytes()
+    ours = [p for p in (other.top / ".claude").rglob("*") if p.is_file() and b"\r\n" in p.read_bytes()]
+    assert ours == []
+    other.write("a.md", b"x\r\n")
+    result = own_sync(other)
+    assert result.code == 0, result.text
+    assert world.remote_file("a.md") == "x\n"
+    assert other.status() == ""
+    assert other.run("bash", ".claude/claudetools/scripts/install.sh", "--check", ".").code == 0
+
+
+def test_a_toolkit_that_was_checked_out_with_windows_line_ends_works(world: World, tmp_path: Path) -> None:
+    """Its own .gitattributes see to that; what an editor turned into CRLF is turned back by the installer."""
+    source, target = tmp_path / "source", tmp_path / "target"
+    shutil.copytree(TOOLKIT, source)
+    env = clean_environment(tmp_path)
+
+    def git(*args: str) -> None:
+        subprocess.run(["git", "-c", "user.name=x", "-c", "user.email=x@example.com", *args], env=env, check=True)
+
+    git("init", "-q", str(source))
+    git("-C", str(source), "add", "-A")
+    git("-C", str(source), "commit", "-q", "-m", "x")
+    git("-c", "core.autocrlf=true", "clone", "-q", str(source), str(target))
+    assert not [p for p in target.rglob("*") if p.is_file() and ".git" not in p.parts and b"\r\n" in p.read_bytes()]
+    machine = world.machine()
+    path = target / "scripts/lib/glance.sh"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    result = run_install(machine, machine.top, toolkit=target)
+    assert result.code == 0, result.text
+    assert b"\r" not in (machine.top / ".claude/claudetools/scripts/lib/glance.sh").read_bytes()
