@@ -1,4 +1,4 @@
-"""Telling the ledger what the log commands wrote, so that it goes out with the session's own commit."""
+"""Telling the ledger what the commands wrote, so that it goes out with the session's own commit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from claudetools.place import Place
 from claudetools.sessions import ledger
 
 
-def record(place: Place, session: str, path: str, before: bytes | None, after: bytes | None) -> None:
+def record(place: Place, session: str, path: str, before: bytes | None, after: bytes | None, tool: str = "log") -> None:
     """One change of the file at `path` (from the top); None for a side where it was not there.
 
     A ledger that cannot be written is no reason to fail: the change then belongs to nobody, and goes out all the same.
@@ -17,7 +17,7 @@ def record(place: Place, session: str, path: str, before: bytes | None, after: b
     if not session or before == after:
         return
     sides = [None if side is None else ledger.digest(side) for side in (before, after)]
-    edit = ledger.Edit(path, sides[0], sides[1], kind="write", tool="log", was=None if before is None else "100644")
+    edit = ledger.Edit(path, sides[0], sides[1], kind="write", tool=tool, was=None if before is None else "100644")
     if after is None:
         edit = edit._replace(mode=None)
     try:
