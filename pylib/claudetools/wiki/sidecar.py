@@ -1,0 +1,86 @@
+"""Where an article's lines come from: `wiki/.sources/<type folder>/<slug>.json`, so that the article stays readable.
+
+    {"version": 1, "article": "wiki/clients/acme.md",
+     "read":   {"<log>": "<sha256 of its bytes when it was compiled>", ...},
+     "claims": [{"text": "<the article's line, trimmed>",
+                 "cites": [{"log": "<path from the top>", "lines": [12, 15], "says": "<16 hex digits>"}]}]}
+
+`says` is the beginning of the sha256 of the cited lines: a log that was corrected no longer says the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Cite:
+    """Lines of a log, from 1, and the digest of what they said."""
+
+    log: str
+    first: int
+    last: int
+    says: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A line of the article and where it comes from."""
+
+    text: str
+    cites: tuple[Cite, ...]
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """`read`: each log that the article has absorbed, with its digest at that time."""
+
+    read: Mapping[str, str] = field(default_factory=dict)
+    claims: Sequence[Claim] = ()
+
+
+def quote_digest(lines: Sequence[str]) -> str:
+    """The digest of some lines of a log, as they are shown."""
+    return hashlib.sha256("\n".join(line.rstrip() for line in lines).encode()).hexdigest()[:16]
+
+
+def parse(text: str | None) -> Sidecar:
+    """What a sidecar says; nothing for one that is missing, broken or of a newer version. Never raises."""
+    try:
+        found = json.loads(text or "")
+    except (ValueError, RecursionError):
+        return Sidecar()
+    if not isinstance(found, dict) or found.get("version") != VERSION:
+        return Sidecar()
+    read, claims = found.get("read"), found.get("claims")
+    kept = {k: v for k, v in read.items() if isinstance(v, str)} if isinstance(read, dict) else {}
+    known = [claim for item in claims if (claim := parse_claim(item))] if isinstance(claims, list) else []
+    return Sidecar(kept, known)
+
+
+def parse_claim(item: Any) -> Claim | None:
+    """One claim, None when it is none."""
+    try:
+        cites = [Cite(str(c["log"]), int(c["lines"][0]), int(c["lines"][1]), str(c["says"])) for c in item["cites"]]
+        return Claim(str(item["text"]), tuple(cites))
+    except (KeyError, TypeError, ValueError, IndexError):
+        return None
+
+
+def write(article: str, sidecar: Sidecar) -> str:
+    """The file. The same content gives the same bytes."""
+    claims = [
+        {
+            "text": claim.text,
+            "cites": [{"log": c.log, "lines": [c.first, c.last], "says": c.says} for c in claim.cites],
+        }
+        for claim in sidecar.claims
+    ]
+    found = {"version": VERSION, "article": article, "read": dict(sorted(sidecar.read.items())), "claims": claims}
+    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,112 @@
+"""The session logs an article is made from: their lines with numbers, without what is nobody's business.
+
+Neither a synthesizer nor a sidecar ever sees a Credentials section: its lines keep their numbers and are empty.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from claudetools.text import visible
+from claudetools.wiki import outline
+from claudetools.wiki.store import Store, Unusable
+from claudetools.wiki.target import Target
+
+HEADING = re.compile(r"[ \t]*(#{2,6})[ \t]+(.*?)[ \t#]*$")
+BOLD = re.compile(r"[ \t]*(?:[-*][ \t]+)?(?:\*\*|__)([^*_]+)(?:\*\*|__):?[ \t]*$")
+UNDERLINE = re.compile(r" {0,3}(=+|-+)\s*$")
+ASSIGNED = re.compile(
+    r"(?i)\b((?:pass(?:word|wd|phrase)?|pwd|secret|token|(?:api|access|private)[ _-]?key|psk|pin)\b[*`\"']*"
+    r"\s*(?:[:=]|\bis\b)+[*`\"']*\s*[`\"']?)(?!vault\b|\(|see\b|in\b|stored\b|op:)([^\s`\"'|]+)"
+)
+PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
+HIDDEN = "[hidden]"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One log. `lines[n]` is line n + 1 as a synthesizer may see it; None where it may not."""
+
+    label: str
+    path: str
+    digest: str
+    lines: tuple[str | None, ...]
+
+    def at(self, first: int, last: int) -> list[str] | None:
+        """The lines `first` to `last` (from 1), None when one of them is not there or hidden."""
+        found = self.lines[first - 1 : last] if 1 <= first <= last <= len(self.lines) else ()
+        return [line for line in found if line is not None] if found and None not in found else None
+
+
+def digest(data: bytes) -> str:
+    """By which a log is recognised as read before."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def shown_lines(text: str, mask: bool = True) -> list[str | None]:
+    """The lines of a text, made safe to show; None for those of a Credentials section or a private key.
+
+    `mask`: also `password: ...` in other sections.
+    """
+    lines = text.replace("\r\n", "\n").split("\n")
+    if lines and not lines[-1]:
+        lines.pop()
+    hidden = [False] * len(lines)
+    for start, level in secret_starts(lines):
+        end = end_of_secret(lines, start, level)
+        hidden[start:end] = [True] * (end - start)
+    inside = False
+    for number, line in enumerate(lines):
+        inside = inside or bool(PRIVATE_KEY.search(line))
+        hidden[number] = hidden[number] or inside
+        inside = inside and "-----END" not in line
+    return [
+        None if secret else ASSIGNED.sub(rf"\1{HIDDEN}" if mask else r"\g<0>", visible(line, "\t"))
+        for line, secret in zip(lines, hidden, strict=True)
+    ]
+
+
+def secret_starts(lines: list[str]) -> list[tuple[int, int]]:
+    """Where a section with secrets begins, with its level. Also inside of a fence: one may have been left open."""
+    found = []
+    for number, line in enumerate(lines):
+        below = lines[number + 1] if number + 1 < len(lines) else ""
+        if (match := HEADING.match(line)) and outline.SECRET.match(match[2]):
+            found.append((number, len(match[1])))
+        elif (match := BOLD.match(line)) and outline.SECRET.match(match[1]):
+            found.append((number, 6))
+        elif (under := UNDERLINE.match(below)) and outline.SECRET.match(line):
+            found.append((number, 1 if under[1][0] == "=" else 2))
+    return found
+
+
+def end_of_secret(lines: list[str], start: int, level: int) -> int:
+    """The next heading of the same level or above. Only `## ` ones: a secret above a line of dashes is no heading,
+    and a comment that begins with one # is none either."""
+    rest = [line + "\n" for line in lines[start + 1 :]]
+    for section in outline.sections(rest):
+        if section.atx and section.level <= level and (section.level > 1 or level == 1):
+            return start + 1 + section.start
+    return len(lines)
+
+
+def gather(store: Store, target: Target, more: list[str]) -> tuple[list[Source], list[str]]:
+    """The target's logs and those in `more`, oldest first, and in words what could not be read."""
+    paths = store.logs(target)
+    paths += [path for path in more if path not in paths]
+    found: list[Source] = []
+    problems = []
+    for path in paths:
+        try:
+            data = store.read(path)
+            text = None if data is None else data.decode("utf-8", "replace")
+        except (Unusable, OSError) as error:
+            problems.append(f"{path}: {error}")
+            continue
+        if data is None or text is None:
+            problems.append(f"{path} is not there (any more)")
+            continue
+        found.append(Source(f"S{len(found) + 1}", path, digest(data), tuple(shown_lines(text))))
+    return found, problems
