@@ -1,0 +1,226 @@
+"""`claudetools.sh wiki`: what people and agents type. A command finds its facts, calls a function, says what it did."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from typing import BinaryIO
+
+import click
+
+from claudetools import cli
+from claudetools.sessions import registry
+from claudetools.text import visible
+from claudetools.wiki import compiling, prompt, reading, target
+from claudetools.wiki.compiling import REFRESHED, Outcome
+from claudetools.wiki.store import Store, Unusable
+from claudetools.wiki.target import Target, Unfit
+
+PROGRAM = "claudetools.sh wiki"
+KEEP_READINGS = 50
+ARTICLE = click.argument("article", metavar="TYPE:SLUG")
+LOGS = click.option("--log", "logs", multiple=True, metavar="FILE", help="One more log to compile from; repeatable.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def wiki() -> None:
+    """Articles that are compiled from the session logs, and proved by them.
+
+    TYPE:SLUG is client:acme (wiki/clients/acme.md), project:..., system:... or pattern:...
+    """
+
+
+@wiki.command("target")
+@click.argument("log")
+def show_target(log: str) -> None:
+    """Print the article that a log's path implies, such as client:acme.
+
+    Prints nothing for a log at the root, which implies none.
+    """
+    place = cli.here()
+    path = place.relative(log)
+    if path is None:
+        raise click.UsageError(f"{log} is not in this repository.")
+    try:
+        found = target.of_log(path)
+    except Unfit as error:
+        raise click.UsageError(str(error)) from error
+    if found:
+        click.echo(str(follow(Store(place), found)))
+
+
+@wiki.command("index")
+def make_index() -> None:
+    """Make wiki/index.md anew from the front matter of all articles."""
+    try:
+        changed = compiling.write_index(open_store())
+    except compiling.TROUBLE as error:
+        raise cli.Stop(cli.HELD, visible(compiling.words_for(error))) from error
+    click.echo("[OK] wiki/index.md is written." if changed else "[OK] wiki/index.md says it all already.")
+
+
+@wiki.command("refresh")
+@ARTICLE
+@LOGS
+def refresh_article(article: str, logs: Sequence[str]) -> None:
+    """Surgical: last_compiled, sources and the Syncro fields; the text stays as it is."""
+    store = open_store()
+    wanted = parse(store, article)
+    tell(compiling.refresh(store, wanted, paths(store, logs), os.environ))
+
+
+@wiki.command("compile")
+@ARTICLE
+@click.option("--full", is_flag=True, help="From all logs, also when none is new.")
+@LOGS
+def compile_article(article: str, full: bool, logs: Sequence[str]) -> None:
+    """Draft the article anew from its logs, prove it, and put it in place.
+
+    A failure never blocks: then last_compiled, sources and the Syncro fields are refreshed, and a [WARN] says so.
+    The draft is made by headless `claude`, or by the command in CLAUDETOOLS_SYNTHESIZER.
+    """
+    store = open_store()
+    wanted = parse(store, article)
+    tell(compiling.compile_article(store, wanted, full, paths(store, logs), os.environ))
+
+
+@wiki.command("read")
+@ARTICLE
+@click.option("--full", is_flag=True, help="All logs, also when none is new.")
+@LOGS
+def read_article(article: str, full: bool, logs: Sequence[str]) -> None:
+    """Print what a draft is to be made from: rules, article, logs with line numbers.
+
+    For an agent whose own subagent drafts; the draft goes back with: wiki apply
+    """
+    store = open_store()
+    wanted = parse(store, article)
+    try:
+        found = reading.read(store, wanted, paths(store, logs))
+    except compiling.TROUBLE as error:
+        raise cli.Stop(cli.HELD, visible(compiling.words_for(error))) from error
+    if not found.is_due and not full:
+        cli.info(f"{wanted} has absorbed all {len(found.sources)} logs; to read them all the same: --full")
+        return
+    shown = reading.shown_in(found, full)
+    keep_reading(store, found.id, reading.note(found, shown))
+    click.echo(prompt.write(found, shown, for_file=True), nl=False)
+
+
+@wiki.command("apply")
+@ARTICLE
+@click.option("--reading", "id", required=True, metavar="ID", help="The id that `wiki read` printed.")
+@click.argument("draft", type=click.File("rb"), default="-")
+def apply_draft(article: str, id: str, draft: BinaryIO) -> None:
+    """Prove a draft (a file, or stdin) and put it in the article's place."""
+    store = open_store()
+    wanted = parse(store, article)
+    note = recall_reading(store, wanted, id)
+    if note is None:
+        raise cli.Stop(
+            cli.USAGE, f"No reading {visible(id)} of {wanted} is known here.", f"Read it: {PROGRAM} read {wanted}"
+        )
+    tell(compiling.apply_draft(store, wanted, note, draft.read(), os.environ))
+
+
+def open_store() -> Store:
+    """The wiki around the caller, which tells the caller's session."""
+    return Store(cli.here(), registry.current_id(os.environ) or "")
+
+
+def parse(store: Store, text: str) -> Target:
+    """The article that is meant. Raises UsageError."""
+    try:
+        return follow(store, target.parse(text))
+    except Unfit as error:
+        raise click.UsageError(str(error)) from error
+
+
+def follow(store: Store, wanted: Target) -> Target:
+    """Where a renamed article has gone."""
+    return wanted
+
+
+def paths(store: Store, logs: Sequence[str]) -> list[str]:
+    """Logs as paths from the top. Raises UsageError."""
+    found = [store.place.relative(log) for log in logs]
+    if None in found:
+        raise click.UsageError(f"{logs[found.index(None)]} is not in this repository.")
+    return [path for path in found if path]
+
+
+def keep_reading(store: Store, id: str, note: str) -> None:
+    """Remember a reading; the oldest ones are forgotten."""
+    folder = os.path.join(store.scratch, "readings")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, f"{id}.{os.getpid()}"), "w", encoding="utf-8") as file:
+        file.write(note)
+    os.replace(file.name, os.path.join(folder, f"{id}.json"))
+    old = sorted((entry for entry in os.scandir(folder)), key=lambda entry: entry.stat().st_mtime)
+    for entry in old[:-KEEP_READINGS]:
+        os.unlink(entry.path)
+
+
+def recall_reading(store: Store, wanted: Target, id: str) -> dict[str, object] | None:
+    """The reading of that id; None when there is none."""
+    if not re.fullmatch(r"[0-9a-f]{12}", id):
+        return None
+    try:
+        with open(os.path.join(store.scratch, "readings", f"{id}.json"), encoding="utf-8") as file:
+            return reading.recall(file.read(), wanted, id)
+    except OSError:
+        return None
+
+
+def tell(outcome: Outcome) -> None:
+    """What happened, one status line on stdout; what to look at on stderr. Never an error: a save goes on."""
+    name, path = visible(str(outcome.target)), visible(outcome.target.path)
+    for note in outcome.notes:
+        cli.warn(visible(note))
+    if outcome.verdict:
+        tell_verdict(outcome)
+    if outcome.done == "compiled":
+        click.echo(f"[OK] {path} is compiled from {count(outcome.logs, 'log')}.")
+    elif outcome.done == "absorbed":
+        click.echo(f"[OK] {path} has absorbed all {count(outcome.logs, 'log')} already.")
+    elif outcome.reason and outcome.done == "refreshed":
+        cli.info(f"{name}: {visible(outcome.reason)}.")
+        click.echo(f"[WARN] {REFRESHED}")
+    elif outcome.done == "refreshed":
+        click.echo(f"[OK] {path} is refreshed; {count(outcome.logs, 'log')} to compile.")
+    else:
+        click.echo(f"[WARN] {path} was left as it is: {visible(outcome.reason)}.")
+
+
+def tell_verdict(outcome: Outcome) -> None:
+    """What the proof has changed in the draft."""
+    verdict = outcome.verdict
+    assert verdict is not None
+    for words in verdict.undone:
+        cli.info(f"Draft corrected: {visible(words)}.")
+    if verdict.replaced:
+        cli.info(f"No source says this; it reads (verify) now: {listed(verdict.replaced)}")
+    if verdict.resolved:
+        cli.info(f"Marked resolved: {listed(verdict.resolved)}")
+    if verdict.gone:
+        cli.info(f"The old article said this, the new one does not: {listed(verdict.gone)}")
+
+
+def listed(items: Sequence[str]) -> str:
+    """Some of them, and how many more."""
+    some = ", ".join(visible(item)[:80] for item in dict.fromkeys(items[:12]))
+    return some + (f" and {len(items) - 12} more" if len(items) > 12 else "")
+
+
+def count(number: int, what: str) -> str:
+    """`1 log`, `2 logs`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run what is typed after `claudetools.sh wiki`."""
+    try:
+        return cli.run(wiki, arguments, PROGRAM)
+    except Unusable as error:
+        return cli.tell(cli.HELD, visible(str(error)))

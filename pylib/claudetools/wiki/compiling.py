@@ -1,0 +1,176 @@
+"""From logs to article: read, draft, prove, replace; and the surgical refresh where that did not work out.
+
+A compile never stops a save: whatever goes wrong, the article records the session, and one line says what to do later.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from claudetools import cli
+from claudetools.logs.front import Unreadable
+from claudetools.wiki import article, billing, desk, index, prompt, reading, sidecar, synthesizer, turn
+from claudetools.wiki.draft import Refused, parse_answer
+from claudetools.wiki.reading import Reading
+from claudetools.wiki.sidecar import Sidecar
+from claudetools.wiki.sources import Source
+from claudetools.wiki.store import Changed, Store, Unusable
+from claudetools.wiki.target import Target
+from claudetools.wiki.verify import Evidence, Verdict, verify
+
+REFRESHED = "wiki refreshed, not recompiled; run /wiki-compile --full later"
+# What may go wrong with one article, and is told instead of raised.
+TROUBLE = (Refused, Changed, Unusable, Unreadable, turn.Busy, OSError)
+
+
+@dataclass
+class Outcome:
+    """What happened to an article. done: "compiled", "absorbed" (nothing was left to do), "refreshed", "untouched"."""
+
+    target: Target
+    done: str
+    logs: int = 0
+    reason: str = ""
+    verdict: Verdict | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def compile_article(
+    store: Store, target: Target, full: bool, more: Sequence[str], environ: Mapping[str, str]
+) -> Outcome:
+    """Draft and land one article. Never raises for what can go wrong outside of this program."""
+    try:
+        with turn.turn(store.scratch, target, cli.info) as waited:
+            found = reading.read(store, target, more)
+            if not found.is_due and (waited or not full):
+                return Outcome(target, "absorbed", len(found.sources))
+            if not found.sources:
+                raise Refused(f"no log of {target} is there to compile from")
+            shown = reading.shown_in(found, full)
+            answer = synthesizer.ask(prompt.write(found, shown), environ, cli.info)
+            title, text = parse_answer(answer)
+            return land(store, found, shown, title, text, environ)
+    except TROUBLE as error:
+        return refresh(store, target, more, environ, words_for(error))
+
+
+def apply_draft(
+    store: Store, target: Target, note: Mapping[str, Any], text: bytes, environ: Mapping[str, str]
+) -> Outcome:
+    """Land the draft of an agent's own subagent, made from the reading that `note` remembers."""
+    labels = note["labels"]
+    try:
+        with turn.turn(store.scratch, target, cli.info):
+            more = [path for path, _ in labels.values()]
+            now = reading.read(store, target, more)
+            known = {source.path: source for source in now.sources}
+            if note["article"] != reading.article_digest(now):
+                raise Changed(target.path)
+            read = [
+                Source(label, path, digest, known[path].lines)
+                for label, (path, digest) in labels.items()
+                if path in known
+            ]
+            title, markdown = parse_answer(text)
+            found = Reading(target, now.data, now.text, now.values, now.sidecar, read, now.problems)
+            shown = [source for source in read if source.path in note["shown"]]
+            return land(store, found, shown, title, markdown, environ)
+    except TROUBLE as error:
+        return refresh(store, target, (), environ, words_for(error))
+
+
+def land(
+    store: Store, found: Reading, shown: Sequence[Source], title: str, text: str, environ: Mapping[str, str]
+) -> Outcome:
+    """Prove the draft and put it in the article's place, with sidecar and index. Raises what TROUBLE names."""
+    target, now = found.target, desk.now(store.place)
+    told = billing.ask(store, target, found.values, found.title, now, environ)
+    evidence = Evidence(
+        found.body,
+        found.sources,
+        found.sidecar.claims,
+        billing.figures({**(billing.of(found.values)), **told.fields}),
+        desk.vault_check(store.place),
+        desk.tree_check(store.place, target.folder),
+    )
+    verdict = verify(text, evidence)
+    head = article.take_apart(found.text)
+    whole = article.change(
+        head.opening + "".join(head.lines) + head.closing + "\n" + verdict.body.lstrip("\n"),
+        {**heading(found, title), **record(found, now), "stale": False, **told.change()},
+    )
+    store.replace(target.path, found.data, whole.encode())
+    absorbed = {path: digest for path, digest in found.sidecar.read.items() if path not in {s.path for s in shown}}
+    absorbed |= {source.path: source.digest for source in shown}
+    write_sidecar(store, target, Sidecar(absorbed, verdict.claims))
+    write_index(store)
+    return Outcome(target, "compiled", len(shown), verdict=verdict, notes=[*found.problems, *told.notes])
+
+
+def refresh(store: Store, target: Target, more: Sequence[str], environ: Mapping[str, str], reason: str = "") -> Outcome:
+    """The surgical refresh: last_compiled, sources, what Syncro says; the text stays. Without an article, a stub."""
+    try:
+        found = reading.read(store, target, more)
+        if not found.sources and found.data is None:
+            return Outcome(target, "untouched", reason=reason or f"there is neither an article nor a log of {target}")
+        now = desk.now(store.place)
+        told = billing.ask(store, target, found.values, found.title, now, environ)
+        for _ in range(5):
+            values = {**heading(found, ""), **record(found, now), **told.change()}
+            values |= {"stale": True} if found.is_due or reason else {}
+            stub = found.text or f"# {found.title}\n\nNot compiled yet; its logs are named in the front matter.\n"
+            with suppress(Changed):
+                store.replace(target.path, found.data, article.change(stub, values).encode())
+                break
+            found = reading.read(store, target, more)
+        write_index(store)
+    except TROUBLE as error:
+        return Outcome(target, "untouched", reason=words_for(error))
+    return Outcome(target, "refreshed", len(found.new), reason=reason, notes=[*found.problems, *told.notes])
+
+
+def heading(found: Reading, title: str) -> dict[str, str]:
+    """Title, type and slug, where the article does not name them yet."""
+    wanted = {"title": title or found.title, "type": found.target.type, "slug": found.target.slug}
+    return {key: value for key, value in wanted.items() if not found.values.get(key)}
+
+
+def record(found: Reading, now: datetime) -> dict[str, Any]:
+    """The day, and every log it was made from."""
+    return {"last_compiled": f"{now:%Y-%m-%d}", "sources": [source.path for source in found.sources]}
+
+
+def write_sidecar(store: Store, target: Target, made: Sidecar) -> None:
+    """The sidecar belongs to the text that was just written: what another compile left there is of an older one."""
+    for _ in range(5):
+        with suppress(Changed):
+            store.replace(target.sidecar, store.read(target.sidecar), sidecar.write(target.path, made).encode())
+            return
+
+
+def write_index(store: Store) -> bool:
+    """Make wiki/index.md anew. Whether it changed."""
+    for _ in range(5):
+        old = store.text(index.PATH)
+        articles = {target.path: store.read(target.path) or b"" for target in store.articles()}
+        with suppress(Changed):
+            made = index.make(old, articles).encode()
+            return store.replace(index.PATH, None if old is None else old.encode(), made)
+    raise Changed(index.PATH)
+
+
+def words_for(error: BaseException) -> str:
+    """The reason, in words for the person."""
+    if isinstance(error, Changed):
+        return f"{error} was changed by somebody else meanwhile"
+    if isinstance(error, OSError):
+        return f"{os.path.basename(str(error.filename or ''))}: {error.strerror}".removeprefix(": ")
+    return str(error)
+
+
+Tell = Callable[[str], None]

@@ -1,0 +1,86 @@
+"""What a compile needs to know of this machine: the day, and what lies in the vault."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from claudetools.identity import DEFAULT_TIMEZONE, Invalid, load_json
+from claudetools.logs import clock
+from claudetools.logs.person import has_identity
+from claudetools.place import Place
+
+SUFFIX = re.compile(r"\.(age|gpg|asc|sops|enc|ya?ml|json|env|txt|md|kdbx|ini)$", re.IGNORECASE)
+
+
+def read_identity(place: Place) -> dict[str, Any]:
+    """identity.json as it is, {} when there is none that can be read: a compile needs no name."""
+    top = place.top if has_identity(place.top) else os.path.dirname(place.common)
+    try:
+        return load_json(os.path.join(top, ".claude", "identity.json"), ".claude/identity.json") or {}
+    except Invalid:
+        return {}
+
+
+def now(place: Place) -> datetime:
+    """This second in the person's time zone."""
+    name = read_identity(place).get("timezone")
+    zone = clock.read_zone(name) if isinstance(name, str) else None
+    return clock.now(zone or clock.read_zone(DEFAULT_TIMEZONE) or clock.read_zone("UTC"))  # type: ignore[arg-type]
+
+
+def vault_folder(place: Place) -> str:
+    """The vault's working tree; "" when this machine has none."""
+    path = read_identity(place).get("vault_path")
+    if not isinstance(path, str) or not path:
+        return ""
+    folder = os.path.join(place.top, os.path.expanduser(path))
+    return folder if os.path.isdir(folder) else ""
+
+
+def vault_names(folder: str) -> set[str]:
+    """Every name a secret of the vault may be called by: its path, with and without what it is encrypted with."""
+    found = set()
+    for at, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name != ".git"]
+        for name in [*names, *folders]:
+            path = os.path.relpath(os.path.join(at, name), folder).replace(os.sep, "/").lower()
+            found.add(path)
+            while SUFFIX.search(path):
+                path = SUFFIX.sub("", path)
+                found.add(path)
+    return found
+
+
+def vault_check(place: Place) -> Callable[[str], bool] | None:
+    """Whether a path is in the vault; None where there is no vault to ask. Reads no secret."""
+    folder = vault_folder(place)
+    if not folder:
+        return None
+    names = vault_names(folder)
+
+    def is_there(path: str) -> bool:
+        path = re.split(r"[#:]", path.lower())[0].strip("/")
+        return path in names or path.removeprefix("vault/") in names
+
+    return is_there
+
+
+def tree_check(place: Place, folder: str) -> Callable[[str], bool]:
+    """Whether a path, seen from the top or from wiki/`folder`, is a file of the repository."""
+
+    def is_there(path: str) -> bool:
+        if path.startswith(("/", "~")) or "\\" in path:
+            return False
+        for start in ("", f"wiki/{folder}"):
+            full = posixpath.normpath(posixpath.join(start, path))
+            inside = not full.startswith(("..", ".git/")) and full not in (".", ".git")
+            if inside and os.path.lexists(os.path.join(place.top, full)):
+                return True
+        return False
+
+    return is_there
