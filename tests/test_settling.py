@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claudetools import settling
+from claudetools.wiki.index import BEGIN, END
 
 LINES = st.lists(st.sampled_from([b"a\n", b"b\n", b"c\n", b"d\n"]), max_size=6)
 
@@ -88,8 +89,29 @@ def test_an_article_keeps_their_text_and_the_sources_of_both() -> None:
     merged = settling.settle("wiki/clients/acme.md", base, theirs, ours)
     assert merged is not None
     assert merged[0] == text(
-        "---", "title: Acme", "sources:", "- a.md", "- howard.md", "- mike.md", "stale: true", "---", "theirs"
+        "---", "title: Acme", "sources:", "  - a.md", "  - howard.md", "  - mike.md", "stale: true", "---", "theirs"
     )
+
+
+def test_a_list_in_one_line_is_a_list_too() -> None:
+    base = text("---", "sources: [a.md]", "---", "x")
+    theirs = text("---", "sources: [a.md, howard.md]", "stale: false", "---", "theirs")
+    merged = settling.settle("wiki/clients/acme.md", base, theirs, base.replace(b"[a.md]", b"[]"))
+    assert merged is not None
+    assert merged[0] == text("---", "sources:", "  - a.md", "  - howard.md", "stale: true", "---", "theirs")
+
+
+def test_the_sources_go_with_the_article_and_words_around_the_index_are_a_persons() -> None:
+    assert settling.settle("wiki/.sources/clients/acme.json", b"{}", b"[1]", b"[2]") == (
+        b"[1]",
+        "the sources of the other side's article are kept",
+    )
+    index = f"# Wiki\n\n{BEGIN}\n{{}}\n{END}\n"
+    base, theirs, ours = (index.format(n).encode() for n in ("- a", "- a\n- b", "- a\n- c"))
+    merged = settling.settle("wiki/index.md", base, theirs, ours.replace(b"# Wiki", b"# Our wiki"))
+    assert merged is not None and merged[0].startswith(b"# Our wiki")
+    both = (theirs.replace(b"# Wiki", b"# A"), ours.replace(b"# Wiki", b"# B"))
+    assert settling.settle("wiki/index.md", base, *both) is None
 
 
 def test_code_and_binary_content_are_for_a_person() -> None:

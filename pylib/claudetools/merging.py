@@ -95,7 +95,31 @@ def settle(top: str, scratch: str, tree: str, conflicts: list[Sides]) -> Merged:
     if result.conflicts:
         return result
     result.tree = tree_with(top, scratch, tree, entries)
+    if any(path == settling.INDEX.encode() for path, _ in result.settled):
+        result.tree = tree_with(top, scratch, result.tree, [index_entry(top, result.tree)])
     return result
+
+
+def index_entry(top: str, tree: str) -> bytes:
+    """The list of articles as it follows from the articles of the tree itself."""
+    from claudetools.wiki import index
+
+    listed = git.run(top, "ls-tree", "-r", "-z", tree, "--", "wiki/").split(b"\0")
+    articles: dict[str, bytes] = {}
+    old = ""
+    for entry in listed[:-1]:
+        head, _, path = entry.partition(b"\t")
+        mode, _, oid = head.decode().split()
+        name = path.decode("utf-8", "surrogateescape")
+        if mode in (git.REGULAR, git.EXECUTABLE) and (settling.ARTICLE.match(name) or name == settling.INDEX):
+            data = git.run(top, "cat-file", "blob", oid)
+            if name == settling.INDEX:
+                old = data.decode("utf-8")
+            else:
+                articles[name] = data
+    made = index.make(old, articles).encode("utf-8", "surrogateescape")
+    oid = git.run(top, "hash-object", "-w", "--stdin", stdin=made).decode().strip()
+    return b"%s %s 0\t%s\0" % (git.REGULAR.encode(), oid.encode(), settling.INDEX.encode())
 
 
 def tree_with(top: str, scratch: str, tree: str, entries: list[bytes]) -> str:

@@ -12,6 +12,8 @@ import re
 TEXT = re.compile(r"\.(md|markdown|txt|log|csv|tsv)$", re.I)
 LOG = re.compile(r"(^|/)session-logs/([^/]+/)*[^/]+\.md$")
 ARTICLE = re.compile(r"^wiki/(clients|projects|systems|patterns)/[^/]+\.md$")
+SIDECAR = re.compile(r"^wiki/\.sources/(clients|projects|systems|patterns)/[^/]+\.json$")
+INDEX = "wiki/index.md"
 UPDATE = re.compile(rb"^## Update: (?:(\d{4}-\d\d-\d\d) )?(\d\d?:\d\d)")
 MAX_LINES = 20_000  # difflib is quadratic at worst
 
@@ -26,6 +28,11 @@ def settle(name: str, base: bytes, theirs: bytes, ours: bytes) -> tuple[bytes, s
             return merged, "a log of both sides: all sections are kept"
     if ARTICLE.search(name) and theirs.startswith(b"---\n"):
         return keep_article(theirs, ours), "the other side's article is kept and marked stale; compile it again"
+    if SIDECAR.search(name):
+        return theirs, "the sources of the other side's article are kept"
+    if name == INDEX:
+        merged = keep_index(base, theirs, ours)
+        return None if merged is None else (merged, "the list of articles is made anew")
     if TEXT.search(name):
         both = keep_both(base, theirs, ours)
         if both is not None:
@@ -113,13 +120,33 @@ def keep_article(theirs: bytes, ours: bytes) -> bytes:
     head, body = split_front_matter(theirs)
     mine = by_key(split_front_matter(ours)[0])
     keys = by_key(head)
-    sources = keys.get(b"sources", [])
-    sources += [line for line in mine.get(b"sources", []) if line not in sources]
-    if sources:
-        keys[b"sources"] = sources
+    union = list(dict.fromkeys(list_items(keys.get(b"sources", [])) + list_items(mine.get(b"sources", []))))
+    if union:
+        keys[b"sources"] = [b"sources:", *(b"  - " + item for item in union)]
     keys[b"stale"] = [b"stale: true"]
     lines = [line for group in keys.values() for line in group]
     return b"---\n" + b"\n".join(lines) + b"\n---\n" + body
+
+
+def list_items(lines: list[bytes]) -> list[bytes]:
+    """The items of a front matter's list, as they are written: `- a` lines, or `[a, b]` behind the key."""
+    if not lines:
+        return []
+    first = lines[0].partition(b":")[2].strip()
+    flow = re.fullmatch(rb"\[(.*)\]", b"".join([first, *lines[1:]]), re.DOTALL)
+    found = flow[1].split(b",") if flow else [line.strip()[1:] for line in lines[1:] if line.strip().startswith(b"-")]
+    return [item.strip() for item in found if item.strip()]
+
+
+def keep_index(base: bytes, theirs: bytes, ours: bytes) -> bytes | None:
+    """A person's words around the list of articles; the list is made anew from the merged tree (merging.py)."""
+    from claudetools.wiki import index
+
+    try:
+        merged = index.merge(*(text.decode("utf-8") for text in (base, theirs, ours)))
+    except UnicodeDecodeError:
+        return None
+    return None if merged is None else merged.encode()
 
 
 # --- lines ------------------------------------------------------------------------------
