@@ -503,3 +503,22 @@ def test_a_session_that_starts_is_shown_it(mike: Machine, howard: Machine) -> No
     assert done.returncode == 0 and said.count("MESSAGE FROM Howard Lee") == 1, said + done.stderr.decode()
     assert "A note from" not in said
     assert banners(mike.sync(env=A)) == 0
+
+
+# --- the log commands ------------------------------------------------------------------------------
+
+
+def test_log_append_and_check_tell_the_writer(mike: Machine) -> None:
+    mike.extra_env["CLAUDETOOLS_HOSTNAME"] = "LINUX-01"
+    made = mike.run("bash", CLAUDETOOLS, "log", "new", "acme isp", env=A)
+    assert made.code == 0, made.text
+    path = made.out.strip()
+    body = mike.write("body.ignored", "Done.\n\n## Note for howrd\n\nCall.\n\n## Note for howard\n\nCall.\n")
+    appended = mike.run("bash", CLAUDETOOLS, "log", "append", "--file", body, env=A)
+    words = "a note for 'howrd', but users.json knows howard, mike and all"
+    assert appended.code == 0 and appended.err.count(words) == 1, appended.text
+    assert appended.err.startswith("[WARN] ") and "howard," in appended.err
+    again = mike.run("bash", CLAUDETOOLS, "log", "append", "--file", mike.write("more.ignored", "More.\n"), env=A)
+    assert again.code == 0 and words not in again.err
+    checked = mike.run("bash", CLAUDETOOLS, "log", "check", path, env=A)
+    assert f": {words}." in checked.out, checked.text

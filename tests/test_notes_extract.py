@@ -201,7 +201,8 @@ def test_the_writer_hears_of_a_note_that_an_open_block_swallows(opening: str) ->
     log = f"# Log\n\n{opening}\noutput\n\n## Note for mike\nCall.\n".encode()
     assert find_notes(log) == []
     assert warnings_for("a.md", log, PEOPLE) == [
-        "a.md line 6: this note is inside a code block that is never closed; nobody gets it."
+        "a.md line 6: this note is inside a code block that is never closed, where nobody sees it. "
+        "Correct it, save again."
     ]
 
 

@@ -17,6 +17,8 @@ from claudetools.logs import check as checking
 from claudetools.logs import clock, front, make, missing, sections, shelf, write
 from claudetools.logs.person import read_facts, read_person
 from claudetools.logs.record import record
+from claudetools.notes.people import read_people
+from claudetools.notes.writing import faults
 from claudetools.place import Place
 from claudetools.sessions import registry
 from claudetools.text import visible
@@ -86,7 +88,15 @@ def append(topic: str, path: str, body: Any, as_json: bool) -> None:
     contents = write.append(full, heading, text, clock.stamp(moment))
     path = place.relative(full) or full
     record(place, session, path, *contents)
+    for fault in note_faults(place, contents[1]):
+        if fault.line > contents[0].count(b"\n"):
+            cli.warn(f"{visible(path)}:{fault.line}: {fault.text}.")
     show(path, as_json, {"path": path, "heading": heading})
+
+
+def note_faults(place: Place, contents: bytes) -> list[checking.Fault]:
+    """Notes in a log that will reach nobody. They hold nothing back."""
+    return [checking.Fault(line, text, mild=True) for line, text in faults(contents, read_people(place.top))]
 
 
 def person_zone(place: Place) -> Any:
@@ -150,15 +160,16 @@ def check(file: str, fix: bool, as_json: bool) -> int:
         contents = write.change(file, lambda text: checking.completed(text, person.block), make.scratch(place))
         record(place, registry.current_id(os.environ) or "", place.relative(file) or file, *contents)
     with open(file, "rb") as opened:
-        text = opened.read().decode("utf-8", "replace")
-    faults = checking.find_faults(os.path.basename(file), text, person.block)
-    held = any(not fault.mild for fault in faults)
+        data = opened.read()
+    found = checking.find_faults(os.path.basename(file), data.decode("utf-8", "replace"), person.block)
+    found += note_faults(place, data)
+    held = any(not fault.mild for fault in found)
     if as_json:
-        print(json.dumps({"path": file, "ok": not held, "faults": [vars(fault) for fault in faults]}))
-    for fault in [] if as_json else faults:
+        print(json.dumps({"path": file, "ok": not held, "faults": [vars(fault) for fault in found]}))
+    for fault in [] if as_json else found:
         where = f"{visible(file)}:{fault.line}" if fault.line else visible(file)
         print(f"[{'INFO' if fault.mild else 'ERROR'}] {where}: {visible(fault.text)}.")
-    if not as_json and not faults:
+    if not as_json and not found:
         print(f"[OK] {visible(file)} is in order.")
     if held and not fix and not as_json:
         print(f"        Add what is missing: {cli.program(place)} log check --fix {shlex.quote(visible(file))}")

@@ -13,23 +13,23 @@ LOOKS_LIKE = re.compile(rb"[ \t]{0,3}#{1,6}[ \t]+(?:note|message)[ \t]+for\b", r
 
 def warnings_for(path: str, log: bytes, people: People) -> list[str]:
     """One text for each note of a log that will not arrive, to be printed after `[WARN] `. Safe to show."""
+    return [f"{one_line(path, 120)} line {line}: {text}. Correct it, save again." for line, text in faults(log, people)]
+
+
+def faults(log: bytes, people: People) -> list[tuple[int, str]]:
+    """Line (from 1) and what is wrong with the note there. Safe to show."""
     if not LIKELY.search(log):
         return []
-    notes = find_notes(log)
-    at = one_line(path, 120)
-    out = []
+    notes, found = find_notes(log), []
+    known = f"{', '.join(sorted(people.people)[:8])} and {EVERYONE[0]}"
     for note in notes:
         unknown = people.find(note.who).unknown
         if unknown and people.listed:
             names = ", ".join(repr(one_line(name, 40)) for name in unknown[:3])
-            known = f"{', '.join(sorted(people.people)[:8])} and {EVERYONE[0]}"
-            out.append(
-                f"{at} line {note.line}: a note for {names}, but users.json knows {known}. Correct it, save again."
-            )
-    for number in unclosed(log):
-        if number not in {note.line for note in notes}:
-            out.append(f"{at} line {number}: this note is inside a code block that is never closed; nobody gets it.")
-    return out
+            found.append((note.line, f"a note for {names}, but users.json knows {known}"))
+    seen = {note.line for note in notes}
+    text = "this note is inside a code block that is never closed, where nobody sees it"
+    return found + [(number, text) for number in unclosed(log) if number not in seen]
 
 
 def unclosed(log: bytes) -> list[int]:
