@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Summary: Save and sync this repository and the vault.
-# Usage: sync.sh [-m TEXT] [--wait S] [--no-push] [--dry-run] [--json] [--quiet] [--allow PATH] [-- PATH...]
+# Usage: sync.sh [--mine | --all] [-m TEXT] [--wait S] [--no-push] [--dry-run] [--json] [--quiet] [--allow PATH] [-- PATH...]
 #        sync.sh --resolve [--take mine|theirs|both PATH | --abort]
 #        sync.sh --points | --restore PATH@TIME | --status | --take-upstream
 #
@@ -8,6 +8,9 @@
 # The working tree belongs to the sessions: commits are built, rebased and checked as git objects, and incoming files
 # are exchanged one by one, each only if nobody edited it meanwhile. Nothing is stashed, reset or overwritten.
 #
+#   --mine             only what this session changed; without it also the work of sessions that have ended or died,
+#                      and what no session claims
+#   --all              everybody's work, also unsaved work of live sessions; one commit each
 #   -m TEXT            the commit's subject
 #   --wait S           seconds to wait for another sync (120; at most 75 in an agent's shell)
 #   --no-push          commit here only
@@ -31,7 +34,7 @@ set -uo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}lib
 for part in environment exit_codes ui patience python claim lock arguments results report json repository identity checks gates \
-  snapshot commit own_hooks replay exchange outgoing refusal conflict advance recover points first_time deliver glance; do
+  snapshot commit split own_hooks replay exchange outgoing refusal conflict advance recover points first_time deliver glance; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70
 done
@@ -157,23 +160,19 @@ look_at_tree() {
 
 # 0 saved, or nothing to save; 1 go round again; else an exit code.
 save_changes() {
-  COMMIT_PARENT=$HEAD_OID
+  COMMIT_PARENT=$HEAD_OID SPLIT_FACTS=()
   if [ $((${#PATHS[@]} + ${#GONE[@]} + ${#UNSTAGED[@]} + ${#UNMERGED[@]})) -eq 0 ] && [ "$BASE_OID" = "$HEAD_OID" ]; then
     return 0
   fi
   take_snapshot || return
   checkpoint snapshot
-  split_commits || return
-  read_changes "${HEAD_OID:-$(empty_tree)}" "$COMMIT_TREE" || return
-  [ ${#CHANGED[@]} -gt 0 ] || return 0
-  find_log_in_changes
-  count_changes
+  split_snapshot
+  write_commits || return
+  [ ${#MADE[@]} -gt 0 ] || return 0
   if [ -n "$DRY_RUN" ]; then
-    compose_subject
-    COMMITS+=("$COMMIT_TREE $SUBJECT")
+    COMMITS=("${MADE[@]}")
     return 0
   fi
-  write_commit || return
   begin_phase check
   run_own_hooks || return # 1: without what they refuse
   begin_phase commit

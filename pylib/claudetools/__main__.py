@@ -22,6 +22,7 @@ JOBS = {
     "refused": "refused",
     "replay": "replay",
     "resolve": "resolve",
+    "split": "sessions.split",
 }
 COMMANDS = {
     "log": "logs.command",

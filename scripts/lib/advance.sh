@@ -92,18 +92,18 @@ find_base() {
   BASE_OID=${text%%\"*}
 }
 
-# After a commit on top of HEAD: the tree holds SNAPSHOT_TREE. When that is the commit's tree, HEAD is the base again.
+# After a commit on top of HEAD: but for unsaved edits, the tree holds SPLIT_TREE. When that is the commit's tree, HEAD is the base again.
 settle_base() {
   if [ "$BASE_OID" = "$COMMIT_PARENT" ]; then
     BASE_OID=$HEAD_OID
     return 0
   fi
-  if [ "$COMMIT_TREE" = "$SNAPSHOT_TREE" ]; then
+  if [ "$COMMIT_TREE" = "$SPLIT_TREE" ]; then
     BASE_OID=$HEAD_OID
     rm -f "$TREE/journal"
     return
   fi
-  BASE_OID=$(git -C "$TOP" commit-tree "$SNAPSHOT_TREE" -p "$COMMIT_PARENT" -m "the tree") || return "$EXIT_INTERNAL"
+  BASE_OID=$(git -C "$TOP" commit-tree "$SPLIT_TREE" -p "$COMMIT_PARENT" -m "the tree") || return "$EXIT_INTERNAL"
   printf '{"base": "%s", "new": "%s", "ref": "%s", "old": "%s", "stage": "stands"}\n' \
     "$BASE_OID" "$BASE_OID" "refs/heads/$BRANCH" "$HEAD_OID" >"$TREE/journal.new" && mv "$TREE/journal.new" "$TREE/journal"
 }

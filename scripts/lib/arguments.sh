@@ -3,7 +3,7 @@
 # Needs: exit_codes, ui, identity.
 
 parse_arguments() {
-  JOB=sync MESSAGE='' WAIT='' NO_PUSH='' DRY_RUN='' JSON='' RESTORE='' RESOLVE='' TAKE_PATH='' TAKE_UPSTREAM='' ROUND=1
+  JOB=sync MESSAGE='' WAIT='' NO_PUSH='' DRY_RUN='' JSON='' RESTORE='' RESOLVE='' WHOSE='' TAKE_PATH='' TAKE_UPSTREAM='' ROUND=1
   ALLOWED=() WANTED=() JSON_PARTS=()
   while [ $# -gt 0 ]; do
     case $1 in
@@ -12,6 +12,10 @@ parse_arguments() {
         return 0
         ;;
       -m | --message) need_value "$@" && MESSAGE=$2 && shift ;;
+      --mine | --all)
+        [ -z "$WHOSE" ] || [ "$WHOSE" = "${1#--}" ] || usage_error "--mine and --all exclude each other."
+        WHOSE=${1#--}
+        ;;
       --wait) need_value "$@" && WAIT=$2 && shift ;;
       --allow) need_value "$@" && ALLOWED+=("$2") && shift ;;
       --restore) need_value "$@" && JOB=restore RESTORE=$2 && shift ;;

@@ -34,59 +34,19 @@ count_changes() {
   done
 }
 
-# split_commits: which commits the snapshot becomes. One, until the ledger of the sessions says whose each line is.
-# Sets COMMIT_TREE, the tree of the commit on HEAD.
-split_commits() {
-  COMMIT_TREE=$SNAPSHOT_TREE
-  [ "$BASE_OID" != "$HEAD_OID" ] || return 0
-  lay_onto_head
-}
-
-# The tree's base is not HEAD (a commit by plain git came in between): the change is the snapshot minus the base,
-# laid onto HEAD by a three-way merge.
-lay_onto_head() {
-  local base head mine text
-  base=$BASE_OID
-  head=$(git -C "$TOP" commit-tree "$HEAD_OID^{tree}" -p "$base" -m head) &&
-    mine=$(git -C "$TOP" commit-tree "$SNAPSHOT_TREE" -p "$base" -m tree) || return "$EXIT_INTERNAL"
-  text=$(git -C "$TOP" merge-tree --write-tree --no-messages "$head" "$mine" 2>"$WORK/error")
-  case $? in
-    0) COMMIT_TREE=${text%%$'\n'*} SNAPSHOT_WHOLE='' ;;
-    1)
-      if [ "$POSTPONED" != 2 ] && [ -n "$REMOTE" ] && [ -z "$NO_PUSH$DRY_RUN" ]; then
-        # The edits are on top of what came in, which HEAD has not yet: first HEAD, then they fit.
-        POSTPONED=1
-        COMMIT_TREE=$(git -C "$TOP" rev-parse "$HEAD_OID^{tree}")
-        return
-      fi
-      report_unlaid
-      ;;
-    *)
-      report_git_failure "git merge-tree"
-      return "$EXIT_INTERNAL"
-      ;;
-  esac
-}
-
-report_unlaid() {
-  problem "$EXIT_HELD" error "A commit that was made here meanwhile and unsaved edits changed the same lines." \
-    "Your folder keeps its text. Look: git -C $(quoted "$TOP") diff HEAD"
-  return "$EXIT_HELD"
-}
-
-# write_commit: sets COMMIT_OID. Trailers tell later runs whose it is.
+# write_commit PARENT: COMMIT_TREE as a commit; sets COMMIT_OID. Trailers tell later runs whose it is.
 write_commit() {
   local sign=() parent=()
   compose_subject
   {
     printf '%s\n\n' "$SUBJECT"
-    [ -z "$SESSION" ] || printf 'Session-Id: %s\n' "$SESSION"
+    print_session_trailers
     printf 'Machine: %s\n' "$ID_MACHINE"
     [ -z "$LOG_PATH" ] || printf 'Log: %s\n' "$LOG_PATH"
-    print_acks
+    [ ${#MADE[@]} -gt 0 ] || print_acks # once, with the first of several
   } >"$WORK/message"
   [ "$CONFIG_SIGN" != true ] || sign=(-S)
-  [ -z "$HEAD_OID" ] || parent=(-p "$HEAD_OID")
+  [ -z "$1" ] || parent=(-p "$1")
   COMMIT_OID=$(exec git -C "$TOP" commit-tree ${sign[@]+"${sign[@]}"} ${parent[@]+"${parent[@]}"} -F "$WORK/message" "$COMMIT_TREE" 2>"$WORK/error") && return 0
   if [ "$CONFIG_SIGN" = true ]; then
     problem "$EXIT_SETUP" error "The commit cannot be signed (commit.gpgsign is on): $(visible "$(tail -n 1 "$WORK/error")")" \
@@ -99,15 +59,16 @@ write_commit() {
 
 # The one place where subjects are made. Sets SUBJECT.
 compose_subject() {
-  local count=${#CHANGED[@]}
-  if [ -n "$MESSAGE" ]; then
-    SUBJECT=$MESSAGE
-    return 0
-  fi
+  SUBJECT=''
+  ! takes_message || SUBJECT=$MESSAGE
+  [ -z "$SUBJECT" ] || return 0
   name_area
-  make_count "$count" file
-  if [ -n "$SESSION" ]; then
-    SUBJECT="$AREA: $COUNT edited (session ${SESSION:0:4}, unsaved)"
+  make_count ${#CHANGED[@]} file
+  if [ -n "$COMMIT_TOPIC" ]; then
+    SUBJECT="$AREA: $COMMIT_TOPIC"
+  elif [ -n "$COMMIT_IDS" ]; then
+    shorten_ids "$COMMIT_IDS"
+    SUBJECT="$AREA: $COUNT edited (session $SHORT_IDS, unsaved)"
   else
     SUBJECT="$AREA: $COUNT edited outside a session"
   fi
@@ -148,8 +109,9 @@ find_log_in_changes() {
   done
 }
 
-# land_commit: puts the committed blobs into the shared index, then moves the branch. In this order: with the branch
-# first, a plain `git commit` in between would delete our new files and revert our edits.
+# land_commit: brings the commits MADE to the branch. Puts the committed blobs into the shared index, then moves the
+# branch, once. In this order: with the branch first, a plain `git commit` in between would delete our new files and
+# revert our edits.
 # 0 done; 1 the branch moved meanwhile, go round again; else an exit code.
 land_commit() {
   local status
@@ -165,8 +127,9 @@ land_commit() {
   : >"$WORK/landed"
   checkpoint index
   move_branch "$COMMIT_OID" "$HEAD_OID" || return
-  COMMITS+=("$COMMIT_OID $SUBJECT")
+  COMMITS+=("${MADE[@]}")
   forget_acks
+  note_idle_commits
   HEAD_OID=$COMMIT_OID
   settle_base || return
   follow_staging
@@ -260,11 +223,14 @@ contains() {
 
 # move_branch NEW OLD: compare-and-swap, together with the restore point. 1 when somebody else moved it first.
 move_branch() {
-  local new=$1 old=${2:-}
+  local new=$1 old=${2:-} point=$1
   [ -n "$old" ] || old=$(zero_oid)
+  if [ "$SPLIT_TREE" != "$SNAPSHOT_TREE" ]; then
+    point=$(git -C "$TOP" commit-tree "$SNAPSHOT_TREE" -p "$new" -m "With unsaved work" 2>"$WORK/error") || point=$new
+  fi
   make_stamp
   git -C "$TOP" update-ref -m "sync: commit" --stdin 2>"$WORK/error" \
-    <<<"update refs/heads/$BRANCH $new $old"$'\n'"update refs/claudetools/points/$STAMP-${new:0:4} $new" && return 0
+    <<<"update refs/heads/$BRANCH $new $old"$'\n'"update refs/claudetools/points/$STAMP-${point:0:4} $point" && return 0
   case $(<"$WORK/error") in
     *'cannot lock ref'*'but expected'* | *'reference already exists'* | *'unable to resolve'*) return 1 ;;
     *'.lock'*'File exists'*) return 1 ;; # another git moves it this very moment

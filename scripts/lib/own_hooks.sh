@@ -87,7 +87,7 @@ run_own_hooks() {
 # The changed paths that the hook's words name, each with the line that names it. 1 when there is none.
 peel_off_named_paths() {
   local path line found=1
-  for path in "${CHANGED[@]}"; do
+  for path in "${ALL_CHANGED[@]}"; do
     while IFS= read -r line; do
       case " $line " in
         *[\ \	\"\'\(\[]"$path"[\ \	:,\"\'\)\]]*)
@@ -158,7 +158,7 @@ report_hook_refusal() {
 take_over_fixes() {
   local fixed
   COMMIT_TREE=$FIXED_TREE
-  HEAD_OID=$COMMIT_PARENT write_commit || return
+  write_commit "$COMMIT_BELOW" || return
   fixed=$COMMIT_OID
   COMMITS[${#COMMITS[@]} - 1]="$fixed ${COMMITS[${#COMMITS[@]} - 1]#* }"
   advance_tree "$fixed" || return

@@ -9,7 +9,8 @@ reset_results() {
   LEFT_OUT=() # path, reason, fixes: one item of text each
   COMMITS=()  # "oid subject", oldest first
   MERGED=() BLOCKED=()
-  PUSHED='' RECEIVED_FILES=0 RECEIVED_COMMITS=0 RECEIVED_FROM='' OFFLINE=''
+  SPLIT_FACTS=() # lines on what stays in the folder, as the last round saw it
+  OWN_COMMITS=0 PUSHED='' RECEIVED_FILES=0 RECEIVED_COMMITS=0 RECEIVED_FROM='' OFFLINE=''
   PHASE_NAMES=() PHASE_MS=()
 }
 
@@ -31,6 +32,7 @@ left_out() {
 
 # What the last round left out counts, not what an earlier one did.
 close_results() {
+  FACTS+=(${SPLIT_FACTS[@]+"${SPLIT_FACTS[@]}"})
   [ ${#LEFT_OUT[@]} -eq 0 ] || REPO_EXIT=$(worse_exit "$REPO_EXIT" "$EXIT_HELD")
 }
 

@@ -1,0 +1,140 @@
+"""The order of what the sessions did to one path: each edit's `after` is the next one's `before`. Pure.
+
+Clocks of several processes and hooks that overtake one another make the times of the records a hint only: the contents
+tell. Where the chain has a gap, somebody changed the file without a record. It is the session's whose edits lie on
+both sides of it, else nobody's. What happened before the file was last as HEAD has it is over.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from claudetools.sessions.ledger import UNKNOWN, Edit
+from claudetools.sessions.weave import NOBODY
+
+CLAIM = "claim"  # kind of a record: what nobody or several may have made of the path up to here is this session's
+STEPS = ("edit", "write", "window", CLAIM)
+
+
+class Touch(NamedTuple):
+    """One record of a session for the path. `done`: a commit holds it already."""
+
+    session: str
+    edit: Edit
+    done: bool = False
+
+
+class Step(NamedTuple):
+    """The file became `after` (the name of a content, None: no file) by a session or NOBODY. `window`: seen from
+    outside, as what changed while a shell command ran."""
+
+    owner: str
+    after: str | None
+    window: bool = False
+
+
+@dataclass
+class History:
+    """What the path went through since it was as HEAD has it. `contested`: sessions that cannot be told apart here.
+    `vague`: sessions that changed it in a way that only the whole path shows."""
+
+    steps: list[Step] = field(default_factory=list)
+    contested: set[str] = field(default_factory=set)
+    vague: set[str] = field(default_factory=set)
+
+    @property
+    def sessions(self) -> set[str]:
+        """Everybody who is named."""
+        return {step.owner for step in self.steps if step.owner != NOBODY} | self.contested | self.vague
+
+
+def is_step(edit: Edit) -> bool:
+    """Whether both contents are known, so that the record says what happened to the text."""
+    return edit.kind in STEPS and UNKNOWN not in (edit.before, edit.after)
+
+
+def history(touches: Iterable[Touch], head: str | None, tree: str | None) -> History:
+    """The steps from HEAD's content to the tree's. Of records that are done only those between others count."""
+    touches = list(touches)
+    made = History(vague={x.session for x in touches if not x.done and not is_step(x.edit)})
+    steps = [x for x in touches if is_step(x.edit)]
+    made.contested = contested(steps)
+    ordered = in_order(steps)
+    for n in range(len(ordered), 0, -1):
+        if ordered[n - 1].edit.after == head:
+            ordered = ordered[n:]
+            break
+    while ordered and ordered[0].done:
+        ordered.pop(0)
+    made.contested &= {x.session for x in ordered if not x.done}
+    made.steps = link(ordered, head, tree)
+    for n in range(len(ordered) - 1, -1, -1):
+        if ordered[n].edit.kind == CLAIM and not ordered[n].done:
+            settle_claim(made, ordered[n])
+            break
+    return made
+
+
+def in_order(touches: list[Touch]) -> list[Touch]:
+    """Follow the contents, each session's records in their own order; at a gap, the earliest that follows no other."""
+    state: str | None = UNKNOWN
+    queues: dict[str, deque[Touch]] = {}
+    for touch in sorted(touches, key=lambda x: x.edit.seq):
+        queues.setdefault(touch.session, deque()).append(touch)
+    ordered: list[Touch] = []
+    while queues:
+        heads = [queue[0] for queue in queues.values()]
+        fitting = [x for x in heads if x.edit.before == state]
+        if not fitting:
+            coming = {x.edit.after for queue in queues.values() for x in queue if x.edit.after != x.edit.before}
+            fitting = [x for x in heads if x.edit.before not in coming] or heads
+        first = min(fitting, key=lambda x: (x.edit.time, x.session))
+        queues[first.session].popleft()
+        if not queues[first.session]:
+            del queues[first.session]
+        ordered.append(first)
+        state = first.edit.after
+    return ordered
+
+
+def link(ordered: list[Touch], head: str | None, tree: str | None) -> list[Step]:
+    """The records as steps, with a step for every gap."""
+    steps: list[Step] = []
+    state, seen, last = head, {head}, NOBODY
+    for touch in ordered:
+        edit, owner = touch.edit, NOBODY if touch.done else touch.session
+        # A command that ran for a while may have begun on what others have changed since.
+        stale = edit.kind == "window" and edit.before in seen
+        if edit.before != state and edit.after != state and not stale:
+            steps.append(Step(owner if owner == last else NOBODY, edit.before))
+        if edit.after != state:
+            steps.append(Step(owner, edit.after, edit.kind == "window"))
+        state, last = edit.after, owner
+        seen |= {edit.before, edit.after}
+    if state != tree:
+        steps.append(Step(NOBODY, tree))
+    return steps
+
+
+def contested(touches: list[Touch]) -> set[str]:
+    """Sessions with shell commands that ran at the same time and both saw the path change: nobody knows whose it is."""
+    windows = [x for x in touches if x.edit.kind == "window" and not x.done]
+    found: set[str] = set()
+    for n, one in enumerate(windows):
+        for other in windows[n + 1 :]:
+            apart = one.edit.time < other.edit.began or other.edit.time < one.edit.began
+            if one.session != other.session and not apart:
+                found |= {one.session, other.session}
+    return found
+
+
+def settle_claim(made: History, claim: Touch) -> None:
+    """Everything up to the claim that was nobody's, or might be another's, is the claimer's."""
+    last = next((n for n in range(len(made.steps), 0, -1) if made.steps[n - 1].after == claim.edit.after), 0)
+    for n, step in enumerate(made.steps[:last]):
+        if step.owner == NOBODY or (step.window and step.owner in made.contested):
+            made.steps[n] = Step(claim.session, step.after)
+    made.contested = set()

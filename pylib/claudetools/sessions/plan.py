@@ -1,0 +1,143 @@
+"""Who goes out with a sync, and what that makes of the snapshot: one commit for each session, one for nobody's work.
+
+Out go the callers, every session that has ended or died, one that idles (once an hour), and what nobody claims. What a
+live session has not saved stays in the tree; so does a change that hangs together with such work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+from claudetools.sessions.ledger import Edit
+from claudetools.sessions.objects import Entry, Objects
+from claudetools.sessions.owners import Owned, sessions_of
+from claudetools.sessions.registry import Session
+from claudetools.text import visible
+
+Group = frozenset[str]  # sessions that share a commit
+NOBODYS: Group = frozenset()  # what nobody claims
+Owners = Mapping[bytes, Owned]
+
+
+@dataclass
+class Worker:
+    """A session with what its ledger says. `position`: up to there its edits are in a commit. `rested`: it had its
+    idle commit of the hour."""
+
+    session: Session
+    state: str
+    rested: bool = False
+    position: int = 0
+    edits: list[Edit] = field(default_factory=list)
+
+    @property
+    def topic(self) -> str:
+        """What to call it."""
+        return visible(self.session.topic) or f"session {self.session.id[:4]}"
+
+
+@dataclass
+class Commit:
+    """One commit to be. `window`: something in it is known from outside only."""
+
+    group: Group
+    tree: str
+    window: bool
+
+
+@dataclass
+class Plan:
+    """The commits, in their order. `left` counts the paths of each session that stays ("": nobody's); `waits` names
+    paths where work that could go hangs together with a session that stays; `staying`: paths, with a session each
+    that has something left there."""
+
+    commits: list[Commit] = field(default_factory=list)
+    left: dict[str, int] = field(default_factory=dict)
+    waits: list[tuple[bytes, str]] = field(default_factory=list)
+    staying: set[tuple[bytes, str]] = field(default_factory=set)
+
+
+def who_goes(workers: Mapping[str, Worker], callers: Collection[str], mode: str) -> set[str]:
+    """The sessions whose work this sync takes. `mode`: "", "mine" or "all"."""
+    if mode == "mine":
+        return set(callers)
+    takes_idle = {id for id, worker in workers.items() if worker.state == "idle" and not worker.rested}
+    takes_over = {id for id, worker in workers.items() if mode == "all" or worker.state in ("ended", "dead")}
+    return takes_idle | takes_over | set(callers)
+
+
+def group_sessions(owned: Owners, out: Collection[str]) -> dict[str, Group]:
+    """Each session that goes out with those that it hangs together with somewhere."""
+    groups: dict[str, Group] = {}
+    for some in (found for one in owned.values() for found in one.sets):
+        names = sessions_of(some)
+        if names and names <= set(out):
+            joined = names.union(*(groups.get(name, names) for name in names))
+            groups.update(dict.fromkeys(joined, joined))
+    return groups
+
+
+def make(
+    objects: Objects,
+    tree: str,
+    owned: Owners,
+    workers: Mapping[str, Worker],
+    out: Collection[str],
+    callers: Collection[str],
+    nobody: Group | None,
+) -> Plan:
+    """The commits on `tree`, their trees written. `nobody`: the group that takes what nobody claims; None: it stays."""
+    groups = group_sessions(owned, out)
+    if nobody:
+        nobody = groups.get(min(nobody), nobody)
+
+    def group_of(some: frozenset[str]) -> Group | None:
+        names = sessions_of(some)
+        if not names:
+            return nobody
+        return groups[min(names)] if names <= set(out) else None
+
+    plan = Plan()
+    there = {path: {group_of(some) for some in one.sets} for path, one in owned.items()}
+    done: set[Group | None] = set()
+    for group in sorted({g for found in there.values() for g in found if g is not None}, key=order(workers, callers)):
+        done.add(group)
+        mine = {path: owned[path] for path, found in there.items() if group in found}
+        made = objects.tree_with(tree, entries(objects, mine, lambda some: group_of(some) in done))
+        if made != tree:
+            tree = made
+            plan.commits.append(Commit(group, tree, any(one.window for one in mine.values())))
+    for path, one in owned.items():
+        for some in one.sets:
+            if group_of(some) is None:
+                keep_back(plan, path, sessions_of(some), out)
+    return plan
+
+
+def order(workers: Mapping[str, Worker], callers: Collection[str]) -> Callable[[Group], tuple[int, float, list[str]]]:
+    """Others first, then what nobody claims, the caller last: the tip is the caller's commit."""
+
+    def key(group: Group) -> tuple[int, float, list[str]]:
+        rank = 2 if group & set(callers) else 0 if group else 1
+        seen = [workers[id].session.seen for id in group if id in workers]
+        return rank, min(seen, default=0.0), sorted(group)
+
+    return key
+
+
+def entries(objects: Objects, owned: Owners, goes: Callable[[frozenset[str]], bool]) -> dict[bytes, Entry | None]:
+    """What the paths hold once these sets are out."""
+    found = {path: one.content(goes) for path, one in owned.items()}
+    texts = {path: data for path, data in found.items() if isinstance(data, bytes)}
+    oids = dict(zip(texts, objects.write_blobs(texts.values()), strict=True))
+    return {path: (owned[path].mode, oids[path]) if isinstance(data, bytes) else data for path, data in found.items()}
+
+
+def keep_back(plan: Plan, path: bytes, names: frozenset[str], out: Collection[str]) -> None:
+    """Note what stays, and where it keeps work back that could go."""
+    plan.staying |= {(path, name) for name in names}
+    for name in sorted(names - set(out)) or [""]:
+        plan.left[name] = plan.left.get(name, 0) + 1
+        if names & set(out):
+            plan.waits.append((path, name))

@@ -1,0 +1,177 @@
+"""Split a snapshot of the tree into one commit per session: the job of the sync (rules in plan.py).
+
+The trees of the commits are written, the commits themselves are the shell's (scripts/lib/split.sh).
+
+Lines on stdout, tab-separated: `commit TREE IDS POSITIONS WINDOW TOPIC` (ids and positions joined by commas, "-" for
+none), `tree OID` (what is committed in the end), `alone STATE FILES TOPIC`, `waits PATH STATE TOPIC`, `idle ID`, `said
+TEXT`. Exit status: 0, or 70 when it cannot be told; then nothing was written but objects.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
+from functools import cache, partial
+
+from claudetools import files, git
+from claudetools.place import Place
+from claudetools.sessions import plan, positions, registry
+from claudetools.sessions.chain import CLAIM, Touch
+from claudetools.sessions.ledger import CONTENT_KINDS, blob, forget, read_ledger
+from claudetools.sessions.objects import Objects
+from claudetools.sessions.owners import Owned, own
+from claudetools.sessions.plan import NOBODYS, Worker
+from claudetools.text import visible
+
+DAY, HOUR = 86400.0, 3600.0
+
+
+def find_workers(place: Place, tips: Collection[str]) -> tuple[dict[str, Worker], list[str]]:
+    """Every session with its edits, and what is wrong with their ledgers."""
+    now = time.time()
+    workers, said = {}, []
+    for session in registry.find_sessions(place):
+        worker = Worker(session, session.state(now), had_idle_commit(place, session.id, now))
+        ledger = read_ledger(place, session.id)
+        worker.edits = [edit for edit in ledger.edits if edit.kind in (*CONTENT_KINDS, CLAIM)]
+        workers[session.id] = worker
+        if ledger.problems:
+            more = f", and {len(ledger.problems) - 1} more" if len(ledger.problems) > 1 else ""
+            said.append(f"The ledger of '{worker.topic}' is damaged ({visible(ledger.problems[0])}{more}).")
+    since = min((w.edits[0].time for w in workers.values() if w.edits), default=now) - DAY
+    for id, position in positions.find(place.top, workers, tips, since).items():
+        workers[id].position = position
+    return workers, said
+
+
+def had_idle_commit(place: Place, id: str, now: float) -> bool:
+    """Whether the session's work went out within the hour because it was idle."""
+    try:
+        return abs(now - os.stat(os.path.join(registry.folder_of(place, id), "idle-commit")).st_mtime) < HOUR
+    except OSError:
+        return False
+
+
+def own_all(
+    place: Place, objects: Objects, changes: Iterable[git.Change], workers: Mapping[str, Worker]
+) -> dict[bytes, Owned]:
+    """The owners of every changed path."""
+    touches: dict[bytes, list[Touch]] = {}
+    for id, worker in workers.items():
+        for edit in worker.edits:
+            touches.setdefault(os.fsencode(edit.path), []).append(Touch(id, edit, edit.seq <= worker.position))
+    found = {}
+    for change in changes:
+        here = sorted(touches.get(change.path, []), key=lambda x: x.edit.time)
+        found[change.path] = own(change, here, objects.read, partial(kept_by, place, {x.session for x in here}))
+    return tie_folders(found)
+
+
+def kept_by(place: Place, sessions: Collection[str], name: str) -> bytes | None:
+    """A content, from whichever of these sessions has it."""
+    return next((data for id in sessions if (data := blob(place, id, name)) is not None), None)
+
+
+def tie_folders(found: dict[bytes, Owned]) -> dict[bytes, Owned]:
+    """Where a file takes the place of a folder, or the other way round, all of it goes as a whole."""
+    parents = {path.rsplit(b"/", n)[0] for path in found for n in range(1, path.count(b"/") + 1)}
+    for parent in parents & set(found):
+        group = [path for path in found if path == parent or path.startswith(parent + b"/")]
+        joined = frozenset[str]().union(*(some for path in group for some in found[path].sets))
+        for path in group:
+            found[path] = Owned(found[path].head, found[path].tree, (joined,), None, found[path].window)
+    return found
+
+
+def position_after(worker: Worker, stays: Callable[[bytes], bool]) -> int:
+    """Up to where the session's edits are done once this commit is: those before the first whose path stays."""
+    position = worker.position
+    for edit in worker.edits:
+        if edit.seq > worker.position:
+            if stays(os.fsencode(edit.path)):
+                break
+            position = edit.seq
+    return position
+
+
+def is_left_out(place: Place, objects: Objects, tree: str, path: bytes) -> bool:
+    """Whether a path holds something else than the snapshot: a gate, or `-- PATH`, kept it out."""
+    try:
+        found = files.look_in_tree(place.top, path)
+    except (OSError, files.InTheWay):
+        return True
+    entry = objects.entry_at(tree, path)
+    if entry is None or found.kind not in ("file", "link"):
+        return entry is not None or found.kind != "absent"
+    return objects.read(entry[1]) not in (found.data, found.data.replace(b"\r\n", b"\n"))
+
+
+def tell(*words: object) -> None:
+    """One line for the shell."""
+    print("\t".join(str(word) or "-" for word in words))
+
+
+def split(place: Place, objects: Objects, args: argparse.Namespace) -> None:
+    """Find the commits and tell them."""
+    workers, said = find_workers(place, (args.head, args.tip))
+    callers = [registry.safe_id(id) for id in args.session if id]
+    out = plan.who_goes(workers, callers, args.mode)
+    base = git.tree_of(place.top, args.head) if args.head else git.empty_tree(args.tree)
+    owned = own_all(place, objects, git.changes(place.top, base, args.tree), workers)
+    # A caller that nobody has registered (an agent without hooks) saves what nobody claims, as if it were alone.
+    unknown = frozenset(id for id in callers if id not in workers)
+    nobody = unknown or (None if args.mode == "mine" and callers else NOBODYS)
+    made = plan.make(objects, base, owned, workers, out, callers, nobody)
+
+    @cache
+    def stays(id: str, path: bytes) -> bool:
+        return (path, id) in made.staying or (path not in owned and is_left_out(place, objects, args.tree, path))
+
+    for commit in made.commits:
+        ids = sorted(commit.group, key=lambda id: (id not in callers, id))
+        known = [workers.get(id) for id in ids]
+        ends = [position_after(w, partial(stays, w.session.id)) if w else 0 for w in known]
+        topic = next((visible(w.session.topic) for w in known if w), "")
+        tell("commit", commit.tree, ",".join(ids), ",".join(map(str, ends)), int(commit.window), topic)
+        for id in ids:
+            if id in workers and workers[id].state == "idle" and id not in callers:
+                tell("idle", id)
+    tell("tree", made.commits[-1].tree if made.commits else base)
+    for id, count in made.left.items():
+        tell("alone", workers[id].state if id else "unclaimed", count, workers[id].topic if id else "")
+    for path, id in made.waits:
+        tell("waits", files.shown(path), workers[id].state, workers[id].topic)
+    for text in said:
+        tell("said", text)
+    forget_what_is_done(place, workers)
+
+
+def forget_what_is_done(place: Place, workers: Mapping[str, Worker]) -> None:
+    """Contents of sessions whose every edit is in a commit are needed no more."""
+    for id, worker in workers.items():
+        if worker.edits and worker.edits[-1].seq <= worker.position:
+            with suppress(OSError):
+                forget(place, id, worker.position)
+
+
+def main(argv: list[str]) -> int:
+    """See the module."""
+    parser = argparse.ArgumentParser(prog="split")
+    for name in ("--top", "--git-dir", "--common", "--scratch", "--tree"):
+        parser.add_argument(name, required=True)
+    for name in ("--head", "--tip"):
+        parser.add_argument(name, default="")
+    parser.add_argument("--mode", choices=("", "mine", "all"), default="")
+    parser.add_argument("--session", action="append", default=[])
+    args = parser.parse_args(argv)
+    try:
+        with Objects(args.top, args.scratch) as objects:
+            split(Place(args.top, args.git_dir, args.common), objects, args)
+    except (git.GitError, OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 70
+    return 0

@@ -1,0 +1,163 @@
+# shellcheck shell=bash
+# From one snapshot to one commit for each session, and one for what nobody claims. Whose each line is, the ledgers
+# of the sessions tell (pylib/claudetools/sessions/split.py).
+# Needs: repository, snapshot, commit, python, results.
+
+# split_snapshot: sets SPLITS, one item a commit: tree, ids, positions, window, topic ("-" for none), SPLIT_TREE, the
+# tree of the last, and SPLIT_FACTS, what stays in the folder. Without any session: one commit, nothing is started.
+split_snapshot() {
+  local out
+  SPLITS=("$SNAPSHOT_TREE ${SESSION:--} - 0 -") SPLIT_TREE=$SNAPSHOT_TREE IDLE_IDS=()
+  has_sessions || return 0
+  if find_python && out=$(run_python split --top "$TOP" --git-dir "$GIT_FOLDER" --common "$COMMON" --scratch "$WORK" \
+    --head "$BASE_OID" --tip "$HEAD_OID" --tree "$SNAPSHOT_TREE" --mode "$WHOSE" --session "$SESSION" 2>"$WORK/error"); then
+    read_split "$out"
+  else
+    [ -n "${PYTHON:-}" ] || printf 'no Python %s or newer\n' "$PYTHON_FLOOR" >"$WORK/error"
+    SPLIT_FACTS+=("[WARN] Whose work is whose cannot be told ($(first_words "$WORK/error")). Everything is in one commit.")
+  fi
+}
+
+has_sessions() {
+  local folder
+  for folder in "$TREE"/sessions/*/; do [ -d "$folder" ] && return 0; done
+  return 1
+}
+
+read_split() {
+  local word rest one two three
+  SPLITS=()
+  while IFS=$'\t' read -r word rest; do
+    IFS=$'\t' read -r one two three <<<"$rest"
+    case $word in
+      commit) SPLITS+=("${rest//$'\t'/ }") ;;
+      tree) SPLIT_TREE=$one ;;
+      idle) IDLE_IDS+=("$one") ;;
+      alone) tell_left_alone "$one" "$two" "$three" ;;
+      waits) SPLIT_FACTS+=("[INFO] Waiting: $one has changes that hang together with unsaved work of '$three' ($two). They go together. Now: $(sync_command) --all") ;;
+      said) SPLIT_FACTS+=("[WARN] $one") ;;
+    esac
+  done <<<"$1"
+  [ "$SPLIT_TREE" = "$SNAPSHOT_TREE" ] || SNAPSHOT_WHOLE=''
+}
+
+tell_left_alone() {
+  local state=$1 count=$2 topic=$3
+  if [ "$state" = unclaimed ]; then
+    SPLIT_FACTS+=("[INFO] Left alone: $(count_of "$count" file) that no session claims.")
+  else
+    SPLIT_FACTS+=("[INFO] Left alone: unsaved work of '$topic' ($state, $(count_of "$count" file)). It goes with that session's next save.")
+  fi
+}
+
+# write_commits: SPLITS as commits on HEAD, as objects only. Sets MADE ("oid subject" each), OWN_COMMITS, ALL_CHANGED,
+# and for the last one COMMIT_OID, COMMIT_TREE, COMMIT_BELOW (its parent) and what read_changes sets.
+write_commits() {
+  local item tree below=${HEAD_OID:-$(empty_tree)} parent=$HEAD_OID
+  MADE=() ALL_CHANGED=() OWN_COMMITS=0 COMMIT_OID=''
+  for item in ${SPLITS[@]+"${SPLITS[@]}"}; do
+    read -r tree COMMIT_IDS COMMIT_ENDS COMMIT_WINDOW COMMIT_TOPIC <<<"$item"
+    [ "$COMMIT_IDS" != - ] || COMMIT_IDS=''
+    [ "$COMMIT_TOPIC" != - ] || COMMIT_TOPIC=''
+    lay_onto_head "$tree" || return
+    if [ "$POSTPONED" = 1 ]; then
+      MADE=()
+      return 0
+    fi
+    read_changes "$below" "$COMMIT_TREE" || return
+    [ ${#CHANGED[@]} -gt 0 ] || continue
+    ALL_CHANGED+=("${CHANGED[@]}")
+    find_log_in_changes
+    count_changes
+    if [ -n "$DRY_RUN" ]; then
+      compose_subject
+      COMMIT_OID=$COMMIT_TREE
+    else
+      write_commit "$parent" || return
+    fi
+    is_own_commit && OWN_COMMITS=$((OWN_COMMITS + 1))
+    MADE+=("$COMMIT_OID $SUBJECT")
+    COMMIT_BELOW=$parent parent=$COMMIT_OID below=$COMMIT_TREE
+  done
+  COMMIT_TREE=$below
+}
+
+is_own_commit() {
+  case ",$COMMIT_IDS," in *",${SESSION:-none},"*) return 0 ;; esac
+  return 1
+}
+
+# -m is the subject of the caller's commit; of what nobody claims where the caller has none.
+takes_message() {
+  local item
+  [ -n "$MESSAGE" ] || return 1
+  is_own_commit && return 0
+  [ -z "$COMMIT_IDS" ] || return 1
+  for item in "${SPLITS[@]}"; do
+    COMMIT_IDS=${item#* }
+    COMMIT_IDS=${COMMIT_IDS%% *}
+    if is_own_commit; then
+      COMMIT_IDS=''
+      return 1
+    fi
+  done
+  COMMIT_IDS=''
+}
+
+# Each session of the commit, with the position in its ledger up to which its edits are in here.
+print_session_trailers() {
+  local ids=$COMMIT_IDS, ends=$COMMIT_ENDS,
+  while [ "$ids" != , ] && [ -n "$ids" ]; do
+    printf 'Session-Id: %s\n' "${ids%%,*}"
+    case ${ends%%,*} in '' | 0 | -) ;; *) printf 'Edits: %s\n' "${ends%%,*}" ;; esac
+    ids=${ids#*,} ends=${ends#*,}
+  done
+  [ "$COMMIT_WINDOW" != 1 ] || printf 'Attribution: window\n'
+}
+
+shorten_ids() { # sets SHORT_IDS: 7f3a12,b1c277 -> 7f3a, b1c2
+  local ids=$1, one
+  SHORT_IDS=''
+  while [ -n "$ids" ]; do
+    one=${ids%%,*}
+    SHORT_IDS+="${SHORT_IDS:+, }${one:0:4}" ids=${ids#*,}
+  done
+}
+
+# At most one commit an hour of a session that only idles.
+note_idle_commits() {
+  local id
+  for id in ${IDLE_IDS[@]+"${IDLE_IDS[@]}"}; do : >"$TREE/sessions/$id/idle-commit"; done
+}
+
+# lay_onto_head TREE: sets COMMIT_TREE. The tree's base is not HEAD when a commit by plain git came in between: then the
+# change is TREE minus the base, laid onto HEAD by a three-way merge.
+lay_onto_head() {
+  local tree=$1 base=$BASE_OID head mine text
+  COMMIT_TREE=$tree
+  [ "$BASE_OID" != "$HEAD_OID" ] || return 0
+  head=$(git -C "$TOP" commit-tree "$HEAD_OID^{tree}" -p "$base" -m head) &&
+    mine=$(git -C "$TOP" commit-tree "$tree" -p "$base" -m tree) || return "$EXIT_INTERNAL"
+  text=$(git -C "$TOP" merge-tree --write-tree --no-messages "$head" "$mine" 2>"$WORK/error")
+  case $? in
+    0) COMMIT_TREE=${text%%$'\n'*} SNAPSHOT_WHOLE='' ;;
+    1)
+      if [ "$POSTPONED" != 2 ] && [ -n "$REMOTE" ] && [ -z "$NO_PUSH$DRY_RUN" ]; then
+        # The edits are on top of what came in, which HEAD has not yet: first HEAD, then they fit.
+        POSTPONED=1
+        return 0
+      fi
+      report_unlaid
+      ;;
+    *)
+      report_git_failure "git merge-tree"
+      return "$EXIT_INTERNAL"
+      ;;
+  esac
+}
+
+report_unlaid() {
+  problem "$EXIT_HELD" error "A commit that was made here meanwhile and unsaved edits changed the same lines." \
+    "Your folder keeps its text. Look: git -C $(quoted "$TOP") diff HEAD"
+  return "$EXIT_HELD"
+}

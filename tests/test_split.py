@@ -1,0 +1,315 @@
+"""One tree, several sessions: whose commit holds what, and what stays in the folder."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from agents import Agent
+from world import Machine, World
+
+LIST = "clients/acme/notes.md"
+
+
+@pytest.fixture
+def shared(machine: Machine) -> Machine:
+    machine.write(LIST, "".join(f"l{n}\n" for n in range(8)))
+    assert machine.sync().code == 0
+    return machine
+
+
+def show(machine: Machine, commit: str, path: str) -> str:
+    return machine.git("show", f"{commit}:{path}") + "\n"
+
+
+def message(machine: Machine, commit: str = "HEAD") -> str:
+    return machine.git("log", "-1", "--format=%B", commit)
+
+
+def log(machine: Machine) -> list[str]:
+    return machine.git("log", "--format=%s").split("\n")
+
+
+def test_a_save_takes_the_callers_lines_and_leaves_a_live_sessions(shared: Machine, world: World) -> None:
+    one, two = Agent(shared, "aaaa1111", "acme vpn"), Agent(shared, "bbbb2222", "sophos renewal")
+    one.append(LIST, "of one")
+    two.append(LIST, "of two")
+    two.write("two.txt", b"two\n")
+    one.write("one.txt", b"one\n")
+    result = one.sync()
+    assert result.code == 0, result.text
+    assert result.out.startswith("[OK] Saved and pushed: 1 commit of this session.\n"), result.text
+    kept = "[INFO] Left alone: unsaved work of 'sophos renewal' (live, 2 files). It goes with that session's next save."
+    assert kept in result.out, result.text
+    assert world.remote_file(LIST).endswith("l7\nof one\n")
+    assert "Session-Id: aaaa1111" in message(shared) and "\nEdits: " in message(shared)
+    assert log(shared)[0] == "ops: acme vpn"
+    assert "two.txt" not in world.remote_files()
+    # In the folder nothing has changed; two's line is a plain unstaged change.
+    assert shared.read(LIST).endswith("of one\nof two\n")
+    assert shared.git("diff", "--cached", "--name-only") == ""
+    result = two.sync()
+    assert result.code == 0, result.text
+    assert world.remote_file(LIST).endswith("of one\nof two\n")
+    assert shared.status() == ""
+    assert shared.git("diff", "HEAD~1", "--", LIST).count("\n+of") == 1
+    shared.assert_sound()
+
+
+# --- who goes out -----------------------------------------------------------------
+
+
+def ids(machine: Machine, commits: int) -> list[list[str]]:
+    """The sessions of the last commits, newest first."""
+    form = "--format=%(trailers:key=Session-Id,valueonly,separator=%x2C)"
+    return [line.split(",") if line else [] for line in machine.git("log", f"-{commits}", form).split("\n")]
+
+
+def test_who_has_ended_or_died_goes_along_and_nobodys_work_too(shared: Machine, world: World) -> None:
+    ended, dead, live, me = (Agent(shared, f"{name}-id") for name in ("ended", "dead", "live", "me"))
+    for agent in (ended, dead, live, me):
+        agent.append(LIST, f"of {agent.id}")
+        agent.write(f"{agent.id}.txt", b"x\n")
+    ended.end()
+    dead.die()
+    shared.write("by-hand.txt", "a person\n")
+    result = me.sync("-m", "Mine alone")
+    assert result.code == 0, result.text
+    assert log(shared)[:4][0] == "Mine alone" and "outside a session" in log(shared)[1]
+    assert ids(shared, 4)[:2] == [["me-id"], []] and sorted(ids(shared, 4)[2:]) == [["dead-id"], ["ended-id"]]
+    assert result.out.count("\nAlso:   ") == 3 and "1 commit of this session" in result.out, result.text
+    assert "live-id" not in world.remote_file(LIST) and "live-id.txt" not in world.remote_files()
+    for n, id in enumerate(["me-id", None]):
+        added = [x for x in shared.git("show", "--format=", f"HEAD~{n}").split("\n") if x.startswith("+of")]
+        assert added == ([f"+of {id}"] if id else []), added
+    assert shared.git("status", "--porcelain").split("\n") == [f" M {LIST}", "?? live-id.txt"]
+    shared.assert_sound()
+
+
+def test_mine_all_and_paths(shared: Machine, world: World) -> None:
+    one, two = Agent(shared, "one"), Agent(shared, "two")
+    one.append(LIST, "of one")
+    two.append(LIST, "of two")
+    one.write("a.txt", b"a\n")
+    shared.write("by-hand.txt", "x\n")
+    result = one.sync("--mine", "--", LIST)
+    assert result.code == 0, result.text
+    assert world.remote_file(LIST).endswith("l7\nof one\n")
+    assert not {"a.txt", "by-hand.txt"} & set(world.remote_files())
+    result = one.sync("--mine")
+    assert result.code == 0, result.text
+    assert "a.txt" in world.remote_files() and "by-hand.txt" not in world.remote_files()
+    assert "[INFO] Left alone: 1 file that no session claims." in result.out, result.text
+    assert "unsaved work of 'session two' (live, 1 file)" in result.out, result.text
+    result = one.sync("--all")
+    assert result.code == 0, result.text
+    assert result.out.startswith("[OK] This session had nothing to save. Saved and pushed for others: 2 commits.\n")
+    assert ids(shared, 2) == [[], ["two"]]
+    assert shared.status() == ""
+    assert shared.sync("--mine", "--all").code == 64
+
+
+def test_an_idle_session_goes_out_once_an_hour(shared: Machine) -> None:
+    idle = Agent(shared, "idler", "long lunch")
+    idle.append(LIST, "first")
+    idle.idle()
+    assert shared.sync().code == 0
+    assert shared.status() == "" and ids(shared, 1) == [["idler"]]
+    idle.append(LIST, "second")
+    idle.idle()
+    result = shared.sync()
+    assert result.code == 0 and "'long lunch' (idle, 1 file)" in result.out, result.text
+    assert shared.status() != ""
+    assert idle.sync().code == 0 and shared.status() == ""
+
+
+def test_a_caller_that_nobody_registered_saves_what_nobody_claims(shared: Machine) -> None:
+    Agent(shared, "other").append(LIST, "of the other")
+    shared.write("mine.txt", "x\n")
+    result = shared.sync(env={"CODEX_SESSION_ID": "unknown-1"})
+    assert result.out.startswith("[OK] Saved and pushed: 1 commit of this session."), result.text
+    assert ids(shared, 1) == [["unknown-1"]]
+    assert shared.status().split() == ["M", LIST]
+
+
+# --- what hangs together ------------------------------------------------------------
+
+
+def test_the_same_line_waits_for_the_other_or_goes_with_both(shared: Machine, world: World) -> None:
+    one, two = Agent(shared, "one", "acme vpn"), Agent(shared, "two", "isp")
+    one.replace(LIST, "l3\n", "l3 of one\n")
+    two.replace(LIST, "l3 of one\n", "l3 of both\n")
+    one.write("a.txt", b"a\n")
+    result = one.sync()
+    assert result.code == 0 and "a.txt" in world.remote_files(), result.text
+    assert f"[INFO] Waiting: {LIST} has changes that hang together with unsaved work of 'isp' (live)." in result.out
+    assert "l3\n" in world.remote_file(LIST)
+    two.end()
+    result = one.sync()
+    assert result.code == 0, result.text
+    assert world.remote_file(LIST).count("l3 of both\n") == 1
+    assert ids(shared, 1) == [["one", "two"]]
+    assert message(shared).count("\nEdits: ") == 2
+    assert shared.status() == ""
+
+
+def test_commands_that_ran_at_once_are_contested_until_one_ends(shared: Machine, world: World) -> None:
+    one, two = Agent(shared, "one"), Agent(shared, "two")
+    one.write("made.txt", b"by a command\n", "window", began=100.0, time=110.0)
+    two.record("made.txt", None, b"by a command\n", "window", began=105.0, time=115.0)
+    result = one.sync()
+    assert result.code == 0 and "Waiting: made.txt" in result.out, result.text
+    assert "made.txt" not in world.remote_files()
+    two.end()
+    assert one.sync().code == 0
+    assert "made.txt" in world.remote_files() and "Attribution: window" in message(shared)
+
+
+@pytest.mark.parametrize("data", [b"\0\1\2", b""])
+def test_what_has_no_lines_goes_as_a_whole(shared: Machine, world: World, data: bytes) -> None:
+    one, two = Agent(shared, "one"), Agent(shared, "two")
+    one.write("a.bin", data)
+    two.write("b.bin", data)
+    assert one.sync().code == 0
+    assert "a.bin" in world.remote_files() and "b.bin" not in world.remote_files()
+    two.write("a.bin", data + b"\0")
+    one.write("c.bin", data)
+    assert one.sync().code == 0
+    assert world.remote_git("show", "main:a.bin").encode() == data and "c.bin" in world.remote_files()
+    assert two.sync().code == 0 and shared.status() == ""
+
+
+def test_deletions_modes_and_moves_belong_to_who_made_them(shared: Machine, world: World) -> None:
+    for name in ("gone.txt", "moved.txt", "run.sh"):
+        shared.write(name, f"{name}\n")
+    assert shared.sync().code == 0
+    one, two = Agent(shared, "one"), Agent(shared, "two")
+    one.write("gone.txt", None, "window")
+    two.write("moved.txt", None, "window")
+    two.write("new-name.txt", b"moved.txt\n", "window")
+    (shared.top / "run.sh").chmod(0o755)
+    one.record("run.sh", b"run.sh\n", b"run.sh\n", "window", was="100644")
+    assert one.sync().code == 0
+    files = world.remote_files()
+    assert "gone.txt" not in files and "moved.txt" in files and "new-name.txt" not in files
+    assert world.remote_git("ls-tree", "main", "run.sh").startswith("100755")
+    assert two.sync().code == 0
+    assert "moved.txt" not in world.remote_files() and "new-name.txt" in world.remote_files()
+    assert ids(shared, 2) == [["two"], ["one"]] and shared.status() == ""
+
+
+def test_a_file_in_the_place_of_a_folder_goes_as_a_whole(shared: Machine, world: World) -> None:
+    shared.write("x/a.txt", "a\n")
+    assert shared.sync().code == 0
+    one, two = Agent(shared, "one"), Agent(shared, "two")
+    one.write("x/a.txt", None, "window")
+    (shared.top / "x").rmdir()
+    two.write("x", b"a file\n")
+    result = one.sync()
+    assert result.code == 0 and "Waiting: x/a.txt" in result.out, result.text
+    assert two.sync("--all").code == 0
+    assert ids(shared, 1) == [["two", "one"]] and world.remote_file("x") == "a file\n"
+    shared.assert_sound()
+
+
+def test_crlf_and_a_missing_last_line_feed_split_too(shared: Machine, world: World) -> None:
+    shared.write(".gitattributes", "dos.txt text eol=crlf\n")
+    shared.write("dos.txt", "a\r\nb\r\n")
+    shared.write("raw.txt", "a\r\nb")
+    assert shared.sync().code == 0
+    one, two = Agent(shared, "one"), Agent(shared, "two")
+    for path in ("dos.txt", "raw.txt"):
+        one.write(path, (one.read(path) or b"") + b"one\r\n")
+        two.write(path, b"two\r\n" + (two.read(path) or b""))
+    assert one.sync().code == 0
+    assert world.remote_file("dos.txt") == "a\nb\none\n"
+    assert world.remote_git("cat-file", "blob", "main:raw.txt") == "a\r\nbone\r\n".replace("\r\n", "\n")
+    assert two.sync().code == 0 and shared.status() == ""
+    assert world.remote_file("dos.txt") == "two\na\nb\none\n"
+
+
+# --- undone, lost, lying -------------------------------------------------------------
+
+
+def test_a_deliberate_undo_never_comes_back(shared: Machine, world: World) -> None:
+    one = Agent(shared, "one")
+    one.append(LIST, "mistake")
+    one.write("draft.txt", b"x\n")
+    shared.git("checkout", "--", LIST)
+    (shared.top / "draft.txt").unlink()
+    one.write("kept.txt", b"x\n")
+    assert one.sync().code == 0
+    assert "mistake" not in world.remote_file(LIST) and "draft.txt" not in world.remote_files()
+    assert shared.git("show", "--format=", "--name-only", "HEAD") == "kept.txt"
+    assert one.sync().code == 0 and shared.status() == ""
+
+
+def test_a_plain_commit_takes_nothing_along_and_is_done(shared: Machine, world: World) -> None:
+    one, two = Agent(shared, "one"), Agent(shared, "two")
+    one.append(LIST, "of one")
+    two.append(LIST, "of two")
+    assert one.sync().code == 0
+    shared.write("by-hand.txt", "x\n")
+    shared.git("add", "by-hand.txt")
+    shared.git("commit", "-q", "-m", "By hand")
+    assert shared.git("show", "--format=", "--name-only", "HEAD") == "by-hand.txt"
+    shared.git("commit", "-q", "-a", "-m", "Two's work, by hand")
+    two.append(LIST, "more of two")
+    assert two.sync().code == 0
+    assert world.remote_file(LIST).endswith("of one\nof two\nmore of two\n")
+    assert [line for line in shared.git("show", "--format=", "HEAD").split("\n") if line.startswith("+")][1:] == [
+        "+more of two"
+    ]
+
+
+def test_incoming_changes_to_the_same_file_are_nobodys_here(shared: Machine, world: World) -> None:
+    other = world.machine("LINUX-02", "howard")
+    one, two = Agent(shared, "one"), Agent(shared, "two")
+    one.append(LIST, "of one")
+    two.append(LIST, "of two")
+    other.write(LIST, "up\n" + other.read(LIST))
+    assert other.sync().code == 0
+    assert one.sync().code == 0
+    assert shared.read(LIST) == "up\nl0\nl1\nl2\nl3\nl4\nl5\nl6\nl7\nof one\nof two\n"
+    two.replace(LIST, "l0\n", "l0 of two\n")
+    result = two.sync()
+    assert result.code == 0, result.text
+    assert shared.status() == "" and ids(shared, 1) == [["two"]]
+    assert world.remote_file(LIST) == shared.read(LIST)
+
+
+@pytest.mark.parametrize("how", ["missing", "torn", "newer", "lying", "no contents"])
+def test_a_bad_ledger_loses_nothing_and_is_named(shared: Machine, world: World, how: str) -> None:
+    one, two = Agent(shared, "one", "acme vpn"), Agent(shared, "two")
+    one.append(LIST, "of one")
+    two.append(LIST, "of two")
+    folder = shared.state / "trees/main/sessions/one"
+    ledger = folder / "edits.jsonl"
+    if how == "missing":
+        ledger.unlink()
+    elif how == "torn":
+        ledger.write_bytes(ledger.read_bytes()[:-20])
+    elif how == "newer":
+        ledger.write_bytes(ledger.read_bytes().replace(b'"v":1', b'"v":2'))
+    elif how == "lying":
+        one.record(LIST, b"never\n", b"was there\n")
+    else:
+        for blob in (folder / "blobs").iterdir():
+            blob.unlink()
+    two.end()
+    result = one.sync()
+    assert result.code == 0, result.text
+    assert world.remote_file(LIST) == shared.read(LIST) and shared.status() == ""
+    if how in ("torn", "newer"):
+        assert "[WARN] The ledger of 'acme vpn' is damaged (the record that ends at " in result.out, result.text
+
+
+def test_without_the_helper_everything_goes_in_one_commit_and_it_is_said(shared: Machine) -> None:
+    Agent(shared, "one").append(LIST, "of one")
+    helper = shared.home / "python"
+    helper.write_text(f'#!/bin/sh\ncase "$*" in *__main__.py*split*) exit 3 ;; esac\nexec {sys.executable} "$@"\n')
+    helper.chmod(0o755)
+    result = shared.sync(env={"CLAUDETOOLS_PYTHON": str(helper)})
+    assert result.code == 0 and "[WARN] Whose work is whose cannot be told (no answer). " in result.out, result.text
+    assert shared.status() == ""
