@@ -50,7 +50,7 @@ def test_who_lists_the_living_and_with_all_the_others(machine: Machine) -> None:
     registry.register(place, "bbbb-2")
     registry.end(place, "bbbb-2")
     told = run(machine, "sessions", "who", CLAUDE_CODE_SESSION_ID="aaaa-1")
-    assert told.out == "aaaa-1  'acme ?[1mvpn' (live, active just now), this session\n", told.text
+    assert told.out == "* acme ?[1mvpn  live   just now      aaaa-1    claude\n", told.text
     assert "bbbb-2" in run(machine, "sessions", "who", "--all").out
     listed = json.loads(run(machine, "sessions", "who", "--all", "--json").out)
     assert {(one["id"], one["state"]) for one in listed} == {("aaaa-1", "live"), ("bbbb-2", "ended")}

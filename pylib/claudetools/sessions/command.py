@@ -1,18 +1,21 @@
-"""`claudetools.sh sessions`: who works in this folder, and what a session did."""
+"""`claudetools.sh sessions`: who works in this folder, and whose each unsaved change is."""
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Sequence
 
 import click
 
-from claudetools import cli, git
+from claudetools import cli
 from claudetools.place import Place
-from claudetools.sessions import news, registry, transcript
+from claudetools.sessions import calls, recover, registry, running, show, transcript, unsaved
+from claudetools.sessions.record import Refused, record_all
 from claudetools.sessions.registry import Session
+from claudetools.sessions.windows import GitFailed
 from claudetools.text import visible
 
 PROGRAM = "claudetools.sh sessions"
@@ -20,26 +23,43 @@ PROGRAM = "claudetools.sh sessions"
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def sessions() -> None:
-    """Who works in this folder, and whose each change is."""
+    """Who works in this folder, and whose each change is that is not saved yet.
+
+    ID is the id of a session, its beginning, or a word of its topic.
+    """
 
 
 @sessions.command()
-@click.option("--all", "every", is_flag=True, help="Also those that are over, of the last 30 days.")
+@click.option("--all", "every", is_flag=True, help="Also those that are over and saved, of the last 30 days.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON list on stdout.")
 def who(every: bool, as_json: bool) -> None:
-    """List the sessions that work here, the one that was active last first."""
+    """Every session that is at work here or has unsaved work; yours is marked with a star."""
     place, now = cli.here(), time.time()
-    me = registry.current_id(os.environ)
-    found = [(one, one.state(now)) for one in registry.find_sessions(place)]
-    found = [(one, state) for one, state in found if every or state in ("live", "idle")]
+    caller = registry.current_id(os.environ) or ""
+    works = find_work(place, every)
     if as_json:
-        print(json.dumps([{**one._asdict(), "state": state} for one, state in found]))
-        return
-    for one, state in found:
-        you = ", this session" if one.id == me else ""
-        print(f"{visible(one.id)}  {news.describe(one, state, now)}{you}")
-    if not found:
-        print("[OK] No session is known to work here.")
+        print(json.dumps([show.as_object(work, caller, now) for work in works]))
+    else:
+        print("\n".join(show.who(works, caller, now)))
+
+
+@sessions.command("show")
+@click.argument("id", default="")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def show_one(id: str, as_json: bool) -> None:
+    """One session: who, since when, and each change of it that is not saved. Without ID: your own."""
+    place, now = cli.here(), time.time()
+    own = registry.current_id(os.environ) or ""
+    if not id and not own:
+        cli.fail(cli.USAGE, "You are in no session: say which one.", f"See: {PROGRAM} who")
+    session = find(place, id or own)
+    work = next(one for one in find_work(place, True) if one.session.id == session.id)
+    under_way = calls.under_way(place, session.id)
+    if as_json:
+        edits = [edit._asdict() | {"note": dict(edit.note)} for edit in work.edits]
+        print(json.dumps({**show.as_object(work, own, now), "edits": edits}))
+    else:
+        print("\n".join(show.details(work, under_way, now)))
 
 
 @sessions.command("transcript")
@@ -65,57 +85,67 @@ def show_transcript(id: str, size: int) -> None:
     for name, when in (("Began", session.began), ("Last active", session.seen)):
         if when:
             print(f"{name}: {time.strftime('%Y-%m-%d %H:%M %Z', time.localtime(when))}")
-    print(commits_of(place, session.id))
+    print(recover.commits_of(place, session.id))
     print(f"--- transcript: {visible(session.transcript) or 'not known'}")
-    print(visible(talk(session, size), keep="\n\t"))
+    print(visible(recover.talk(session, size), keep="\n\t"))
+
+
+@sessions.command()
+def record() -> None:
+    """Write down what a session has changed: for agents that no adapter knows yet.
+
+    Reads JSON from stdin, one object a line, and does what each one says, in order:
+
+    \b
+      {"session": ID, "event": "edit", "path": P, "before": TEXT|null, "after": TEXT|null}
+      {"session": ID, "event": "file", "path": P}          it changed; from what to what is not known
+      {"session": ID, "event": "open", "use": CALL}        a command begins that may change anything
+      {"session": ID, "event": "close", "use": CALL}       it has ended: what changed is the session's
+      {"session": ID, "event": "begin"} and "end"          the session itself
+
+    Also read: agent, tool, topic, pid. The session may come from CLAUDETOOLS_SESSION_ID. null stands for no file;
+    a content that is no text goes into before_base64, after_base64.
+    """
+    try:
+        record_all(cli.here(), os.environ, sys.stdin.buffer)
+    except Refused as error:
+        cli.fail(cli.USAGE, visible(str(error)), f"Nothing behind that line was recorded. See: {PROGRAM} record --help")
+    except GitFailed as error:
+        cli.fail(cli.INTERNAL, visible(str(error)))
+
+
+@sessions.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.option("--topic", default="", help="What it works on, for others to see.")
+def run(command: tuple[str, ...], topic: str) -> int:
+    """Run an agent that has no hooks as a session: what changes while it runs is its own.
+
+    What other sessions say they changed meanwhile stays theirs.
+    """
+    return running.run(cli.here(), list(command), topic)
+
+
+def find_work(place: Place, every: bool) -> list[unsaved.Work]:
+    """As `unsaved.find_work`, with git's trouble as a message."""
+    try:
+        return unsaved.find_work(place, every)
+    except GitFailed as error:
+        cli.fail(cli.INTERNAL, visible(str(error)), "See what git itself says: git status")
 
 
 def find(place: Place, id: str) -> Session:
-    """The one session whose id begins so. Raises Stop."""
+    """The one session with this id, whose id begins so, or whose topic holds it. Raises Stop."""
     exact = registry.read_session(place, id) if id else None
-    found = [exact] if exact else [one for one in registry.find_sessions(place) if id and one.id.startswith(id)]
+    every = registry.find_sessions(place) if id and not exact else []
+    begin = [exact] if exact else [one for one in every if one.id.startswith(id)]
+    found = begin or [one for one in every if id.lower() in one.topic.lower()]
     if len(found) != 1:
-        problem = f"{len(found)} sessions begin with" if found else "No session is known as"
+        problem = f"{len(found)} sessions begin with" if begin else f"{len(found)} sessions have a topic with"
+        problem = problem if found else "No session is known as"
         raise cli.Stop(cli.HELD, f"{problem} {visible(id)!r}.", f"See: {cli.program(place)} sessions who --all")
     return found[0]
 
 
-def talk(session: Session, size: int) -> str:
-    """The digest of the transcript. Raises Stop where there is none."""
-    if not session.transcript:
-        raise cli.Stop(
-            cli.HELD, "No hook has said where this session's transcript is.", "Write the log from its commits."
-        )
-    try:
-        text = transcript.digest(transcript.read_lines(session.transcript), size).text
-    except OSError as error:
-        raise cli.Stop(
-            cli.HELD,
-            f"The transcript {visible(session.transcript)} cannot be read: {error.strerror}.",
-            "Write the log from the session's commits.",
-        ) from error
-    return text or "(nothing in it that can be read)"
-
-
-def commits_of(place: Place, id: str) -> str:
-    """Commits with the session's trailer, with their files."""
-    try:
-        told = git.run(
-            place.top,
-            "log",
-            "-50",
-            "--no-merges",
-            "--fixed-strings",
-            f"--grep=Session-Id: {id}",
-            "--stat",
-            "--format=%h %s",
-        )
-    except git.GitError:
-        return "Commits: none"
-    text = visible(told.decode("utf-8", "replace").strip(), keep="\n")
-    return f"Commits:\n{text}" if text else "Commits: none"
-
-
 def main(arguments: Sequence[str]) -> int:
-    """Entry of `claudetools.sh sessions`."""
+    """Run the command. Exit codes as sync.sh; those of `run` are its command's."""
     return cli.run(sessions, arguments, PROGRAM)
