@@ -8,7 +8,7 @@ JOBS ?= auto
 SHELL_FILES = $(shell git ls-files '*.sh' .ci/run)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test lab bench check format sync model clean
+.PHONY: help demo install test e2e lab bench check format sync model clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ install: ## put claudetools into a repository: make install REPO=path
 
 test: $(STAMP) ## the tests: real git, real processes, real signals
 	@$(RUN)/python -m pytest -n $(JOBS)
+
+e2e: $(STAMP) ## the real Claude Code, brought by npm into .e2e/ (235 MB), offline against a scripted model
+	@CLAUDETOOLS_E2E=install $(RUN)/python -m pytest -n 2 -m e2e -rs
 
 lab: $(STAMP) ## the long runs: kill fuzz, torture, the lock's model with all its mutants
 	@$(RUN)/python -m pytest -n $(JOBS) -m lab -rA
@@ -48,7 +51,7 @@ sync: ## save and sync this repository
 	@bash .claude/scripts/sync.sh
 
 clean: ## remove what the targets above have made
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build
+	@rm -rf $(VENV) .e2e .pytest_cache .mypy_cache .ruff_cache .hypothesis build
 
 # uv where it is, else the interpreter's own venv. The stamp is as young as the requirements.
 $(STAMP): pyproject.toml

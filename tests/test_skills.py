@@ -11,7 +11,7 @@ from typing import Any
 import frontmatter
 import pytest
 
-from world import TOOLKIT, clean_environment
+from world import TOOLKIT, Machine, clean_environment
 
 SKILLS = sorted((TOOLKIT / ".claude" / "skills").glob("*/SKILL.md"))
 SETTINGS = json.loads((TOOLKIT / "hooks" / "agent" / "settings.json").read_text())
@@ -46,9 +46,25 @@ def test_a_skill_is_thin_and_starts_by_its_name_only_when_a_person_types_it(path
 def test_save_follows_the_phases_and_has_the_seeds_words_for_a_deferred_sync() -> None:
     text = " ".join((TOOLKIT / ".claude/skills/save/SKILL.md").read_text("utf-8").split())
     assert DEFERRED in text
-    order = ["log new", "log append", "log check", "wiki compile", "sync.sh`", "MESSAGE FROM", "## Post-commit Summary"]
+    order = [
+        "log new",
+        "log append",
+        "log check",
+        "wiki compile",
+        "sync.sh -m",
+        "MESSAGE FROM",
+        "## Post-commit Summary",
+    ]
     found = [text.index(words) for words in order]
     assert found == sorted(found)
+
+
+def test_the_commands_of_a_skill_work_where_they_are_installed(machine: Machine) -> None:
+    machine.extra_env["CLAUDETOOLS_HOSTNAME"] = machine.name
+    assert machine.run("bash", TOOLKIT / "scripts" / "install.sh", machine.top).code == 0
+    for number in (1, 2):  # the second time from the copy of the helpers that the first one made
+        made = machine.run("bash", ".claude/scripts/claudetools.sh", "--session", "a", "log", "new", f"topic {number}")
+        assert made.code == 0 and made.out.endswith(f"-mike-topic-{number}.md\n"), made.text
 
 
 def test_checkpoint_has_a_second_name_that_no_client_knows() -> None:

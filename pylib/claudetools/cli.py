@@ -48,8 +48,13 @@ def program(place: Place) -> str:
     shim = ".claude/scripts/claudetools.sh"
     if os.path.exists(os.path.join(place.top, shim)):
         return f"bash {shim}"
-    toolkit = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    return f"bash {shlex.quote(os.path.join(toolkit, 'scripts', 'claudetools.sh'))}"
+    return f"bash {shlex.quote(script(shim.rpartition('/')[2]))}"
+
+
+def script(name: str) -> str:
+    """The path of a program of ours. We may be a copy that outlives an upgrade: the shell says where it started us."""
+    here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return os.path.join(os.environ.get("CLAUDETOOLS_TOOLKIT") or here, "scripts", name)
 
 
 def run(command: click.Command, arguments: Sequence[str], program: str) -> int:

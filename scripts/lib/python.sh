@@ -43,11 +43,11 @@ PYLIB=''
 # run_python MODULE ARGS...: the standard library only (-S), in 9 ms instead of 40.
 run_python() {
   find_helpers
-  "$PYTHON" -I -S -X "pycache_prefix=$STATE/pycache" "$PYLIB/claudetools/__main__.py" "$@"
+  CLAUDETOOLS_TOOLKIT=$TOOLKIT "$PYTHON" -I -S -X "pycache_prefix=$STATE/pycache" "$PYLIB/claudetools/__main__.py" "$@"
 }
 
 # The same with the environment's packages.
 run_python_with_packages() {
   find_helpers
-  "$PYTHON" -I -X "pycache_prefix=$STATE/pycache" "$PYLIB/claudetools/__main__.py" "$@"
+  CLAUDETOOLS_TOOLKIT=$TOOLKIT "$PYTHON" -I -X "pycache_prefix=$STATE/pycache" "$PYLIB/claudetools/__main__.py" "$@"
 }

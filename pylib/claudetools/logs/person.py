@@ -12,8 +12,6 @@ from claudetools import cli
 from claudetools.logs import clock
 from claudetools.place import Place
 
-SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "scripts", "whoami-block.sh")
-
 
 @dataclass(frozen=True)
 class Person:
@@ -28,7 +26,7 @@ class Person:
 
 def read_person(place: Place) -> Person:
     """The person of this machine. Raises Stop with the script's own code and words when it is not set up, or stale."""
-    done = subprocess.run(["bash", os.path.normpath(SCRIPT)], cwd=place.top, capture_output=True, check=False)
+    done = subprocess.run(["bash", cli.script("whoami-block.sh")], cwd=place.top, capture_output=True, check=False)
     words = done.stderr.decode("utf-8", "replace")
     if done.returncode:
         first, *rest = words.strip().split("\n")

@@ -1,0 +1,95 @@
+"""What the scripted model answers. A play gets the talk so far and returns one content block."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+Json = dict[str, Any]
+TOOLS = "bash .claude/scripts/claudetools.sh"
+MINUTES = 600_000
+
+
+class Talk:
+    """One request, read: what the client has told the model so far."""
+
+    def __init__(self, body: Json) -> None:
+        self.blocks: list[Json] = []  # of the user's side, in order
+        for message in body["messages"]:
+            content = message["content"]
+            if message["role"] == "user":
+                self.blocks += [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+    @property
+    def prompt(self) -> str:
+        """All text that is no tool's."""
+        return "\n".join(block["text"] for block in self.blocks if block["type"] == "text")
+
+    @property
+    def results(self) -> list[str]:
+        """What the tools have answered, in order."""
+        return [text_of(block["content"]) for block in self.blocks if block["type"] == "tool_result"]
+
+
+def text_of(content: Any) -> str:
+    """The text of a tool's result."""
+    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
+
+
+def say(text: str) -> Json:
+    """The model's last word."""
+    return {"type": "text", "text": text}
+
+
+def use(tool: str, **arguments: object) -> Json:
+    """The model wants a tool run."""
+    return {"type": "tool_use", "name": tool, "input": arguments}
+
+
+def bash(command: str) -> Json:
+    """A command, with the time limit that the skills ask for."""
+    return use("Bash", command=command, timeout=MINUTES, description="as the skill says")
+
+
+def echo(talk: Talk) -> Json:
+    """Ends at once."""
+    return say("heard")
+
+
+def save(talk: Talk) -> Json:
+    """What the skill asks for: claim the log, fill it in, check it, sync, and repeat what sync said."""
+    done = talk.results
+    topic = re.search(r"^# Save (.+)$", talk.prompt, re.MULTILINE)
+    if topic is None:
+        return say("/save did not expand")
+    if not done:
+        return bash(f'{TOOLS} log new "{topic[1].strip()}" --client acme')
+    log = done[0].strip().split("\n")[-1]
+    steps = (
+        use("Read", file_path=log),
+        use(
+            "Edit", file_path=log, old_string="## Session Summary\n", new_string="## Session Summary\n\nAll is well.\n"
+        ),
+        bash(f"{TOOLS} log check {log}"),
+        bash(f"bash .claude/scripts/sync.sh -m 'acme: {topic[1].strip()}'"),
+    )
+    return steps[len(done) - 1] if len(done) <= len(steps) else say(done[-1])
+
+
+def scc(talk: Talk) -> Json:
+    """A change, then what the skill asks for."""
+    message = re.search(r"^---\n(.+)\n---$", talk.prompt, re.MULTILINE)
+    steps = (
+        use("Write", file_path="notes.md", content="changed by an agent\n"),
+        bash(f"bash .claude/scripts/sync.sh -m '{message[1] if message else 'no message'}'"),
+    )
+    return steps[len(talk.results)] if len(talk.results) < len(steps) else say(talk.results[-1])
+
+
+def checkpoint(talk: Talk) -> Json:
+    """What the skill asks for."""
+    asked = "sync.sh --no-push" in talk.prompt
+    steps = (bash("bash .claude/scripts/sync.sh --no-push -m 'half way'"),) if asked else ()
+    return (
+        steps[len(talk.results)] if len(talk.results) < len(steps) else say(talk.results[-1] if asked else "no skill")
+    )
