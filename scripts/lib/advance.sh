@@ -158,12 +158,16 @@ read_advance_lines() {
 # Nothing came in: the work is on the remote already, the tree stays as it is until the cause is gone.
 # An edit that came after the snapshot is first committed and merged as a commit: go round again.
 stop_advance() {
-  local since line lines=()
+  local since line lines=() way='Move or rename what is in the way'
   case "${BLOCKED[*]}" in *' here'*)
     if [ "$ROUND" -le 3 ]; then
       BLOCKED=()
       return 1
     fi
+    ;;
+  esac
+  case "${BLOCKED[*]}" in *'edited here'* | *'deleted here'* | *'changed here'*)
+    way='It completes once these edits are saved: a sync of everything, or a git commit of them'
     ;;
   esac
   read -r since 2>/dev/null <"$TREE/stopped" || {
@@ -173,7 +177,7 @@ stop_advance() {
   for line in "${BLOCKED[@]:0:10}"; do lines+=("$line"); done
   [ ${#BLOCKED[@]} -le 10 ] || lines+=("and $((${#BLOCKED[@]} - 10)) more")
   problem "$EXIT_HELD" warn "What the others sent is not in your folder yet (since $(clock_time "$since"))." "${lines[@]}" \
-    "Nothing was overwritten. Move or rename what is in the way, then: $(sync_command)"
+    "Nothing was overwritten. $way, then: $(sync_command)"
   return "$EXIT_HELD"
 }
 
