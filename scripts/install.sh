@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
 # Summary: Put claudetools into a repository, or take it out.
-# Usage: install.sh [--dry-run] [--check | --uninstall] [--wait S] [--json] [--allow-cloud-folder] REPO
+# Usage: install.sh [--dry-run] [--ci github|gitea] [--wait S] [--json] [--allow-cloud-folder] REPO
+#        install.sh --check | --uninstall [--dry-run] [--wait S] [--json] REPO
 #
-# Everything of ours goes to REPO/.claude/claudetools/, beside two shims in .claude/scripts/, marked lines in
-# .gitignore, .gitattributes, AGENTS.md and CLAUDE.md, a pre-commit hook that runs yours as well, and three settings of
-# git in this clone. A file that is not ours is never overwritten: it is kept in .claude/before-claudetools/ and named.
-# Nothing is committed or pushed. Run it again after an update, or when it was interrupted.
+# Everything of ours goes to REPO/.claude/claudetools/, beside three shims in .claude/scripts/, skills, entries in
+# .claude/settings.json, marked lines in .gitignore, .gitattributes, AGENTS.md and CLAUDE.md, a pre-commit hook that runs
+# yours as well, and settings of git in this clone. A file that is not ours is never overwritten: it is kept in
+# .claude/before-claudetools/ and named. Nothing is committed or pushed. Run it again after an update, or when it was
+# interrupted.
 #
 #   --dry-run              show what would change; changes nothing
 #   --check                compare only
 #   --uninstall            bring back what was there before, and say what stays
+#   --ci SERVER            also the workflow that enforces the rules on the server
 #   --wait S               seconds to wait for a sync that is running (75)
 #   --json                 the plan or the result as one JSON object on stdout
 #   --allow-cloud-folder   also in a folder of OneDrive, Dropbox, iCloud or Google Drive
@@ -34,6 +37,11 @@ main() {
       --check | --uninstall)
         [ "$job" = install ] || die "$EXIT_USAGE" "--check and --uninstall exclude each other." "See: install.sh --help"
         job=${1#--}
+        ;;
+      --ci)
+        case ${2:-} in github | gitea) ;; *) die "$EXIT_USAGE" "--ci takes github or gitea, not '$(visible "${2:-}")'." ;; esac
+        flags+=(--ci "$2")
+        shift
         ;;
       --dry-run | --json) flags+=("$1") ;;
       --allow-cloud-folder) flags+=(--allow-cloud) ;;

@@ -890,3 +890,41 @@ def test_pictures_below_claude_stay_as_they_are(empty: Machine) -> None:
     )
     assert shown.stdout == picture
     assert empty.git("show", ":.claude/skills/x/run.sh") == "a"
+
+
+# --- the rules on a server ----------------------------------------------------------------
+
+
+@pytest.fixture
+def with_workflows(tmp_path: Path) -> Path:
+    toolkit = copy_toolkit(TOOLKIT, tmp_path / "with-workflows")
+    for name in ("github", "gitea"):
+        path = toolkit / "hooks/ci" / f"{name}.yml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"name: claudetools on {name}\n")
+    return toolkit
+
+
+@pytest.mark.parametrize("server", ["github", "gitea"])
+def test_a_workflow_comes_when_it_is_asked_for_and_stays_until_the_end(
+    lived_in: Machine, with_workflows: Path, server: str
+) -> None:
+    before = tree_of(lived_in.top)
+    path = lived_in.write(f".{server}/workflows/claudetools.yml", "mine\n")
+    result = run_install(lived_in, "--ci", server, lived_in.top, toolkit=with_workflows)
+    assert result.code == 0, result.text
+    assert "the same rules on the server; yours" in result.out
+    assert path.read_text() == f"name: claudetools on {server}\n"
+    assert run_install(lived_in, lived_in.top, toolkit=with_workflows).out.startswith("[OK] Nothing to do")
+    assert run_install(lived_in, "--uninstall", lived_in.top, toolkit=with_workflows).code == 0
+    assert path.read_text() == "mine\n"
+    path.unlink()
+    assert run_install(lived_in, "--ci", server, lived_in.top, toolkit=with_workflows).code == 0
+    assert run_install(lived_in, "--uninstall", lived_in.top, toolkit=with_workflows).code == 0
+    assert not [n for n in difference(before, tree_of(lived_in.top, state=False)) if server in n and "workflows/" in n]
+
+
+def test_another_server_is_no_choice(empty: Machine) -> None:
+    for args in (("--ci", "jenkins"), ("--ci",)):
+        result = run_install(empty, *args, empty.top)
+        assert (result.code, "--ci takes github or gitea" in result.err) == (64, True), result.text

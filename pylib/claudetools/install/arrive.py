@@ -15,14 +15,14 @@ from claudetools.install.plan import Plan, finish_plan
 from claudetools.install.record import FORMAT, Known, as_json
 from claudetools.install.sections import SECTIONS, plan_section
 from claudetools.install.steps import digest_of, look, prune, put
-from claudetools.install.toolkit import MANIFEST, SHIMS, Item, files_of, is_inside, version_of
+from claudetools.install.toolkit import MANIFEST, SHIMS, WORKFLOWS, Item, files_of, is_inside, version_of
 
 
-def plan_install(place: Place, toolkit: Path, known: Known) -> Plan:
+def plan_install(place: Place, toolkit: Path, known: Known, server: str = "") -> Plan:
     """What has to be done so that the repository has this version. Empty steps: nothing."""
     if is_inside(toolkit, place):
         return plan_own_clone(place, toolkit, known)
-    wanted = files_of(toolkit)
+    wanted = files_of(toolkit, [name for name in WORKFLOWS if name == server or WORKFLOWS[name] in known.files])
     plan = Plan(version_of(toolkit), known.version)
     plan_sweep(plan, place, known, wanted)
     kept = [k for k in known.kept if look(place.top / k.kept_as).kind != "absent"]

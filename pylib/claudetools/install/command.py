@@ -14,6 +14,7 @@ from claudetools.install.place import CANNOT_CREATE, USAGE, Place, Refused, open
 from claudetools.install.plan import Plan, carry_out
 from claudetools.install.record import FORMAT, date_record, read_known
 from claudetools.install.report import Call, tell, tell_refusal
+from claudetools.install.toolkit import WORKFLOWS
 
 
 def make_plan(call: Call, place: Place) -> Plan:
@@ -23,7 +24,7 @@ def make_plan(call: Call, place: Place) -> Plan:
         return plan_uninstall(place, known)
     if call.job == "clone":
         return plan_for_clone(place, call.toolkit, known)
-    return plan_install(place, call.toolkit, known)
+    return plan_install(place, call.toolkit, known, call.ci)
 
 
 def refuse_itself(call: Call) -> None:
@@ -46,6 +47,7 @@ def parse(argv: list[str]) -> Call:
     parser = argparse.ArgumentParser("install", add_help=False)
     parser.add_argument("--job", choices=("install", "check", "clone", "uninstall"), default="install")
     parser.add_argument("--toolkit", type=Path, required=True)
+    parser.add_argument("--ci", choices=tuple(WORKFLOWS), default="")
     parser.add_argument("--command", default="install.sh")
     parser.add_argument("--wait", default="75")
     parser.add_argument("--state-format", default=str(FORMAT))

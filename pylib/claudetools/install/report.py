@@ -33,6 +33,7 @@ class Call:
     json: bool = False
     allow_cloud: bool = False
     locked: bool = False
+    ci: str = ""
 
 
 def rows_of(plan: Plan) -> list[tuple[str, str]]:
@@ -95,8 +96,13 @@ def rows_of_shared(plan: Plan, notes: dict[str, str]) -> list[tuple[str, str]]:
             rows.append((f"{folder}/", "; ".join(words)))
         rows += [(show(path), notes[path]) for path in notes if is_in(path, folder)]
     for path in WORKFLOWS.values():
-        for paths, word in ((plan.added + plan.updated, "the rules on the server"), (plan.removed, "removed")):
-            rows += [(path, word)] if path in paths else []
+        for paths, word in (
+            (plan.added + plan.updated, "the same rules on the server"),
+            (plan.removed, "removed"),
+            (plan.restored, "yours again"),
+        ):
+            note = f"; {notes[path]}" if path in notes else ""
+            rows += [(path, word + note)] if path in paths else []
     return rows
 
 

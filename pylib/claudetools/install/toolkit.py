@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,9 +33,9 @@ class Item:
     executable: bool
 
 
-def files_of(toolkit: Path) -> dict[str, Item]:
-    """Everything that a repository gets, by its path there."""
-    found = {}
+def files_of(toolkit: Path, servers: Iterable[str] = ()) -> dict[str, Item]:
+    """Everything that a repository gets, by its path there. `servers` are the keys of WORKFLOWS that it is to have."""
+    found = {WORKFLOWS[name]: item_of(toolkit / f"hooks/ci/{name}.yml") for name in servers}
     for folder in FOLDERS:
         for name in names_in(toolkit, folder):
             if name not in NOT_COPIED:
