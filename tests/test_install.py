@@ -141,7 +141,11 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing_at_all(busy: Machine) -> N
     assert "+ 3 lines, + 3 lines" in result.out
     assert "calls ours, then yours (kept as pre-commit.before)" in result.out
     assert "pull.ff=only (was unset)" in result.out
-    assert "Nothing was changed. 400 old logs named YYYY-MM-DD-session.md stay valid." in lines
+    assert lines[-3:-1] == [
+        "Nothing was changed.",
+        "400 old logs named YYYY-MM-DD-session.md stay valid. "
+        "To rename: bash .claude/scripts/claudetools.sh log adopt --all --dry-run",
+    ]
     assert lines[-1].startswith("To do it: bash ")
     assert result.err == ""
     assert difference(before, tree_of(busy.top, times=True)) == []

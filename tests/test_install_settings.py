@@ -18,6 +18,7 @@ from world import Machine
 
 NAME = ".claude/settings.json"
 OURS = agent_settings.ours(TOOLKIT)
+HOOKS, RULES = (sum(path[0] == top for path, _ in OURS) for top in ("hooks", "permissions"))
 USERS_OWN = """{
     "model": "opus",
     "permissions": {

@@ -196,8 +196,9 @@ def plan_change(plan: Plan, place: Place, before: str | None, after: str | None,
     if before == after:
         return
     plan.agent = change_in_words(before, after)
-    lines = difflib.unified_diff((before or "").splitlines(), (after or "").splitlines(), NAME, NAME, lineterm="", n=2)
-    plan.diff = [visible(line, "\t") for line in lines]
+    if before is not None and after is not None:
+        lines = difflib.unified_diff(before.splitlines(), after.splitlines(), NAME, NAME, lineterm="", n=2)
+        plan.diff = [visible(line, "\t") for line in lines]
     found = look(place.top / NAME)
     plan.step(f"text {NAME}", put_text, place.top / NAME, None if after is None else mark + after.encode(), found)
 

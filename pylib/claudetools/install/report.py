@@ -182,30 +182,33 @@ def tell_install(call: Call, place: Place, plan: Plan, where: str) -> Iterator[s
         yield from rows or ["  the record of an earlier run is unfinished"]
         yield f"To settle it: {again}"
         return
-    logs = old_bare_logs(place)
-    old = (
-        f"{counted(logs, 'old log')} named YYYY-MM-DD-session.md {'stays' if logs == 1 else 'stay'} valid."
-        if logs
-        else ""
-    )
+    old = about_old_logs(old_bare_logs(place))
     if call.dry_run:
         yield f"Would {'change' if plan.was else 'add to'} {where} (claudetools {upgrade}):"
         yield from rows
         if plan.diff:
             yield f"What changes in {agent_settings.NAME}:"
             yield from (f"  {line}".rstrip() for line in plan.diff[2:])
-        yield f"Nothing was changed. {old}".rstrip()
+        yield "Nothing was changed."
+        yield from old
         yield f"To do it: {again}          {out}"
         return
     yield f"[OK] claudetools {upgrade} is installed in {where}. Nothing was committed."
     yield from rows
-    if old:
-        yield old
+    yield from old
     if is_inside(call.toolkit, place):
         return
     yield f"Next, in {where}:"
     yield from table(next_commands(place, plan))
     yield out
+
+
+def about_old_logs(count: int) -> list[str]:
+    """Logs whose names every session of their day shared. They are nobody's mistake."""
+    if not count:
+        return []
+    words = f"{counted(count, 'old log')} named YYYY-MM-DD-session.md {'stays' if count == 1 else 'stay'} valid."
+    return [f"{words} To rename: bash .claude/scripts/claudetools.sh log adopt --all --dry-run"]
 
 
 def next_commands(place: Place, plan: Plan) -> list[tuple[str, str]]:
