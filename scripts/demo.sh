@@ -136,7 +136,7 @@ eight_sessions() {
 }
 
 vault() {
-  printf 'sealed\n' >"$PLACE/home-A/vault/acme.age"
+  printf 'age-encryption.org/v1\n' >"$PLACE/home-A/vault/acme.age"
   sync_as A >"$PLACE/out" 2>&1
   if git -C "$PLACE/vault.git" cat-file -e main:acme.age 2>/dev/null; then printf 'pushed'; else
     printf 'not there'

@@ -196,19 +196,20 @@ def test_deleted_there_and_edited_here_is_settled_by_taking_a_side(
 
 
 def test_edits_of_different_lines_of_an_encrypted_file_are_never_merged(world: World, machine: Machine) -> None:
-    machine.write("acme.age", LINES)
+    sealed = "age-encryption.org/v1\n" + LINES
+    machine.write("acme.age", sealed)
     machine.sync()
     other = world.machine("LINUX-02", "howard")
-    other.write("acme.age", LINES.replace("line 1\n", "howard's\n"))
+    other.write("acme.age", sealed.replace("line 1\n", "howard's\n"))
     other.sync()
-    machine.write("acme.age", LINES.replace("line 8\n", "mike's\n"))
+    machine.write("acme.age", sealed.replace("line 8\n", "mike's\n"))
     assert machine.sync().code == 65
-    assert world.remote_file("acme.age") == LINES.replace("line 1\n", "howard's\n")
+    assert world.remote_file("acme.age") == sealed.replace("line 1\n", "howard's\n")
     assert machine.sync("--resolve", "--take", "mine", "acme.age").code == 65, "not laid out yet"
     machine.sync("--resolve")
     assert machine.sync("--resolve", "--take", "mine", "acme.age").code == 0
     assert machine.sync().code == 0
-    assert world.remote_file("acme.age") == LINES.replace("line 8\n", "mike's\n")
+    assert world.remote_file("acme.age") == sealed.replace("line 8\n", "mike's\n")
 
 
 def test_a_renamed_folder_takes_the_others_new_file_along(world: World, machine: Machine, other: Machine) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from world import SYNC, Machine, Result, World
+from world import SYNC, Machine, Result, World, log_text
 
 PERSON = ("-c", "user.name=Plain", "-c", "user.email=plain@example.com")
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----\n"
@@ -186,8 +186,8 @@ def test_a_log_named_for_the_day_alone_is_held_with_the_command_that_renames_it(
     world: World, machine: Machine, folder: str
 ) -> None:
     bare, good = f"{folder}/2026-06-05-session.md", f"{folder}/2026-06-05-mike-vpn.md"
-    machine.write(bare, "# Log\n")
-    machine.write(good, "# Log\n")
+    machine.write(bare, log_text(machine))
+    machine.write(good, log_text(machine))
     result = machine.sync()
     assert_held(result, bare, "is a log name that every session of that day would share")
     assert f"Rename it: mv -- {bare} {folder}/2026-06-05-USER-TOPIC.md" in result.out

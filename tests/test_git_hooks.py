@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from test_own_hooks import CHECK, CONFIG
-from world import TOOLKIT, Machine, World
+from world import TOOLKIT, Machine, World, log_text
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def plain_commit(machine: Machine, *paths: str) -> tuple[int, str]:
 
 def test_a_bare_log_name_is_refused_with_the_command_that_helps(installed: Machine) -> None:
     log = "clients/acme/session-logs/2026-06-05-session.md"
-    installed.write(log, "x\n")
+    installed.write(log, log_text(installed))
     code, words = plain_commit(installed, log)
     assert code == 1
     assert f"[ERROR] {log} is a log name that every session of that day would share." in words

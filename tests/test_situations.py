@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from forced import KILL_GROUP, at, ended, was_reached
-from world import SYNC, TOOLKIT, Machine, Result, World, run_plain, write_identity
+from world import SYNC, TOOLKIT, Machine, Result, World, log_text, run_plain, write_identity
 
 DOCUMENT = TOOLKIT / "docs" / "situations.md"
 BLESS = os.environ.get("CLAUDETOOLS_BLESS") == "1"
@@ -85,7 +85,7 @@ class Scene:
         self.mike.run("git", "clone", "-q", self.world.root / "vault.git", folder)
         self.mike.git("-C", str(folder), "symbolic-ref", "HEAD", "refs/heads/main")
         write_identity(self.mike, vault_path=str(folder))
-        (folder / "acme.age").write_text("sealed\n")
+        (folder / "acme.age").write_text("age-encryption.org/v1\n")
         return folder
 
 
@@ -224,7 +224,31 @@ def nested(s: Scene) -> Result:
     ),
 )
 def bare_log(s: Scene) -> Result:
-    return s.save("session-logs/2026-06-05-session.md", "x\n")
+    return s.save("session-logs/2026-06-05-session.md", log_text(s.mike))
+
+
+@situation(
+    "A log without its sections",
+    "`log check --fix`",
+    lambda s: s.mike.run(
+        "bash",
+        TOOLKIT / "scripts/claudetools.sh",
+        "log",
+        "check",
+        "--fix",
+        "session-logs/2026-06-05-mike-vpn.md",
+        env={"CLAUDETOOLS_HOSTNAME": s.mike.name},
+    ),
+)
+def log_without_sections(s: Scene) -> Result:
+    return s.save("session-logs/2026-06-05-mike-vpn.md", "# VPN\n")
+
+
+@situation(
+    "A file that should be encrypted", "encrypted", lambda s: s.mike.write("acme.age", "age-encryption.org/v1\n")
+)
+def plain_text(s: Scene) -> Result:
+    return s.save("acme.age", "password\n")
 
 
 @situation(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from world import TOOLKIT, Machine, World, run_plain, write_identity
+from world import TOOLKIT, Machine, World, log_text, run_plain, write_identity
 
 
 def normal(text: str) -> str:
@@ -50,10 +50,11 @@ def test_a_changed_file_is_saved_pushed_and_summed_up(world: World, machine: Mac
 
 def test_a_session_log_is_named_in_the_summary_and_the_trailers(world: World, machine: Machine) -> None:
     log = "clients/acme/session-logs/2026-06-05-mike-acme-vpn-cert.md"
-    machine.write(log, "a\nb\nc\n")
+    text = log_text(machine)
+    machine.write(log, text)
     result = machine.sync("-m", "acme: replace expired VPN certificate", env={"CLAUDE_CODE_SESSION_ID": "7f3a-1"})
     assert "[OK] Saved and pushed: 1 commit of this session." in result.out
-    assert f"File:   {log} (+3 lines, created)" in result.out
+    assert f"File:   {log} (+{text.count(chr(10))} lines, created)" in result.out
     body = world.remote_git("log", "-1", "--format=%B", "main")
     assert body.splitlines()[0] == "acme: replace expired VPN certificate"
     trailers = run_plain(world.root, "git", "-C", str(world.remote), "log", "-1", "--format=%(trailers)", "main")
@@ -401,7 +402,7 @@ def vault(world: World, machine: Machine) -> Path:
 
 
 def test_the_vault_goes_through_the_same_steps(machine: Machine, vault: Path) -> None:
-    (vault / "acme.age").write_text("sealed\n")
+    (vault / "acme.age").write_text("age-encryption.org/v1\n")
     result = machine.sync()
     assert result.code == 0, result.text
     assert re.search(r"^Vault:  [0-9a-f]{7} pushed$", result.out, re.M)
@@ -411,7 +412,7 @@ def test_the_vault_goes_through_the_same_steps(machine: Machine, vault: Path) ->
 
 def test_trouble_in_the_vault_never_hides_that_main_is_safe(world: World, machine: Machine, vault: Path) -> None:
     (world.root / "vault.git").rename(world.root / "gone")
-    (vault / "acme.age").write_text("sealed\n")
+    (vault / "acme.age").write_text("age-encryption.org/v1\n")
     machine.write("a.md", "x\n")
     result = machine.sync("--json")
     facts = json.loads(result.out)
@@ -421,7 +422,7 @@ def test_trouble_in_the_vault_never_hides_that_main_is_safe(world: World, machin
 
 def test_mains_exit_code_wins_over_the_vaults(world: World, machine: Machine, vault: Path) -> None:
     (world.root / "vault.git").rename(world.root / "gone")
-    (vault / "acme.age").write_text("sealed\n")
+    (vault / "acme.age").write_text("age-encryption.org/v1\n")
     machine.write(".env", "TOKEN=x\n")
     assert machine.sync().code == 65
 

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from claudetools.logs.sections import REQUIRED
+
 Env = Mapping[str, str] | None
 TOOLKIT = Path(__file__).resolve().parent.parent
 SYNC = TOOLKIT / "scripts" / "sync.sh"
@@ -182,6 +184,15 @@ class World:
 
     def assert_linear(self) -> None:
         assert self.remote_git("rev-list", "--merges", "main") == ""
+
+
+def log_text(machine: Machine, session: str = "", more: str = "") -> str:
+    """A session log that is in order."""
+    person = USERS["users"][machine.user]
+    others = "".join(f"\n## {name}\n" for name in REQUIRED[1:])
+    front = f"---\nsession: {session}\n---\n\n" if session else ""
+    block = f"- **User:** {person['full_name']} ({machine.user})\n- **Machine:** {machine.name}\n"
+    return f"{front}## {REQUIRED[0]}\n{block}{others}{more}"
 
 
 def write_identity(machine: Machine, **more: str) -> None:

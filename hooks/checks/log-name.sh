@@ -1,23 +1,51 @@
 # shellcheck shell=bash
 # Rule: a session log has a name of its own, YYYY-MM-DD-<user>-<topic>.md.
-# A bare YYYY-MM-DD-session.md is shared by every session of that day, and they overwrite each other's log.
+# A bare YYYY-MM-DD-session.md is shared by every session of that day, and they overwrite each other's log. The same
+# in Python: pylib/claudetools/logs/sections.py.
+
+# is_log PATH: Markdown below a session-logs folder.
+is_log() {
+  case /$1 in */session-logs/*.md) ;; *) return 1 ;; esac
+  case ${1##*/} in README.md | index.md) return 1 ;; esac
+}
 
 # check_log_name PATH: 0, or 1 with RULE_TEXT (what is wrong) and RULE_FIX (the command).
 check_log_name() {
-  local path=$1 name=${1##*/} stem
-  case /$path in */session-logs/*.md) ;; *) return 0 ;; esac
-  stem=${name%.md}
-  case $stem in
-    [0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]-session | [0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9])
-      RULE_TEXT='is a log name that every session of that day would share'
-      ;;
-    [0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]-[!-]*-[!-]*) return 0 ;;
-    README | index) return 0 ;;
-    *)
-      RULE_TEXT='is no log name (YYYY-MM-DD-<user>-<topic>.md)'
-      stem=YYYY-MM-DD
-      ;;
-  esac
-  printf -v RULE_FIX 'Rename it: mv -- %q %q' "$path" "${path%/*}/${stem:0:10}-USER-TOPIC.md"
+  local path=$1 stem
+  is_log "$path" || return 0
+  stem=${path##*/}
+  stem=${stem%.md}
+  if is_shared_name "$stem"; then
+    RULE_TEXT='is a log name that every session of that day would share'
+    stem=${stem:0:10}
+  elif is_good_name "$stem"; then
+    return 0
+  else
+    RULE_TEXT='is no log name (YYYY-MM-DD-<user>-<topic>.md)'
+    stem=YYYY-MM-DD
+  fi
+  printf -v RULE_FIX 'Rename it: mv -- %q %q' "$path" "${path%/*}/$stem-USER-TOPIC.md"
   return 1
+}
+
+is_shared_name() {
+  local rest=${1:10}
+  case $1 in [0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*) ;; *) return 1 ;; esac
+  case $rest in
+    '' | -session) return 0 ;;
+    -session-*[!0-9]* | -session-) return 1 ;;
+    -session-*) return 0 ;;
+  esac
+  return 1
+}
+
+is_good_name() {
+  case $1 in
+    # What a shell, a terminal or Windows takes for something else.
+    *[[:cntrl:][:space:]\"\'\`\$\&\;\*\?\<\>\|\\:\(\)\{\}\!#~^]* | *'['* | *']'*) return 1 ;;
+    [0-9][0-9][0-9][0-9]-0[1-9]-* | [0-9][0-9][0-9][0-9]-1[0-2]-*) ;;
+    *) return 1 ;;
+  esac
+  case ${1:8:3} in 0[1-9]- | [12][0-9]- | 3[01]-) ;; *) return 1 ;; esac
+  case ${1:11} in [!-]*-[!-]*) ;; *) return 1 ;; esac
 }

@@ -1,35 +1,42 @@
 #!/usr/bin/env bash
 # Summary: Run the rules over what is about to be committed.
-# Usage: run.sh
+# Usage: run.sh [--range OLD..NEW]
 #
-# Reads the names that the index adds against HEAD and changes nothing. Sync holds back the same names by the same
-# rules before it commits.
+# Reads the index, or with --range the commits from OLD to NEW (a server, a CI job), and changes nothing. Sync holds
+# back the same files by the same rules before it commits.
 #
-# Exit status: 0 in order; 1 a rule is broken, each on stderr with its fix; 78 no repository.
+# Exit status: 0 in order; 1 a rule is broken, each on stderr with its fix; 64 usage; 78 no repository.
+# Environment: CLAUDETOOLS_SESSION_ID, CLAUDE_CODE_SESSION_ID or CODEX_SESSION_ID name the session that commits.
 set -uo pipefail
 
 TOOLKIT=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
 TOOLKIT=$(cd "${TOOLKIT:-.}/../.." && pwd -P) || exit 70
-# shellcheck source=../../scripts/lib/ui.sh
-. "$TOOLKIT/scripts/lib/ui.sh"
-# shellcheck source=../../scripts/lib/checks.sh
-. "$TOOLKIT/scripts/lib/checks.sh"
+export LC_ALL=C
+for part in exit_codes ui python results repository identity checks; do
+  # shellcheck source=/dev/null
+  . "$TOOLKIT/scripts/lib/$part.sh" || exit 70
+done
+for part in author paths index range; do
+  # shellcheck source=/dev/null
+  . "$TOOLKIT/hooks/checks/$part.sh" || exit 70
+done
 
 main() {
-  local path broken=0
-  case ${1:-} in -h | --help) print_header "${BASH_SOURCE[0]}" && exit 0 ;; esac
-  git rev-parse --git-dir >/dev/null 2>&1 || die 78 "This folder is in no git repository."
-  while IFS= read -r -d '' path; do
-    if is_path_cruft "$path"; then
-      RULE_TEXT='is a Windows path used as a file name' RULE_FIX="Take it out: git rm --cached -- $(quoted "$path")"
-    elif check_added_name "$path"; then
-      continue
-    fi
-    broken=1
-    error "$(visible "$path") $RULE_TEXT."
-    printf '        %s\n' "$RULE_FIX" >&2
-  done < <(git diff --cached --name-only --diff-filter=A --no-renames -z)
-  exit "$broken"
+  BROKEN=0
+  case ${1:-} in
+    -h | --help) print_header "${BASH_SOURCE[0]}" && exit 0 ;;
+    '') check_index ;;
+    --range) check_range "${2:-}" ;;
+    *) die "$EXIT_USAGE" "Unknown: $(visible "$1")" "See: run.sh --help" ;;
+  esac
+  exit "$BROKEN"
+}
+
+# report_broken WHAT: it breaks a rule; RULE_TEXT says which, RULE_FIX the way out.
+report_broken() {
+  BROKEN=1
+  error "$(visible "$1") $RULE_TEXT."
+  printf '        %s\n' "$RULE_FIX" >&2
 }
 
 main "$@"

@@ -1,10 +1,59 @@
 # shellcheck shell=bash
-# The rules of hooks/checks, loaded as functions: a sync starts no program for them.
+# The rules of hooks/checks, loaded as functions: a sync starts no program for them, but one git grep where there are
+# logs or vault files to be read.
+# Needs: ui, identity.
 
-# shellcheck source=../../hooks/checks/log-name.sh
-. "$TOOLKIT/hooks/checks/log-name.sh"
-# shellcheck source=../../hooks/checks/path-cruft.sh
-. "$TOOLKIT/hooks/checks/path-cruft.sh"
+for part in log-name path-cruft log-text vault-plain contents; do
+  # shellcheck source=/dev/null
+  . "$TOOLKIT/hooks/checks/$part.sh" || return 70
+done
 
 # check_added_name PATH: 1 when PATH may not be added, with RULE_TEXT (why) and RULE_FIX (the command that settles it).
 check_added_name() { check_log_name "$1"; }
+
+# hold_broken_contents: what is staged in the private index and breaks a rule by its content is held back.
+hold_broken_contents() {
+  local path
+  begin_contents
+  for path in ${PATHS[@]+"${PATHS[@]}"}; do
+    if find_seal "$path"; then
+      is_allowed "$path" || want_content "$path" seal "$SEAL"
+    fi
+  done
+  for path in ${NEW_PATHS[@]+"${NEW_PATHS[@]}"}; do
+    if is_log "$path" && ! is_allowed "$path" && ! is_refused "$path"; then want_content "$path" log; fi
+  done
+  [ ${#CONTENT_PATHS[@]} -gt 0 ] || return 0
+  local -x GIT_INDEX_FILE=$SNAPSHOT_INDEX
+  check_contents hold_broken --cached
+}
+
+begin_contents() {
+  CONTENT_PATHS=() CONTENT_TASKS=() CONTENT_GIT=(-C "$TOP") CONVENTIONS=$TOP
+  unset SEAL_FOLDER
+}
+
+# What the content of a new file has to be.
+want_new_content() {
+  if find_seal "$1"; then want_content "$1" seal "$SEAL"; elif is_log "$1"; then want_content "$1" log; fi
+}
+
+hold_broken() {
+  ! is_moved_log "$1" || return 0
+  forget_path "$1" || return 0
+  hold "$1" "$RULE_TEXT" "$RULE_FIX" "$(allow_hint "$1")"
+}
+
+# A log from before under another name (log adopt) is not new: its content is that of one that is gone.
+is_moved_log() {
+  local gone entry specs=() mine
+  for gone in ${GONE[@]+"${GONE[@]}"} ${UNSTAGED[@]+"${UNSTAGED[@]}"}; do
+    ! is_log "$gone" || specs+=(":(literal)$gone")
+  done
+  [ ${#specs[@]} -gt 0 ] && [ -n "$BASE_OID" ] || return 1
+  mine=$(staged_oid "$1")
+  while IFS= read -r -d '' entry; do
+    case $entry in *" $mine"$'\t'*) return 0 ;; esac
+  done < <(git -C "$TOP" ls-tree -r -z --full-tree "$BASE_OID" -- "${specs[@]}")
+  return 1
+}

@@ -85,3 +85,11 @@ sync_command() {
     printf 'bash %s' "$(command_path sync.sh)"
   fi
 }
+
+tools_command() {
+  if [ -e "${TOP:-.}/.claude/scripts/claudetools.sh" ]; then
+    printf 'bash .claude/scripts/claudetools.sh'
+  else
+    printf 'bash %s' "$(command_path claudetools.sh)"
+  fi
+}

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What the tree holds now, as a git tree, read once and without touching anything that others use.
-# Needs: repository, gates, ui.
+# Needs: repository, gates, checks, ui.
 
 # read_status: sets HEAD_OID ('' when there is no commit yet), HEAD_BRANCH, and fills PATHS (to be staged; NEW_PATHS of
 # them are not in HEAD), GONE (deleted in the tree), UNSTAGED (deleted in the index) and UNMERGED. Status is read into
@@ -80,6 +80,7 @@ take_snapshot() {
   hold_back_unsafe_paths || return
   seed_private_index || return
   stage_paths || return
+  hold_broken_contents || return
   unstage_held_paths || return
   SNAPSHOT_TREE=$(GIT_INDEX_FILE=$SNAPSHOT_INDEX exec git -C "$TOP" write-tree 2>"$WORK/error") || {
     report_git_failure "git write-tree"

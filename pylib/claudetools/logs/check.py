@@ -81,6 +81,7 @@ def completed(text: str, block: str) -> str:
     Lines are only added; what stands in the wrong order or is wrong stays for a person.
     """
     order = [section.name for section in sections.SECTIONS]
+    text = with_block(text, block)
     for name in sections.missing_sections(text):
         after = set(order[order.index(name) + 1 :]) | {sections.UPDATE}
         below = [number for number, n in sections.headings(text) if n in after or n.startswith(f"{sections.UPDATE}: ")]
@@ -95,6 +96,15 @@ def completed(text: str, block: str) -> str:
         lines[place:place] = [*before, *new, *([""] if place < len(lines) else [])]
         text = "\n".join(lines) + "\n"
     return text
+
+
+def with_block(text: str, block: str) -> str:
+    """The log with the block's lines below its heading, where that stands there with nothing below it."""
+    lines = text.split("\n")
+    start = next((number for number, name in sections.headings(text) if name == sections.USER), 0)
+    if not start or any(line.strip() for line in section_lines(text, sections.USER)):
+        return text
+    return "\n".join([*lines[:start], *block.rstrip("\n").split("\n")[1:], *lines[start:]])
 
 
 def first_body_line(lines: list[str]) -> int:

@@ -1,0 +1,63 @@
+# shellcheck shell=bash
+# Reading what the rules ask of contents: one git grep for logs and vault files alike, in the index or in a commit.
+# Needs: log-text, vault-plain.
+
+# want_content PATH TASK...: TASK is log (a new one: whole), owner (a changed one, with the writers' ids), or seal SEAL.
+want_content() {
+  CONTENT_PATHS+=("$1")
+  shift
+  CONTENT_TASKS+=("$*")
+}
+
+# check_contents REPORT WHERE...: git grep over CONTENT_PATHS in WHERE (--cached, or a commit); REPORT is called as
+# REPORT PATH for each that breaks a rule, with RULE_TEXT and RULE_FIX. A file that cannot be read has nothing that it
+# should have, and is reported.
+check_contents() {
+  local report=$1
+  shift
+  for ((CONTENT_FROM = 0; CONTENT_FROM < ${#CONTENT_PATHS[@]}; CONTENT_FROM += 200)); do
+    check_some_contents "$report" "$@"
+  done
+  CONTENT_PATHS=() CONTENT_TASKS=()
+}
+
+# CONTENT_PATHS from CONTENT_FROM on are some.
+check_some_contents() {
+  local report=$1 path number text at='' judged='' options=(-a -n -o -z -E) specs=(--) prefix=''
+  shift
+  case $1 in --cached) ;; *) prefix=$1: ;; esac
+  for text in "${LOG_PATTERNS[@]}" "${SEAL_PATTERNS[@]}"; do options+=(-e "$text"); done
+  for path in "${CONTENT_PATHS[@]:CONTENT_FROM:200}"; do specs+=(":(top,literal)$path"); done
+  while IFS= read -r -d '' path && IFS= read -r -d '' number && IFS= read -r text; do
+    path=${path#"$prefix"}
+    if [ "$path" != "$at" ]; then
+      [ -z "$at" ] || judge_content "$report" "$at"
+      at=$path judged+="//$path//"
+      begin_log
+      SEALS=''
+    fi
+    take_log_line "$number" "$text"
+    take_seal_line "$number" "$text"
+  done < <(LC_ALL=C git ${CONTENT_GIT[@]+"${CONTENT_GIT[@]}"} grep --full-name --no-color --no-column \
+    --no-recurse-submodules "${options[@]}" "$@" "${specs[@]}" 2>/dev/null)
+  [ -z "$at" ] || judge_content "$report" "$at"
+  # Those without a single line of what was looked for.
+  begin_log
+  SEALS=''
+  for path in "${CONTENT_PATHS[@]:CONTENT_FROM:200}"; do
+    case $judged in *"//$path//"*) ;; *) judge_content "$report" "$path" ;; esac
+  done
+}
+
+judge_content() {
+  local report=$1 path=$2 i task
+  for ((i = CONTENT_FROM; i < ${#CONTENT_PATHS[@]} && i < CONTENT_FROM + 200; i++)); do
+    [ "${CONTENT_PATHS[i]}" = "$path" ] || continue
+    read -r -a task <<<"${CONTENT_TASKS[i]}"
+    case ${task[0]} in
+      log) judge_log "$path" ;;
+      owner) judge_log_owner "$path" ${task[@]+"${task[@]:1}"} ;;
+      seal) judge_seal "$path" "${task[1]}" ;;
+    esac || "$report" "$path"
+  done
+}

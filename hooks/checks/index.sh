@@ -1,0 +1,67 @@
+# shellcheck shell=bash
+# The rules over the index: what the next `git commit` would make. Two programs, git diff and git grep, the latter only
+# where there are contents to read.
+# Needs: all the rules, identity, contents.
+
+check_index() {
+  # A sync holds back by these rules before it makes a commit; hooks that it runs see what is left.
+  [ -z "${CLAUDETOOLS_IN_SYNC:-}" ] || return 0
+  find_folders || die "$EXIT_SETUP" "This folder is in no git repository."
+  CONTENT_PATHS=() CONTENT_TASKS=() CONTENT_GIT=() CONVENTIONS=$TOP
+  find_who_commits
+  SESSION=${CLAUDETOOLS_SESSION_ID:-${CLAUDE_CODE_SESSION_ID:-${CODEX_SESSION_ID:-}}}
+  leave_out_what_is_merged
+  judge_changes diff --cached --raw -z --no-abbrev --no-renames --no-ext-diff --no-color
+  check_contents report_broken --cached
+  # git tells its hooks whose commit it is to be. A commit that is carried over stays its author's.
+  if [ -n "${GIT_AUTHOR_EMAIL:-}" ] && [ -n "$ID_EMAIL" ] && ! carries_over; then
+    check_author "$GIT_AUTHOR_EMAIL" || report_broken "$GIT_AUTHOR_EMAIL"
+  fi
+}
+
+# TOP, GIT_FOLDER, COMMON, STATE and TREE without a program: git starts its hooks at the top.
+find_folders() {
+  local line
+  TOP=$PWD GIT_FOLDER=$PWD/.git
+  if [ ! -e "$GIT_FOLDER" ]; then
+    TOP=$(git rev-parse --show-toplevel 2>/dev/null) || return
+    GIT_FOLDER=$TOP/.git
+  fi
+  if [ -f "$GIT_FOLDER" ] && IFS= read -r line <"$GIT_FOLDER"; then
+    line=${line#gitdir: }
+    case $line in /* | [A-Za-z]:*) GIT_FOLDER=$line ;; *) GIT_FOLDER=$TOP/$line ;; esac
+  fi
+  COMMON=$GIT_FOLDER
+  if [ -f "$GIT_FOLDER/commondir" ] && IFS= read -r line <"$GIT_FOLDER/commondir"; then
+    case $line in /* | [A-Za-z]:*) COMMON=$line ;; *) COMMON=$(cd "$GIT_FOLDER/$line" && pwd -P) ;; esac
+  fi
+  STATE=$COMMON/claudetools TREE=$STATE/trees/main
+  [ "$GIT_FOLDER" = "$COMMON" ] || TREE=$STATE/trees/linked-${GIT_FOLDER##*/}
+}
+
+# ID_NAME and the others where this machine is set up, else empty: then nobody can be somebody else.
+find_who_commits() {
+  local home=$TOP
+  ID_USER='' ID_NAME='' ID_EMAIL='' ID_MACHINE=''
+  reset_results
+  [ -e "$home/.claude/identity.json" ] || home=${COMMON%/.git}
+  [ -e "$home/.claude/identity.json" ] && [ -d "$TREE" ] || return 0
+  CONFIG_EMAIL=''
+  load_identity "$TOP" || info "The author and User blocks are not checked: $(visible "${PROBLEMS[0]#*$'\n'}")"
+}
+
+carries_over() {
+  local name
+  for name in CHERRY_PICK_HEAD REVERT_HEAD MERGE_HEAD rebase-merge rebase-apply; do
+    [ ! -e "$GIT_FOLDER/$name" ] || return 0
+  done
+  return 1
+}
+
+# What a merge brings from the other side is not added by this commit.
+leave_out_what_is_merged() {
+  local path
+  MERGED_IN=''
+  [ -e "$GIT_FOLDER/MERGE_HEAD" ] || return 0
+  while IFS= read -r -d '' path; do MERGED_IN+="//$path//"; done < <(git ls-tree -r -z --name-only --full-tree MERGE_HEAD)
+}

@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# Which rule looks at which path of a change. Names are judged at once, contents are read later, all together.
+# Needs: all the rules, contents. MERGED_IN ("//a//b//") are paths that a merge brings; SESSION is who commits.
+
+# judge_changes GIT-COMMAND...: which paths are new or changed, by `git GIT-COMMAND` in raw form, NUL between its parts.
+judge_changes() {
+  local entry path kind gone=' ' added=() i
+  while IFS= read -r -d '' entry && IFS= read -r -d '' path; do
+    kind=${entry##* }
+    entry=${entry#:* * }
+    case $kind in
+      A) added+=("${entry#* }" "$path") ;;
+      D) gone+="${entry%% *} " ;;
+      *) judge_changed_path "$path" ;;
+    esac
+  done < <(git "$@")
+  for ((i = 0; i < ${#added[@]}; i += 2)); do
+    case $MERGED_IN in *"//${added[i + 1]}//"*) continue ;; esac
+    # The same content under another name (log adopt, a move) is not new.
+    case $gone in *" ${added[i]% A} "*) judge_new_path "${added[i + 1]}" moved ;; *) judge_new_path "${added[i + 1]}" ;; esac
+  done
+}
+
+judge_new_path() {
+  local path=$1
+  if is_path_cruft "$path"; then
+    RULE_TEXT='is a Windows path used as a file name' RULE_FIX="Take it out: git rm --cached -- $(quoted "$path")"
+    report_broken "$path"
+  elif ! check_added_name "$path"; then
+    report_broken "$path"
+  elif find_seal "$path"; then
+    want_content "$path" seal "$SEAL"
+  elif is_log "$path" && [ -z "${2:-}" ]; then
+    want_content "$path" log
+  fi
+}
+
+judge_changed_path() {
+  if find_seal "$1"; then
+    want_content "$1" seal "$SEAL"
+  elif is_log "$1" && [ -n "$SESSION" ]; then
+    want_content "$1" owner "$SESSION"
+  fi
+}
