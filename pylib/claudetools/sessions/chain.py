@@ -125,7 +125,7 @@ def contested(touches: list[Touch]) -> set[str]:
     found: set[str] = set()
     for n, one in enumerate(windows):
         for other in windows[n + 1 :]:
-            apart = one.edit.time < other.edit.began or other.edit.time < one.edit.began
+            apart = one.edit.time <= other.edit.began or other.edit.time <= one.edit.began
             if one.session != other.session and not apart:
                 found |= {one.session, other.session}
     return found

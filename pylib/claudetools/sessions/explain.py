@@ -18,6 +18,7 @@ from claudetools.sessions.ledger import UNKNOWN, Edit
 
 RECEIVED = ""  # as the session of what a sync has brought into the tree
 FOREVER = 1e12
+MOMENT = 1e-3  # seconds: no piece takes less, so that two of the same time overlap
 ARCS = ("edit", "write", "file")
 
 
@@ -140,8 +141,7 @@ class Walk:
             return
         piece = Edit(event.edit.path, self.content, content, "window", mode, self.mode)
         piece = piece._replace(tool=event.edit.tool, use=event.edit.use, began=self.since, time=event.time)
-        if piece.began > piece.time:
-            piece = piece._replace(began=piece.time)
+        piece = piece._replace(began=min(piece.began, piece.time - MOMENT))
         for session, began, ended, seq in sorted(self.windows):
             if began < event.time and ended > self.since:
                 self.pieces.append(Witness(session, piece._replace(seq=seq)))

@@ -19,8 +19,9 @@ from functools import cache, partial
 
 from claudetools import files, git
 from claudetools.place import Place
-from claudetools.sessions import plan, positions, registry
+from claudetools.sessions import plan, positions, registry, windows
 from claudetools.sessions.chain import CLAIM, Touch
+from claudetools.sessions.explain import Witness, explain
 from claudetools.sessions.ledger import CONTENT_KINDS, blob, forget, read_ledger
 from claudetools.sessions.objects import Objects
 from claudetools.sessions.owners import Owned, own
@@ -60,13 +61,18 @@ def own_all(
     place: Place, objects: Objects, changes: Iterable[git.Change], workers: Mapping[str, Worker]
 ) -> dict[bytes, Owned]:
     """The owners of every changed path."""
-    touches: dict[bytes, list[Touch]] = {}
+    told: dict[bytes, list[Witness]] = {}
     for id, worker in workers.items():
         for edit in worker.edits:
-            touches.setdefault(os.fsencode(edit.path), []).append(Touch(id, edit, edit.seq <= worker.position))
+            told.setdefault(os.fsencode(edit.path), []).append(Witness(id, edit))
+    running = [
+        (id, at) for id, worker in workers.items() if worker.state == "live" for at in windows.running(place, id)
+    ]
     found = {}
     for change in changes:
-        here = sorted(touches.get(change.path, []), key=lambda x: x.edit.time)
+        records = explain(told.get(change.path, []), running)
+        here = [Touch(id, edit, 0 < edit.seq <= workers[id].position) for id, edit in records]
+        here.sort(key=lambda x: x.edit.time)
         found[change.path] = own(change, here, objects.read, partial(kept_by, place, {x.session for x in here}))
     return tie_folders(found)
 
@@ -117,8 +123,11 @@ def tell(*words: object) -> None:
 
 def split(place: Place, objects: Objects, args: argparse.Namespace) -> None:
     """Find the commits and tell them."""
-    workers, said = find_workers(place, (args.head, args.tip))
     callers = [registry.safe_id(id) for id in args.session if id]
+    for id in callers:
+        with suppress(OSError, windows.GitFailed):
+            windows.roll(place, id)
+    workers, said = find_workers(place, (args.head, args.tip))
     out = plan.who_goes(workers, callers, args.mode)
     base = git.tree_of(place.top, args.head) if args.head else git.empty_tree(args.tree)
     owned = own_all(place, objects, git.changes(place.top, base, args.tree), workers)

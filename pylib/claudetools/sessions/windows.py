@@ -83,6 +83,20 @@ def finish(place: Place, session: str, call: calls.Call, seconds: float = 0.0) -
     return edits
 
 
+def roll(place: Place, session: str) -> None:
+    """Write down what the session's running commands have changed so far: a command that starts a sync is part of its
+    session like any other. Raises OSError, GitFailed."""
+    for call in calls.under_way(place, session):
+        if call.path == calls.WINDOW and call.tool:
+            finish(place, session, call)
+            start(place, session, call.use, call.tool, call.subagent)
+
+
+def running(place: Place, session: str) -> list[float]:
+    """When the commands of a session that still run have begun."""
+    return [call.began for call in calls.under_way(place, session) if call.path == calls.WINDOW]
+
+
 def is_changed(place: Place, path: str, call: calls.Call, found: Look, began: float) -> bool:
     """Whether the path may have changed since `began`."""
     after = sight.stat_of(place.top, path)

@@ -1,0 +1,95 @@
+"""What shell commands changed goes out with the right session: real hooks, real commands, real syncs."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from claudetools.sessions import registry
+from test_tool_hooks import Agent, place_of
+from world import SYNC, Machine, World
+
+
+@pytest.fixture
+def shared(machine: Machine) -> Machine:
+    machine.write("list.md", "one\ntwo\nthree\n")
+    machine.git("add", "-A")
+    assert machine.sync().code == 0
+    for id in ("a", "b"):
+        registry.register(place_of(machine), id, pid=os.getpid(), topic=f"topic {id}")
+    return machine
+
+
+def save(machine: Machine, id: str) -> str:
+    result = machine.sync(env={"CLAUDETOOLS_SESSION_ID": id})
+    assert result.code == 0, result.text
+    return result.out
+
+
+def test_an_edit_inside_of_anothers_command_stays_the_editors(shared: Machine, world: World) -> None:
+    a, b = Agent(shared, "a"), Agent(shared, "b")
+    a.before("Bash", {"command": "make"})
+    shared.write("list.md", shared.read("list.md") + "made by a\n")
+    b.edit("list.md", "one\n", "one\nwritten by b\n")
+    shared.write("made.md", "made by a\n")
+    a.after("Bash", {"command": "make"}, {})
+    save(shared, "a")
+    assert world.remote_file("list.md") == "one\ntwo\nthree\nmade by a\n"
+    assert world.remote_file("made.md") == "made by a\n"
+    save(shared, "b")
+    assert world.remote_file("list.md") == shared.read("list.md")
+    assert shared.status() == ""
+
+
+def test_what_a_command_did_before_it_starts_the_sync_is_its_sessions(shared: Machine, world: World) -> None:
+    a, b = Agent(shared, "a"), Agent(shared, "b")
+    b.edit("list.md", "one\n", "one\nwritten by b\n")
+    command = {"command": "echo made by a >>list.md; sync"}
+    a.before("Bash", command)
+    shared.write("list.md", shared.read("list.md") + "made by a\n")
+    save(shared, "a")
+    shared.write("later.md", "made by a\n")
+    a.after("Bash", command, {})
+    assert world.remote_file("list.md") == "one\ntwo\nthree\nmade by a\n"
+    assert world.remote_git("log", "-1", "--format=%(trailers:key=Session-Id,valueonly)").strip() == "a"
+    assert [e.path for e in a.edits] == ["list.md", "later.md"]
+    save(shared, "a")
+    assert world.remote_file("later.md") == "made by a\n"
+
+
+def test_two_commands_at_once_are_never_in_the_wrong_commit(shared: Machine, world: World) -> None:
+    """Both saw it change: nobody can tell, so it waits; what each did alone goes out with its own."""
+    a, b = Agent(shared, "a"), Agent(shared, "b")
+    a.before("Bash", {"command": "x"})
+    shared.write("only-a.md", "a\n")
+    b.before("Bash", {"command": "y"})
+    shared.write("either.md", "?\n")
+    a.after("Bash", {"command": "x"}, {})
+    shared.write("only-b.md", "b\n")
+    b.after("Bash", {"command": "y"}, {})
+    save(shared, "a")
+    assert sorted(set(world.remote_files()) & {"only-a.md", "only-b.md", "either.md"}) == ["only-a.md"]
+    save(shared, "b")
+    assert sorted(set(world.remote_files()) & {"only-a.md", "only-b.md", "either.md"}) == ["only-a.md", "only-b.md"]
+    registry.end(place_of(shared), "b")
+    save(shared, "a")
+    assert "either.md" in world.remote_files() and shared.status() == ""
+
+
+def test_a_command_that_still_runs_may_have_done_it(shared: Machine, world: World) -> None:
+    a, b = Agent(shared, "a"), Agent(shared, "b")
+    b.before("Bash", {"command": "long"})
+    a.bash("echo x >either.md")
+    save(shared, "a")
+    assert "either.md" not in world.remote_files()
+
+
+def test_a_program_that_calls_sync_sh_itself(shared: Machine, world: World) -> None:
+    """The client's own way: one shell command that writes and saves."""
+    a = Agent(shared, "a")
+    script = f"echo made by a >>list.md; CLAUDETOOLS_SESSION_ID=a bash {SYNC}"
+    a.bash(script)
+    assert world.remote_file("list.md") == "one\ntwo\nthree\nmade by a\n"
+    assert world.remote_git("log", "-1", "--format=%(trailers:key=Session-Id,valueonly)").strip() == "a"
+    assert shared.status() == ""
