@@ -60,6 +60,11 @@ class Agent:
     def sync(self, *args: str, **env: str) -> Result:
         return self.machine.sync(*args, env={"CLAUDETOOLS_SESSION_ID": self.id, **env})
 
+    def state(self) -> str:
+        session = registry.read_session(self.place, self.id)
+        assert session
+        return session.state()
+
     def end(self) -> None:
         registry.end(self.place, self.id)
 

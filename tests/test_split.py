@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from agents import Agent
+from claudetools.sessions import calls, windows
 from world import Machine, World
 
 LIST = "clients/acme/notes.md"
@@ -313,3 +314,47 @@ def test_without_the_helper_everything_goes_in_one_commit_and_it_is_said(shared:
     result = shared.sync(env={"CLAUDETOOLS_PYTHON": str(helper)})
     assert result.code == 0 and "[WARN] Whose work is whose cannot be told (no answer). " in result.out, result.text
     assert shared.status() == ""
+
+
+# --- commands that still run --------------------------------------------------------
+
+
+def start_command(agent: Agent) -> str:
+    """The agent's hook before a shell command. Gives the call's id."""
+    windows.start(agent.place, agent.id, f"use-{agent.id}", "Bash")
+    return f"use-{agent.id}"
+
+
+def end_command(agent: Agent, use: str) -> None:
+    call = calls.finish(agent.place, agent.id, use)
+    assert call
+    windows.finish(agent.place, agent.id, call)
+
+
+def test_what_the_callers_own_command_made_is_its_own(shared: Machine) -> None:
+    """`make-something; sync.sh` in one command: no hook has written down yet what it changed."""
+    me = Agent(shared, "me", "build")
+    shared.write("before.txt", "x\n")
+    use = start_command(me)
+    shared.write("made.txt", "x\n")
+    shared.write(LIST, shared.read(LIST) + "made\n")
+    result = me.sync()
+    assert result.code == 0, result.text
+    end_command(me, use)
+    assert ids(shared, 2) == [["me"], []], result.text
+    assert shared.git("show", "--format=", "--name-only", "HEAD").split() == [LIST, "made.txt"]
+    assert shared.git("show", "--format=", "--name-only", "HEAD~1") == "before.txt"
+    assert me.sync().out.startswith("[OK] Nothing to do.") and shared.status() == ""
+
+
+def test_what_another_ones_command_is_making_waits_for_it(shared: Machine, world: World) -> None:
+    me, other = Agent(shared, "me"), Agent(shared, "other", "long build")
+    use = start_command(other)
+    shared.write("half.txt", "half\n")
+    me.append(LIST, "of me")
+    assert me.sync().code == 0
+    assert "half.txt" not in world.remote_files() and ids(shared, 1) == [["me"]]
+    shared.write("half.txt", "half\nwhole\n")
+    end_command(other, use)
+    assert other.sync().code == 0
+    assert ids(shared, 1) == [["other"]] and shared.status() == ""

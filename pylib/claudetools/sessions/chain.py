@@ -82,7 +82,7 @@ def in_order(touches: list[Touch]) -> list[Touch]:
     """Follow the contents, each session's records in their own order; at a gap, the earliest that follows no other."""
     state: str | None = UNKNOWN
     queues: dict[str, deque[Touch]] = {}
-    for touch in sorted(touches, key=lambda x: x.edit.seq):
+    for touch in sorted(touches, key=lambda x: (x.edit.seq, x.edit.time)):
         queues.setdefault(touch.session, deque()).append(touch)
     ordered: list[Touch] = []
     while queues:
@@ -120,15 +120,13 @@ def link(ordered: list[Touch], head: str | None, tree: str | None) -> list[Step]
 
 
 def contested(touches: list[Touch]) -> set[str]:
-    """Sessions with shell commands that ran at the same time and both saw the path change: nobody knows whose it is."""
-    windows = [x for x in touches if x.edit.kind == "window" and not x.done]
-    found: set[str] = set()
-    for n, one in enumerate(windows):
-        for other in windows[n + 1 :]:
-            apart = one.edit.time <= other.edit.began or other.edit.time <= one.edit.began
-            if one.session != other.session and not apart:
-                found |= {one.session, other.session}
-    return found
+    """Sessions that may have made the same change by a shell command (see explain.py): nobody knows whose it is."""
+    makers: dict[tuple[object, ...], set[str]] = {}
+    for touch in touches:
+        if touch.edit.kind == "window" and not touch.done:
+            edit = touch.edit
+            makers.setdefault((edit.began, edit.time, edit.before, edit.after), set()).add(touch.session)
+    return set().union(*(some for some in makers.values() if len(some) > 1))
 
 
 def settle_claim(made: History, claim: Touch) -> None:

@@ -13,22 +13,23 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache, partial
 
 from claudetools import files, git
 from claudetools.place import Place
-from claudetools.sessions import plan, positions, registry, windows
+from claudetools.sessions import calls, plan, positions, registry, sight, windows
 from claudetools.sessions.chain import CLAIM, Touch
 from claudetools.sessions.explain import Witness, explain
-from claudetools.sessions.ledger import CONTENT_KINDS, blob, forget, read_ledger
+from claudetools.sessions.ledger import CONTENT_KINDS, Edit, blob, digest, forget, read_ledger
 from claudetools.sessions.objects import Objects
 from claudetools.sessions.owners import Owned, own
 from claudetools.sessions.plan import NOBODYS, Worker
 from claudetools.text import visible
 
 DAY, HOUR = 86400.0, 3600.0
+LAST = 2**62  # the position of what is not written down yet
 
 
 def find_workers(place: Place, tips: Collection[str]) -> tuple[dict[str, Worker], list[str]]:
@@ -61,20 +62,47 @@ def own_all(
     place: Place, objects: Objects, changes: Iterable[git.Change], workers: Mapping[str, Worker]
 ) -> dict[bytes, Owned]:
     """The owners of every changed path."""
-    told: dict[bytes, list[Witness]] = {}
+    records: dict[bytes, list[Witness]] = {}
     for id, worker in workers.items():
         for edit in worker.edits:
-            told.setdefault(os.fsencode(edit.path), []).append(Witness(id, edit))
-    running = [
-        (id, at) for id, worker in workers.items() if worker.state == "live" for at in windows.running(place, id)
-    ]
+            records.setdefault(os.fsencode(edit.path), []).append(Witness(id, edit))
+    running = commands_under_way(place, workers)
     found = {}
     for change in changes:
-        records = explain(told.get(change.path, []), running)
-        here = [Touch(id, edit, 0 < edit.seq <= workers[id].position) for id, edit in records]
-        here.sort(key=lambda x: x.edit.time)
-        found[change.path] = own(change, here, objects.read, partial(kept_by, place, {x.session for x in here}))
+        here = [*records.get(change.path, []), *seen_so_far(place, objects, change, running)]
+        touches = [Touch(id, edit, edit.seq <= workers[id].position) for id, edit in explain(here)]
+        touches.sort(key=lambda x: x.edit.time)
+        found[change.path] = own(change, touches, objects.read, partial(kept_by, place, {id for id, _ in here}))
     return tie_folders(found)
+
+
+def commands_under_way(place: Place, workers: Mapping[str, Worker]) -> list[tuple[str, calls.Call]]:
+    """Shell commands of sessions that are at work. The caller's own is among them: it has started this sync."""
+    at_work = (id for id, worker in workers.items() if worker.state in ("live", "idle"))
+    return [(id, call) for id in at_work for call in calls.under_way(place, id) if call.path == calls.WINDOW]
+
+
+def seen_so_far(
+    place: Place, objects: Objects, change: git.Change, running: Iterable[tuple[str, calls.Call]]
+) -> Iterator[Witness]:
+    """What commands that have not ended would write down of this path, if they ended now."""
+    path = os.fsdecode(change.path)
+    for id, call in running:
+        disk = sight.look(place.top, path)
+        if path in call.dirty:
+            _, before, was = call.dirty[path]
+        elif change.added:
+            before, was = None, None
+        else:
+            before, was = digest(as_on_disk(objects.read(change.old_oid), disk.data)), change.old_mode
+        if (before, was) != (disk.sha, disk.mode):
+            edit = Edit(path, before, disk.sha, "window", disk.mode, was)
+            yield Witness(id, edit._replace(began=call.began, time=time.time(), seq=LAST))
+
+
+def as_on_disk(stored: bytes, disk: bytes) -> bytes:
+    """What git stores with line feeds lies with CRLF on some disks."""
+    return stored.replace(b"\n", b"\r\n") if b"\r\n" in disk and b"\r" not in stored else stored
 
 
 def kept_by(place: Place, sessions: Collection[str], name: str) -> bytes | None:
