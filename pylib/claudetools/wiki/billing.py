@@ -12,10 +12,13 @@ syncro:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from claudetools.logs import clock
+from claudetools.wiki import syncro, token
 from claudetools.wiki.store import Store
 from claudetools.wiki.target import Target
 
@@ -49,5 +52,42 @@ def figures(block: Mapping[str, Any]) -> dict[str, float] | None:
 def ask(
     store: Store, target: Target, values: Mapping[str, Any], title: str, now: datetime, environ: Mapping[str, str]
 ) -> Told:
-    """Ask Syncro for a client's figures."""
-    return Told()
+    """Ask Syncro for a client's figures; where it does not tell, the last ones stay and are marked stale.
+
+    Without an address (CLAUDETOOLS_SYNCRO_URL, or git config claudetools.syncroUrl) there is no Syncro, and no word.
+    """
+    if target.type != "client":
+        return Told()
+    url = environ.get("CLAUDETOOLS_SYNCRO_URL", "") or token.setting(store.place, "syncroUrl")
+    if not url:
+        return Told()
+    before = of(values)
+    known = before.get("customer_id")
+    try:
+        with syncro.Syncro(url, token.read_token(store.place, environ), seconds(environ)) as connection:
+            found = syncro.fetch(connection, known if isinstance(known, int) else None, title, now)
+    except (syncro.SyncroFailed, token.NoToken) as error:
+        kept = "; the figures of " + str(before.get("as_of") or "before")[:16] + " stay" if figures(before) else ""
+        return Told({"stale": True} if figures(before) else {}, [f"Syncro: {error}{kept}."])
+    return Told(
+        {
+            "customer_id": found.customer_id,
+            "open_tickets": found.open_tickets,
+            "hours_this_month": plain(found.hours_this_month),
+            "prepaid_hours": None if found.prepaid_hours is None else plain(found.prepaid_hours),
+            "as_of": clock.stamp(now),
+            "stale": None,
+        }
+    )
+
+
+def seconds(environ: Mapping[str, str]) -> float:
+    """How long Syncro may take: CLAUDETOOLS_SYNCRO_SECONDS, 40 without it."""
+    with suppress(ValueError):
+        return max(float(environ.get("CLAUDETOOLS_SYNCRO_SECONDS", syncro.SECONDS)), 0.1)
+    return syncro.SECONDS
+
+
+def plain(value: float) -> float | int:
+    """12.0 as 12."""
+    return int(value) if value == int(value) else value

@@ -12,7 +12,7 @@ import click
 from claudetools import cli
 from claudetools.sessions import registry
 from claudetools.text import visible
-from claudetools.wiki import compiling, prompt, reading, target
+from claudetools.wiki import compiling, hours, prompt, reading, target
 from claudetools.wiki.compiling import REFRESHED, Outcome
 from claudetools.wiki.store import Store, Unusable
 from claudetools.wiki.target import Target, Unfit
@@ -122,6 +122,22 @@ def apply_draft(article: str, id: str, draft: BinaryIO) -> None:
             cli.USAGE, f"No reading {visible(id)} of {wanted} is known here.", f"Read it: {PROGRAM} read {wanted}"
         )
     tell(compiling.apply_draft(store, wanted, note, draft.read(), os.environ))
+
+
+@wiki.command("hours")
+@click.argument("client")
+def show_hours(client: str) -> None:
+    """Print what Syncro last said of a client: open tickets, hours of this month, prepaid hours.
+
+    CLIENT is acme or client:acme. Nothing is asked; `wiki refresh` does that.
+    """
+    store = open_store()
+    wanted = parse(store, client if ":" in client else f"client:{client}")
+    line = hours.line_for(store.place, wanted.slug)
+    if line:
+        click.echo(line)
+    else:
+        cli.info(f"Syncro has told nothing of {wanted} yet. Ask it: {PROGRAM} refresh {wanted}")
 
 
 def open_store() -> Store:

@@ -89,7 +89,8 @@ def land(
 ) -> Outcome:
     """Prove the draft and put it in the article's place, with sidecar and index. Raises what TROUBLE names."""
     target, now = found.target, desk.now(store.place)
-    told = billing.ask(store, target, found.values, found.title, now, environ)
+    name = found.title if found.values.get("title") else title or found.title
+    told = billing.ask(store, target, found.values, name, now, environ)
     evidence = Evidence(
         found.body,
         found.sources,
