@@ -10,7 +10,7 @@ set -uo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
 lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
-for part in environment exit_codes ui python claim lock results repository identity; do
+for part in environment exit_codes ui python claim lock results repository identity first_time; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70
 done
@@ -35,6 +35,7 @@ main() {
     locks) ask_lock show ;;
     all)
       look_at_versions
+      look_at_installation
       look_at_identity
       ask_lock show || DOCTOR_EXIT=$?
       exit "$DOCTOR_EXIT"
@@ -61,6 +62,16 @@ look_at_versions() {
       DOCTOR_EXIT=$EXIT_SETUP
       ;;
   esac
+}
+
+# What is missing here does not stop a sync, so it is no fault.
+look_at_installation() {
+  local text
+  if [ -n "$TOOLKIT_VERSION" ]; then say "claudetools ${TOOLKIT_VERSION% *}, installed in this repository."; fi
+  ROLE=main
+  ! needs_setup || say "[WARN] The hook and git's settings of this clone are missing: bash $(setup_command)"
+  text=$(run_python_with_packages environment "$TOOLKIT/pyproject.toml" "$STATE/venv" --check 2>&1) ||
+    say "[WARN] Python packages are missing ($(visible "${text##*$'\n'}")): bash $(setup_command)"
 }
 
 look_at_identity() {

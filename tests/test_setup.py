@@ -358,3 +358,33 @@ def test_a_toolkit_that_was_checked_out_with_windows_line_ends_works(world: Worl
     result = run_install(machine, machine.top, toolkit=target)
     assert result.code == 0, result.text
     assert b"\r" not in (machine.top / ".claude/claudetools/scripts/lib/glance.sh").read_bytes()
+
+
+def test_the_doctor_names_what_the_clone_lacks(clone: Machine, shop: dict[str, str]) -> None:
+    doctor = ".claude/claudetools/scripts/doctor.sh"
+    result = clone.run("bash", doctor)
+    assert result.code == 0, result.text
+    assert "claudetools 0.1.0, installed in this repository." in result.out
+    assert f"[WARN] The hook and git's settings of this clone are missing: bash {SETUP}" in result.out
+    assert f"[WARN] Python packages are missing (tinything==1.0): bash {SETUP}" in result.out
+    clone.write(".claude/claudetools/pyproject.toml", (TOOLKIT / "pyproject.toml").read_text())
+    assert setup(clone).code == 0
+    assert "[WARN]" not in clone.run("bash", doctor).out
+
+
+def test_a_clone_in_a_cloud_folder_is_refused_unless_somebody_took_the_risk(world: World, clone: Machine) -> None:
+    clone.git("config", "--global", "user.email", "howard@example.com")
+    target = clone.home / "OneDrive" / "ops"
+    target.parent.mkdir()
+    clone.top = clone.top.rename(target)
+    result = setup(clone)
+    assert (result.code, "OneDrive" in result.err, "--allow-cloud-folder" in result.err) == (78, True, True), (
+        result.text
+    )
+    assert not (clone.common / "hooks/pre-commit").exists()
+    result = clone.run("bash", ".claude/claudetools/scripts/install.sh", "--allow-cloud-folder", ".")
+    assert result.code == 0, result.text
+    assert (clone.common / "hooks/pre-commit").exists()
+    assert setup(clone).code == 0
+    os.utime(clone.top / ".claude/claudetools/manifest.json")
+    assert "could not be set up" not in own_sync(clone).text

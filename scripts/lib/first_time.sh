@@ -9,6 +9,13 @@ needs_setup() {
   [ ! -e "$STATE/installed.json" ] || [ "$manifest" -nt "$STATE/installed.json" ]
 }
 
+# clone_job [--locked]: the installer's part for a clone. Who took the risk of a cloud folder once is not asked again.
+clone_job() {
+  [ ! -e "$STATE/installed.json" ] || set -- "$@" --allow-cloud
+  run_python install --job clone "$@" --toolkit "$TOP/.claude/claudetools" --state-format "$STATE_FORMAT" \
+    --command "bash $(command_path install.sh)" -- "$TOP"
+}
+
 # Under the lock. A failure is told and no more: the work that is to be saved does not depend on it.
 set_up_clone() {
   local text line
@@ -17,8 +24,7 @@ set_up_clone() {
     info "This clone has no hooks yet: they need Python $PYTHON_FLOOR. Install it, then: bash $(setup_command)"
     return 0
   fi
-  if text=$(run_python install --job clone --locked --toolkit "$TOP/.claude/claudetools" --state-format "$STATE_FORMAT" \
-    -- "$TOP" 2>&1); then
+  if text=$(clone_job --locked 2>&1); then
     while IFS= read -r line; do [ -z "$line" ] || info "Set up in this clone: ${line#\[WARN\] }"; done <<<"$text"
   else
     text=${text#\[ERROR\] }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The steps of setup.sh: the answers, the identity, this clone, the packages.
-# Needs: repository, identity, python, ui, and the variables of setup.sh's main.
+# Needs: repository, identity, python, first_time, ui, and the variables of setup.sh's main.
 
 # What is known already: from identity.json, or from users.json where git's own address is somebody's there.
 read_present_values() {
@@ -98,8 +98,7 @@ prepare_clone() {
     say "       notes, sessions and wiki do not. Install it, then: bash $(setup_command)" >&2
     return 0
   fi
-  text=$(run_python install --job clone --toolkit "$house" --state-format "$STATE_FORMAT" --command "bash $(setup_command)" \
-    -- "$TOP") || return
+  text=$(clone_job) || return
   while IFS= read -r line; do [ -z "$line" ] || say "     $line"; done <<<"$text"
   install_packages "$house"
   [ ! -e "$house/scripts/schedule.sh" ] || say "     To sync by itself: bash .claude/claudetools/scripts/schedule.sh --help"

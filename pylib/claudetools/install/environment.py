@@ -99,11 +99,16 @@ def run(*argv: str) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """`environment PYPROJECT VENV`. 0 all is there ("made" on stdout when it was made now); 79 and a line why not."""
-    pyproject, venv = (Path(name) for name in argv)
+    """`environment PYPROJECT VENV [--check]`. 0 all is there ("made" on stdout when it was made now); 79 and what is
+    missing, or why it could not be had."""
+    pyproject, venv = (Path(name) for name in argv[:2])
     wanted = requirements(pyproject.read_text("utf-8"))
-    if is_current(venv, wanted) or not missing(wanted):
+    absent = missing(wanted)
+    if not absent or ("--check" not in argv and is_current(venv, wanted)):
         return 0
+    if "--check" in argv:
+        print(", ".join(absent), file=sys.stderr)
+        return MISSING
     try:
         make(venv, wanted)
     except (Failed, OSError) as error:
