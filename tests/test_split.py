@@ -8,6 +8,7 @@ import pytest
 
 from agents import Agent
 from claudetools.sessions import calls, windows
+from test_agent_hooks import prompt
 from world import Machine, World
 
 LIST = "clients/acme/notes.md"
@@ -358,3 +359,45 @@ def test_what_another_ones_command_is_making_waits_for_it(shared: Machine, world
     end_command(other, use)
     assert other.sync().code == 0
     assert ids(shared, 1) == [["other"]] and shared.status() == ""
+
+
+# --- a live session's edits hold up what came in --------------------------------------------
+
+
+def test_a_live_sessions_edit_holds_up_a_receive_and_only_after_an_hour_that_is_trouble(
+    shared: Machine, world: World
+) -> None:
+    howard = world.machine("MAC-02", "howard")
+    busy, me = Agent(shared, "aaaa1111", "acme vpn"), Agent(shared, "bbbb2222", "sophos renewal")
+    busy.replace(LIST, "l4", "busy's")
+    howard.write(LIST, howard.read(LIST).replace("l4", "howard's"))
+    howard.write("new.txt", "new\n")
+    assert howard.sync().code == 0
+    me.write("mine.txt", b"mine\n")
+    result = me.sync()
+    assert result.code == 0, result.text
+    assert "[WARN] What the others sent is not in your folder yet (since " in result.out
+    assert (
+        f"{LIST}: edited here, and the other side wrote other text at the same place (unsaved work of 'acme vpn'"
+        in (result.out)
+    )
+    assert "It completes when they save, or now: " in result.out and result.out.rstrip().count("--all") == 1
+    assert "mine.txt" in world.remote_files() and not (shared.top / "new.txt").exists()
+    told = {id: prompt(shared, id) for id in (busy.id, me.id)}
+    assert f"your unsaved edits of {LIST} are in their way" in told[busy.id]
+    assert "unsaved edits are in their way" in told[me.id] and "your unsaved" not in told[me.id]
+    # An hour later somebody has to look.
+    stopped = shared.state / "trees/main/stopped"
+    since, *rest = stopped.read_text().splitlines()
+    stopped.write_text("\n".join([str(int(since) - 3600), *rest]) + "\n")
+    assert me.sync().code == 65
+    # The holder saves: a true conflict, which it settles, and everything is here.
+    assert busy.sync().code == 65
+    shared.sync("--resolve")
+    assert shared.sync("--resolve", "--take", "both", LIST).code == 0
+    assert busy.sync().code == 0
+    assert "busy's" in world.remote_file(LIST) and "howard's" in world.remote_file(LIST)
+    assert (shared.top / "new.txt").exists() and not stopped.exists()
+    assert "[OK] all received files are in this folder" in prompt(shared, busy.id)
+    assert shared.status() == ""
+    shared.assert_sound()

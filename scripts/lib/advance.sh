@@ -158,7 +158,7 @@ read_advance_lines() {
 # Nothing came in: the work is on the remote already, the tree stays as it is until the cause is gone.
 # An edit that came after the snapshot is first committed and merged as a commit: go round again.
 stop_advance() {
-  local since line lines=() way='Move or rename what is in the way'
+  local since code=$EXIT_HELD all='' way='Move or rename what is in the way, then'
   case "${BLOCKED[*]}" in *' here'*)
     if [ "$ROUND" -le 3 ]; then
       BLOCKED=()
@@ -167,18 +167,39 @@ stop_advance() {
     ;;
   esac
   case "${BLOCKED[*]}" in *'edited here'* | *'deleted here'* | *'changed here'*)
-    way='It completes once these edits are saved: a sync of everything, or a git commit of them'
+    way='It completes once these edits are saved: a sync of everything, or a git commit of them, then'
     ;;
   esac
-  read -r since 2>/dev/null <"$TREE/stopped" || {
-    since=$(epoch_now)
-    printf '%s\n' "$since" >"$TREE/stopped"
-  }
-  for line in "${BLOCKED[@]:0:10}"; do lines+=("$line"); done
-  [ ${#BLOCKED[@]} -le 10 ] || lines+=("and $((${#BLOCKED[@]} - 10)) more")
-  problem "$EXIT_HELD" warn "What the others sent is not in your folder yet (since $(clock_time "$since"))." "${lines[@]}" \
-    "Nothing was overwritten. $way, then: $(sync_command)"
-  return "$EXIT_HELD"
+  read -r since 2>/dev/null <"$TREE/stopped" || since=$(epoch_now)
+  name_holders
+  printf '%s\n' "$since" ${BLOCKERS[@]+"${BLOCKERS[@]}"} >"$TREE/stopped"
+  read_epoch
+  if [ ${#BLOCKERS[@]} -eq ${#BLOCKED[@]} ]; then
+    way='It completes when they save, or now' all=' --all'
+    # They are at it: that is ordinary, until it has lasted for an hour.
+    [ $((NOW - since)) -ge 3600 ] || code=$EXIT_OK
+  fi
+  [ ${#BLOCKED[@]} -le 10 ] || BLOCKED=("${BLOCKED[@]:0:10}" "and $((${#BLOCKED[@]} - 10)) more")
+  problem "$code" warn "What the others sent is not in your folder yet (since $(clock_time "$since"))." "${BLOCKED[@]}" \
+    "Nothing was overwritten. $way: $(sync_command)$all"
+  return "$code"
+}
+
+# BLOCKERS: id and path of each live session whose unsaved work stops the receive, one for each of BLOCKED; its prompt
+# tells it (pylib/claudetools/sessions/news.py).
+name_holders() {
+  local i path holder id
+  BLOCKERS=()
+  for ((i = 0; i < ${#BLOCKED[@]}; i++)); do
+    for holder in ${HOLDERS[@]+"${HOLDERS[@]}"}; do
+      path=${holder%%$'\t'*}
+      case ${BLOCKED[i]} in "$path: "*) ;; *) continue ;; esac
+      id=${holder#*$'\t'}
+      BLOCKED[i]+=" (unsaved work of '${holder##*$'\t'}', live)"
+      BLOCKERS+=("${id%%$'\t'*} $path")
+      break
+    done
+  done
 }
 
 report_busy_index() {

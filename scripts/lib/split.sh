@@ -4,10 +4,11 @@
 # Needs: repository, snapshot, commit, python, results.
 
 # split_snapshot: sets SPLITS, one item a commit: tree, ids, positions, window, topic ("-" for none), SPLIT_TREE, the
-# tree of the last, and SPLIT_FACTS, what stays in the folder. Without any session: one commit, nothing is started.
+# tree of the last, SPLIT_FACTS, what stays in the folder, and HOLDERS (path, id, topic), the live sessions that have
+# unsaved work there. Without any session: one commit, nothing is started.
 split_snapshot() {
   local out
-  SPLITS=("$SNAPSHOT_TREE ${SESSION:--} - 0 -") SPLIT_TREE=$SNAPSHOT_TREE IDLE_IDS=()
+  SPLITS=("$SNAPSHOT_TREE ${SESSION:--} - 0 -") SPLIT_TREE=$SNAPSHOT_TREE IDLE_IDS=() HOLDERS=()
   has_sessions || return 0
   if find_python && out=$(run_python split --top "$TOP" --git-dir "$GIT_FOLDER" --common "$COMMON" --scratch "$WORK" \
     --head "$BASE_OID" --tip "$HEAD_OID" --tree "$SNAPSHOT_TREE" --mode "$WHOSE" --session "$SESSION" 2>"$WORK/error"); then
@@ -35,6 +36,7 @@ read_split() {
       idle) IDLE_IDS+=("$one") ;;
       alone) tell_left_alone "$one" "$two" "$three" ;;
       waits) SPLIT_FACTS+=("[INFO] Waiting: $one has changes that hang together with unsaved work of '$three' ($two). They go together. Now: $(sync_command) --all") ;;
+      holds) HOLDERS+=("$one"$'\t'"$two"$'\t'"$three") ;;
       said) SPLIT_FACTS+=("[WARN] $one") ;;
     esac
   done <<<"$1"

@@ -35,7 +35,7 @@ Facts = dict[str, str]
 
 def look(place: Place, session: str, now: float) -> Facts:
     """Every fact that holds now, by key, the weightiest first."""
-    return {**alarm(place, now), **waiting(place), **notes(place, session), **others(place, session, now)}
+    return {**alarm(place, now), **waiting(place, session), **notes(place, session), **others(place, session, now)}
 
 
 def alarm(place: Place, now: float) -> Facts:
@@ -52,14 +52,16 @@ def alarm(place: Place, now: float) -> Facts:
     return {"alarm": f"[WARN] Nothing has reached the remote for {count}{why}. See: {SYNC}"}
 
 
-def waiting(place: Place) -> Facts:
+def waiting(place: Place, session: str) -> Facts:
     """What the syncs of this tree wait for, and how the last one ended where that needs somebody."""
     found = {}
     if since := read_time(os.path.join(place.tree, "conflict-since")):
         found["conflict"] = f"[ERROR] A conflict waits since {clock(since)}. Settle: {SYNC} --resolve"
     if since := read_time(os.path.join(place.tree, "stopped")):
-        found["stopped"] = (
-            f"[WARN] Received files are not in this folder yet (since {clock(since)}): unsaved edits are in their way. "
+        mine = in_the_way(place, session)
+        whose = f"your unsaved edits of {', '.join(mine)} are" if mine else "unsaved edits are"
+        found["stopped by you" if mine else "stopped"] = (
+            f"[WARN] Received files are not in this folder yet (since {clock(since)}): {whose} in their way. "
             f"Save yours with {SYNC}, or see: {SYNC} --resolve"
         )
     word, when = last_sync(place)
@@ -67,6 +69,16 @@ def waiting(place: Place) -> Facts:
         what, command = UNSETTLED[word]
         found[f"sync {word}"] = f"[WARN] The last sync ({clock(when)}): {what}. See: {command}"
     return found
+
+
+def in_the_way(place: Place, session: str) -> list[str]:
+    """Files whose unsaved edits by this session stop a receive (written by scripts/lib/advance.sh), at most MOST."""
+    try:
+        with open(os.path.join(place.tree, "stopped"), encoding="utf-8", errors="replace") as file:
+            rows = [line.rstrip("\n").partition(" ") for line in file][1:]
+    except OSError:
+        return []
+    return [short(path) for id, _, path in rows if id == session][:MOST]
 
 
 def notes(place: Place, session: str) -> Facts:
@@ -182,7 +194,9 @@ def changed(told: Iterable[str], facts: Mapping[str, str]) -> str:
     """One line with what is new, "" when nothing is. Sessions that left are no news; troubles that are over are."""
     told = set(told)
     new = [text for key, text in facts.items() if key not in told]
-    over = sorted(key for key in told - set(facts) if key in ("alarm", "conflict", "stopped"))
+    over = sorted(key for key in told - set(facts) if key in ("alarm", "conflict", "stopped", "stopped by you"))
+    if facts.keys() & {"stopped", "stopped by you"}:
+        over = [key for key in over if not key.startswith("stopped")]
     words = {"alarm": "the remote has been reached again", "conflict": "the conflict is settled"}
     new += [f"[OK] {words.get(key, 'all received files are in this folder')}" for key in over]
     rest = f" ... and {len(new) - MOST} more: {TOOLS} sessions who" if len(new) > MOST else ""

@@ -3,8 +3,9 @@
 The trees of the commits are written, the commits themselves are the shell's (scripts/lib/split.sh).
 
 Lines on stdout, tab-separated: `commit TREE IDS POSITIONS WINDOW TOPIC` (ids and positions joined by commas, "-" for
-none), `tree OID` (what is committed in the end), `alone STATE FILES TOPIC`, `waits PATH STATE TOPIC`, `idle ID`, `said
-TEXT`. Exit status: 0, or 70 when it cannot be told; then nothing was written but objects.
+none), `tree OID` (what is committed in the end), `alone STATE FILES TOPIC`, `waits PATH STATE TOPIC`, `holds PATH ID
+TOPIC` (a live session has unsaved work there), `idle ID`, `said TEXT`. Exit status: 0, or 70 when it cannot be told;
+then nothing was written but objects.
 """
 
 from __future__ import annotations
@@ -182,6 +183,9 @@ def split(place: Place, objects: Objects, args: argparse.Namespace) -> None:
         tell("alone", workers[id].state if id else "unclaimed", count, workers[id].topic if id else "")
     for path, id in made.waits:
         tell("waits", files.shown(path), workers[id].state, workers[id].topic)
+    for path, id in sorted(made.staying):
+        if id in workers and workers[id].state == "live" and id not in callers:
+            tell("holds", files.shown(path), id, workers[id].topic)
     for text in said:
         tell("said", text)
     forget_what_is_done(place, workers)
