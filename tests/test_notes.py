@@ -15,7 +15,7 @@ import pytest
 from claudetools.place import Place, find_place
 from claudetools.sessions import registry
 from test_cost import wrap_path
-from world import SYNC, TOOLKIT, Machine, Result, World
+from world import SYNC, TOOLKIT, Machine, Result, World, log_body
 
 CLAUDETOOLS = TOOLKIT / "scripts" / "claudetools.sh"
 LOG = "clients/acme/session-logs/2026-06-05-howard-acme-isp.md"
@@ -40,7 +40,8 @@ def howard(world: World, mike: Machine) -> Machine:
 
 
 def log_of(*sections: str, user: str = "howard") -> str:
-    return "\n".join([f"---\nuser: {user}\n---\n\n# Log\n\n## Session Summary\n\nText.\n", *sections])
+    """A log by howard on LINUX-02; `user` is who the front matter says wrote it."""
+    return "\n".join([f"---\nuser: {user}\n---\n\n{log_body('howard', 'LINUX-02')}", *sections])
 
 
 def send(machine: Machine, *sections: str, path: str = LOG, user: str = "howard") -> Result:
@@ -356,7 +357,7 @@ def test_the_writer_is_warned_in_one_line(mike: Machine, howard: Machine) -> Non
     result = send(howard, NOTE, "## Note for howrd\n\nx\n")
     warned = [line for line in result.out.split("\n") if line.startswith("[WARN]")]
     assert warned == [
-        f"[WARN] {LOG} line 16: a note for 'howrd', but users.json knows howard, mike and all. Correct it, save again."
+        f"[WARN] {LOG} line 30: a note for 'howrd', but users.json knows howard, mike and all. Correct it, save again."
     ]
     assert "howrd" not in mike.sync(env=A).out
 
@@ -397,7 +398,7 @@ def test_hostile_text_is_shown_as_text(mike: Machine, howard: Machine) -> None:
 
 
 def test_broken_front_matter_hides_nothing(mike: Machine, howard: Machine) -> None:
-    howard.write(LOG, f"---\nuser: [howard\n  :\n\n{NOTE}")
+    howard.write(LOG, f"---\nuser: [howard\n  :\n\n{log_body('howard', 'LINUX-02')}\n{NOTE}")
     assert howard.sync().code == 0
     assert banners(mike.sync(env=A)) == 1
 

@@ -188,11 +188,15 @@ class World:
 
 def log_text(machine: Machine, session: str = "", more: str = "") -> str:
     """A session log that is in order."""
-    person = USERS["users"][machine.user]
-    others = "".join(f"\n## {name}\n" for name in REQUIRED[1:])
     front = f"---\nsession: {session}\n---\n\n" if session else ""
-    block = f"- **User:** {person['full_name']} ({machine.user})\n- **Machine:** {machine.name}\n"
-    return f"{front}## {REQUIRED[0]}\n{block}{others}{more}"
+    return front + log_body(machine.user, machine.name) + more
+
+
+def log_body(user: str, machine: str) -> str:
+    """Every section that a log has to have."""
+    others = "".join(f"\n## {name}\n" for name in REQUIRED[1:])
+    full_name = USERS["users"][user]["full_name"]
+    return f"## {REQUIRED[0]}\n- **User:** {full_name} ({user})\n- **Machine:** {machine}\n{others}"
 
 
 def write_identity(machine: Machine, **more: str) -> None:
