@@ -73,7 +73,7 @@ def test_a_new_log_has_front_matter_the_user_block_and_every_section(mike: Machi
         + "\n".join(f"## {section.name}\n" for section in sections.SECTIONS[1:])
     )
     assert log(mike, "check", path).code == 0
-    assert mike.sync().code == 0
+    assert mike.sync(env={"CLAUDE_CODE_SESSION_ID": "7f3a"}).code == 0
     assert path in mike.git("ls-files")
 
 

@@ -89,11 +89,14 @@ def texts(content: Any) -> list[str]:
     return [content] if isinstance(content, str) else [block.get("text", "") for block in content]
 
 
-def perform(machine: Machine, root: Path, *prompts: tuple[str, str]) -> list[Act]:
-    """Real clients in the machine's repository, one for each (play, prompt), all at once: how each ended."""
+def perform(machine: Machine, root: Path, *prompts: tuple[str, str], edits: bool = False) -> list[Act]:
+    """Real clients in the machine's repository, one for each (play, prompt), all at once: how each ended.
+
+    With `edits` they may change files unasked; without, they may what the settings of the repository allow.
+    """
     folder = root / f"stage-{uuid.uuid4().hex[:8]}"
     (folder / "requests").mkdir(parents=True)
-    clients = [client_for(machine, play, prompt) for play, prompt in prompts]
+    clients = [client_for(machine, play, prompt, edits) for play, prompt in prompts]
     plan = {"clients": clients, "requests": str(folder / "requests"), "seconds": 100}
     (folder / "plan.json").write_text(json.dumps(plan))
     done = subprocess.run(
@@ -115,7 +118,7 @@ def perform(machine: Machine, root: Path, *prompts: tuple[str, str]) -> list[Act
     return acts
 
 
-def client_for(machine: Machine, play: str, prompt: str) -> dict[str, Any]:
+def client_for(machine: Machine, play: str, prompt: str, edits: bool) -> dict[str, Any]:
     """One client: its own settings folder, the project trusted, nothing else allowed."""
     key = f"{play}-{uuid.uuid4().hex[:8]}"
     settings = machine.home / f".claude-{key}"
@@ -124,4 +127,5 @@ def client_for(machine: Machine, play: str, prompt: str) -> dict[str, Any]:
     (settings / ".claude.json").write_text(json.dumps(trusted))
     env = {"CLAUDE_CONFIG_DIR": str(settings), **dict.fromkeys(QUIET, "1")}
     argv = [str(CLIENT), "-p", prompt, "--model", "sonnet", "--output-format", "json"]
+    argv += ["--permission-mode", "acceptEdits"] if edits else []
     return {"argv": argv, "cwd": str(machine.top), "env": machine.env(env), "play": play, "key": key}

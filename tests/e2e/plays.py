@@ -79,17 +79,17 @@ def save(talk: Talk) -> Json:
 def scc(talk: Talk) -> Json:
     """A change, then what the skill asks for."""
     message = re.search(r"^---\n(.+)\n---$", talk.prompt, re.MULTILINE)
-    steps = (
-        use("Write", file_path="notes.md", content="changed by an agent\n"),
-        bash(f"bash .claude/scripts/sync.sh -m '{message[1] if message else 'no message'}'"),
-    )
-    return steps[len(talk.results)] if len(talk.results) < len(steps) else say(talk.results[-1])
+    words = message[1].replace("'", "'\\''") if message else "no message"
+    return change_and(talk, f"bash .claude/scripts/sync.sh -m '{words}'")
 
 
 def checkpoint(talk: Talk) -> Json:
-    """What the skill asks for."""
+    """A change, then what the skill asks for."""
     asked = "sync.sh --no-push" in talk.prompt
-    steps = (bash("bash .claude/scripts/sync.sh --no-push -m 'half way'"),) if asked else ()
-    return (
-        steps[len(talk.results)] if len(talk.results) < len(steps) else say(talk.results[-1] if asked else "no skill")
-    )
+    return change_and(talk, "bash .claude/scripts/sync.sh --no-push -m 'half way'") if asked else say("no skill")
+
+
+def change_and(talk: Talk, command: str) -> Json:
+    """Write a file, run the command, repeat what it said."""
+    steps = (use("Write", file_path="notes.md", content="changed by an agent\n"), bash(command))
+    return steps[len(talk.results)] if len(talk.results) < len(steps) else say(talk.results[-1])

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import suppress
 
 from claudetools.place import Place
 from claudetools.sessions import ledger
+
+# Loaded before a command writes anything: a file that another session's window sees a moment before its record is
+# written has been made since then.
+BEGAN = time.time()
 
 
 def record(place: Place, session: str, path: str, before: bytes | None, after: bytes | None, tool: str = "log") -> None:
@@ -17,7 +22,8 @@ def record(place: Place, session: str, path: str, before: bytes | None, after: b
     if not session or before == after:
         return
     sides = [None if side is None else ledger.digest(side) for side in (before, after)]
-    edit = ledger.Edit(path, sides[0], sides[1], kind="write", tool=tool, was=None if before is None else "100644")
+    edit = ledger.Edit(path, sides[0], sides[1], kind="write", tool=tool, began=BEGAN)
+    edit = edit._replace(was=None if before is None else "100644")
     if after is None:
         edit = edit._replace(mode=None)
     try:
