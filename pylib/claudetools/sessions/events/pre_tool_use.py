@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from claudetools.place import Place
-from claudetools.sessions import registry, tools
+from claudetools.sessions import aware, registry, tools
 from claudetools.sessions.event import SILENT, Event, Reply
 
 
@@ -14,6 +14,10 @@ def handle(place: Place, event: Event) -> Reply:
         path = tools.target_of(place, event)
         if path is not None:
             tools.start_file_call(place, event, path)
+            return aware.before_edit(place, event, path)
     elif tools.is_window(event.tool):
-        tools.start_command(place, event)
+        reply = aware.before_command(place, event)
+        if not reply.refusal:
+            tools.start_command(place, event)
+        return reply
     return SILENT
