@@ -21,19 +21,19 @@ had moved, 5 another git has the index, 70 anything else.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from claudetools import files, git, index, late
 from claudetools.checkpoint import checkpoint
+from claudetools.options import read_options
 
 DONE, BLOCKED, MOVED, BUSY, INTERNAL = 0, 3, 4, 5, 70
 NOTHING = -1  # never an exit status: a further round had nothing to do
@@ -41,8 +41,7 @@ LATELY = 2.0  # seconds for which a program may be busy with a file
 AGAIN = 5  # rounds for paths that others wrote back to what they had been
 
 
-@dataclass
-class Journal:
+class Journal(NamedTuple):
     """What is under way in this tree. stage: "swapping", or "stands" when only the tree got there."""
 
     base: str
@@ -52,8 +51,7 @@ class Journal:
     stage: str = "swapping"
 
 
-@dataclass
-class Step:
+class Step(NamedTuple):
     """What happens at one path. `used` is late.Kept's; `inode` that of the prepared file.
 
     A new decision for a path gets a new number, so that the files of a number always belong to one decision.
@@ -122,14 +120,13 @@ class Advance:
                 tell("blocked", files.shown(path), text)
             shutil.rmtree(self.swap)
             return BLOCKED
-        self.prepare([s for s in steps if s.action in ("write", "create")])
-        self.save_plan(steps)
+        self.save_plan(self.prepared(steps))
         checkpoint("advance-plan")
         self.save_journal(journal)
         checkpoint("advance-journal")
         return self.carry_out(journal, again)
 
-    def judge_all(self, changes: list[git.Change]) -> tuple[list[Step], list[tuple[bytes, str]]]:
+    def judge_all(self, changes: Sequence[git.Change]) -> tuple[list[Step], list[tuple[bytes, str]]]:
         steps, blocked = [], []
         for change in changes:
             self.stamps[change.path] = files.stamp(self.top, change.path)
@@ -239,9 +236,9 @@ class Advance:
         if current.kind != "file":
             return step
         if current.oid(self.algorithm) == step.change.old_oid:
-            return replace(step, used=f"blob:{step.change.old_oid}")
+            return step._replace(used=f"blob:{step.change.old_oid}")
         files.write_whole(f"{self.place(step)}.used", current.data)
-        return replace(step, used="file")
+        return step._replace(used="file")
 
     def clean_oid(self, path: bytes, data: bytes, store: bool = False) -> str:
         write = ("-w",) if store else ()
@@ -253,10 +250,11 @@ class Advance:
 
     # --- preparing -----------------------------------------------------------
 
-    def prepare(self, steps: list[Step]) -> None:
-        """Let git write the new files, with filters and modes, into `swap/<number>`."""
+    def prepared(self, all_steps: list[Step]) -> list[Step]:
+        """The steps with their inodes: git has written the new files, with filters and modes, into `swap/<number>`."""
+        steps = [s for s in all_steps if s.action in ("write", "create")]
         if not steps:
-            return
+            return all_steps
         env = {"GIT_INDEX_FILE": os.path.join(self.swap, "index")}
         with contextlib.suppress(FileNotFoundError):
             os.unlink(env["GIT_INDEX_FILE"])
@@ -265,11 +263,13 @@ class Advance:
         tree = os.path.join(self.swap, "tree")
         names = b"".join(s.change.path + b"\0" for s in steps)
         git.run(self.top, "checkout-index", "-q", "-f", "-z", "--stdin", f"--prefix={tree}/", stdin=names, env=env)
+        inodes: dict[int, int] = {}
         for step in steps:
             made, place = os.path.join(os.fsencode(tree), step.change.path), self.place(step)
             os.rename(made, place)
-            step.inode = os.lstat(place).st_ino
+            inodes[step.number] = os.lstat(place).st_ino
         shutil.rmtree(tree)
+        return [s._replace(inode=inodes.get(s.number, 0)) for s in all_steps]
 
     def place(self, step: Step) -> str:
         return os.path.join(self.swap, str(step.number))
@@ -305,11 +305,11 @@ class Advance:
             self.record_index(journal)
         if again < AGAIN and self.was_written_to(journal):
             old = journal.new if arrived else journal.old
-            status = self.begin(replace(journal, old=old, stage="swapping"), again + 1)
+            status = self.begin(journal._replace(old=old, stage="swapping"), again + 1)
             if status != NOTHING:
                 return status
         if not arrived:
-            self.save_journal(replace(journal, stage="stands"))
+            self.save_journal(journal._replace(stage="stands"))
             return MOVED
         checkpoint("advance-done")
         os.unlink(self.journal_path)
@@ -443,7 +443,7 @@ class Advance:
         if again.action in ("remove", "create"):
             raise Blocked("deleted here, changed by the other side")
         if again.action == "write":
-            self.prepare([again])
+            again = self.prepared([again])[0]
         self.replace_in_plan(again)
         return again
 
@@ -494,7 +494,8 @@ class Advance:
         if merged is None:
             return None
         oid = git.run(self.top, "hash-object", "-w", "--stdin", stdin=merged).decode().strip()
-        return replace(change, new_mode=mode if change.old_mode == change.new_mode else change.new_mode, new_oid=oid)
+        new_mode = mode if change.old_mode == change.new_mode else change.new_mode
+        return change._replace(new_mode=new_mode, new_oid=oid)
 
     def move_ref(self, journal: Journal) -> bool:
         """Compare-and-swap of the branch. True as well when it holds NEW already (a run killed behind this step)."""
@@ -522,7 +523,7 @@ class Advance:
     # --- what is saved -------------------------------------------------------
 
     def save_journal(self, journal: Journal) -> None:
-        files.write_whole(self.journal_path, json.dumps(asdict(journal)).encode())
+        files.write_whole(self.journal_path, json.dumps(journal._asdict()).encode())
 
     def save_plan(self, steps: list[Step]) -> None:
         files.write_whole(os.path.join(self.swap, "plan"), json.dumps([step_row(s) for s in steps]).encode())
@@ -608,27 +609,32 @@ def tell(*words: str) -> None:
     print("\t".join(words))
 
 
+def run_job(advance: Advance, job: str, journal: Journal) -> int:
+    """One of the four jobs; its exit status."""
+    if job == "begin":
+        return advance.begin(journal)
+    if job == "finish":
+        left = read_journal(advance.journal_path)
+        return advance.finish(left) if left else DONE
+    if job == "index":
+        advance.record_index(journal)
+    elif job == "late":
+        advance.carry_late_writes()
+    else:
+        raise ValueError(f"no such job: {job}")
+    return DONE
+
+
 def main(argv: list[str]) -> int:
     """See the module."""
-    parser = argparse.ArgumentParser(prog="advance")
-    parser.add_argument("job", choices=("begin", "finish", "index", "late"))
-    for name in ("--top", "--git-dir", "--tree-state", "--claim"):
-        parser.add_argument(name, required=True)
-    for name in ("--base", "--new", "--ref", "--old"):
-        parser.add_argument(name, default="")
-    args = parser.parse_args(argv)
-    advance = Advance(args.top, args.git_dir, args.tree_state, args.claim)
+    job = argv[0] if argv else ""
+    args = read_options(
+        argv[1:], ("top", "git_dir", "tree_state", "claim"), {"base": "", "new": "", "ref": "", "old": ""}
+    )
+    journal = Journal(args["base"], args["new"], args["ref"], args["old"])
+    advance = Advance(args["top"], args["git_dir"], args["tree_state"], args["claim"])
     try:
-        if args.job == "late":
-            advance.carry_late_writes()
-            return DONE
-        if args.job == "index":
-            advance.record_index(Journal(args.base, args.new, args.ref, args.old))
-            return DONE
-        if args.job == "finish":
-            journal = read_journal(advance.journal_path)
-            return advance.finish(journal) if journal else DONE
-        return advance.begin(Journal(args.base, args.new, args.ref, args.old))
+        return run_job(advance, job, journal)
     except index.IndexBusy as error:
         print(f"{error} is held by another git command", file=sys.stderr)
         return BUSY

@@ -16,15 +16,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from claudetools.checkpoint import checkpoint
 
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 
-@dataclass(frozen=True)
-class Content:
+class Content(NamedTuple):
     """What a path holds at one moment. kind: "absent", "file", "link", "folder" or "other"."""
 
     kind: str

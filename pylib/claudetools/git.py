@@ -7,7 +7,8 @@ import signal
 import subprocess
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 
 TRIES = 10
 BUS_ERROR = -signal.SIGBUS if hasattr(signal, "SIGBUS") else None
@@ -18,8 +19,7 @@ class GitError(Exception):
     """A git command that had to succeed did not."""
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """One path of `git diff-tree --raw`. A side that is absent has mode "000000" and an all-zero oid."""
 
     path: bytes
@@ -75,14 +75,21 @@ def run(
     return done.stdout
 
 
-def changes(top: str, old: str, new: str) -> list[Change]:
-    """Every path in which the trees of two commits differ, folders resolved, renames as two paths."""
+@cache
+def changes(top: str, old: str, new: str) -> tuple[Change, ...]:
+    """Every path in which the trees of two commits differ, folders resolved, renames as two paths. Asked once a run."""
     raw = run(top, "diff-tree", "-r", "-z", "--no-renames", "--raw", old, new).split(b"\0")
     found = []
     for i in range(0, len(raw) - 1, 2):
         old_mode, new_mode, old_oid, new_oid, _ = raw[i].decode()[1:].split()
         found.append(Change(raw[i + 1], old_mode, new_mode, old_oid, new_oid))
-    return found
+    return tuple(found)
+
+
+@cache
+def is_sparse(top: str) -> bool:
+    """Whether a sparse checkout may hide files (core.sparseCheckout). Asked once a run."""
+    return run(top, "config", "--bool", "--default", "false", "core.sparseCheckout").strip() == b"true"
 
 
 def tree_of(top: str, commit: str) -> str:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from claudetools import git
 from claudetools.checkpoint import checkpoint
 
 ABSENT = ("000000", "")
+NAMED_AT_ONCE = 100  # paths that go on a command line; more of them are picked out of the whole index
 PATIENCE = 10.0  # seconds that another git command may hold the index
 
 
@@ -67,7 +67,8 @@ def _is_ours(lock: str, claim: str) -> bool:
 def entries(top: str, index: str, paths: list[bytes]) -> dict[bytes, tuple[str, str]]:
     """Mode and oid of the given paths in an index file; unmerged or absent paths are left out."""
     wanted, found = set(paths), {}
-    for line in git.run(top, "ls-files", "-s", "-z", env={"GIT_INDEX_FILE": index}).split(b"\0"):
+    only = [f":(top,literal){os.fsdecode(path)}" for path in paths] if len(paths) <= NAMED_AT_ONCE else []
+    for line in git.run(top, "ls-files", "-s", "-z", "--", *only, env={"GIT_INDEX_FILE": index}).split(b"\0"):
         head, _, path = line.partition(b"\t")
         if path in wanted:
             mode, oid, stage = head.decode().split()
@@ -76,12 +77,12 @@ def entries(top: str, index: str, paths: list[bytes]) -> dict[bytes, tuple[str, 
     return found
 
 
-def hidden_paths(top: str, changes: list[git.Change]) -> set[bytes]:
+def hidden_paths(top: str, changes: Sequence[git.Change]) -> set[bytes]:
     """What a sparse checkout hides, of the index and of the paths that `changes` add: it changes in the index only.
 
     A file that is there all the same is not hidden: git would take it for an edit.
     """
-    if git.run(top, "config", "--bool", "--default", "false", "core.sparseCheckout").strip() != b"true":
+    if not git.is_sparse(top):
         return set()
     lines = git.run(top, "ls-files", "-t", "-z").split(b"\0")
     hidden = {line[2:] for line in lines if line.startswith(b"S ")}
@@ -94,6 +95,8 @@ def hidden_by_rules(top: str, paths: set[bytes]) -> set[bytes]:
     made for the question: it tells only while it checks out (`sparse-checkout check-rules` came with 2.41)."""
     if not paths:
         return set()
+    import tempfile
+
     rules = git.run(top, "rev-parse", "--path-format=absolute", "--git-path", "info/sparse-checkout").rstrip(b"\n")
     cone = git.run(top, "config", "--bool", "--default", "false", "core.sparseCheckoutCone").decode().strip()
     with tempfile.TemporaryDirectory() as scratch:
@@ -124,5 +127,14 @@ def record(top: str, index: str, changes: list[git.Change]) -> None:
     git.run(top, "update-index", "-z", "--index-info", stdin=b"".join(line + b"\0" for line in lines), env=env)
     if hidden:  # a new entry has lost the flag
         git.run(top, "update-index", "-z", "--skip-worktree", "--stdin", stdin=hidden, env=env)
-    # Exit 1 means that some file is modified, which is no error here.
-    git.run(top, "update-index", "-q", "--refresh", env=env, ok=(0, 1))
+    refresh(top, index, [c.path for c in changes if not c.deleted and c.path not in sparse])
+
+
+def refresh(top: str, index: str, paths: list[bytes]) -> None:
+    """Give the entries of `paths` their stamps: without them every later `git status` would read these files again."""
+    if not paths:
+        return
+    args = ("add", "--refresh", "--pathspec-from-file=-", "--pathspec-file-nul")
+    env = {"GIT_INDEX_FILE": index, "GIT_LITERAL_PATHSPECS": "1"}
+    # A path that came and went meanwhile, or is modified: no error here, its entry just has no stamp.
+    git.run(top, *args, stdin=b"\0".join(paths), env=env, ok=(0, 1, 128))

@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import time
-from dataclasses import astuple, dataclass
 
 from claudetools import files, git
 from claudetools.checkpoint import checkpoint
@@ -23,35 +22,33 @@ TURNS, TURN_SECONDS = 25, 0.002  # how long a writer may take from reading a fil
 MANIFEST = "manifest.json"
 
 
-@dataclass
 class Kept:
     """One replaced inode. `used`: "blob:<oid>" or "file": what it held when its content was last accounted for.
 
     `inode` is that of the file prepared to replace it: while that one lies here, nothing was exchanged.
     """
 
-    number: int
-    path: bytes
-    used: str
-    mtime: int = UNSEEN
-    size: int = 0
-    inode: int = 0
+    def __init__(self, number: int, path: bytes, used: str, mtime: int = UNSEEN, size: int = 0, inode: int = 0) -> None:
+        self.number, self.path, self.used = number, path, used
+        self.mtime, self.size, self.inode = mtime, size, inode
+
+    @property
+    def row(self) -> tuple[int, str, str, int, int, int]:
+        """As it is saved in the manifest."""
+        return self.number, os.fsdecode(self.path), self.used, self.mtime, self.size, self.inode
 
 
-@dataclass
 class Shelf:
     """The replaced inodes of one advance."""
 
-    top: str
-    folder: str
-    kept: list[Kept]
+    def __init__(self, top: str, folder: str, kept: list[Kept]) -> None:
+        self.top, self.folder, self.kept = top, folder, kept
 
     def place(self, item: Kept) -> str:
         return os.path.join(self.folder, str(item.number))
 
     def save(self) -> None:
-        rows = [(k.number, os.fsdecode(k.path), *astuple(k)[2:]) for k in self.kept]
-        files.write_whole(os.path.join(self.folder, MANIFEST), json.dumps(rows).encode())
+        files.write_whole(os.path.join(self.folder, MANIFEST), json.dumps([k.row for k in self.kept]).encode())
 
     def is_used(self, item: Kept, data: bytes) -> bool:
         kind, _, oid = item.used.partition(":")
@@ -86,11 +83,11 @@ class Shelf:
         """See `look` below."""
         carried: list[bytes] = []
         conflicts: list[tuple[bytes, str]] = []
-        before, limit = [astuple(k) for k in self.kept], len(self.kept) + CARRIED_AT_ONCE
+        before, limit = [k.row for k in self.kept], len(self.kept) + CARRIED_AT_ONCE
         for item in self.kept:  # grows while carry_over exchanges files
             if len(self.kept) <= limit:
                 self.look_at(item, carried, conflicts)
-        if [astuple(k) for k in self.kept] != before:
+        if [k.row for k in self.kept] != before:
             self.save()
         return carried, conflicts
 

@@ -16,8 +16,7 @@ find_python() {
       # The launcher of Windows knows where the interpreters are, also when none of them is on the PATH.
       py) candidate=$(py -3 -I -S -c 'import sys; sys.stdout.write(sys.executable)' 2>/dev/null) || continue ;;
     esac
-    # The Store stub of Windows exists, is executable and exits 49: only running it tells.
-    if "$candidate" -I -S -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+    if is_known_python "$candidate" || is_new_python "$candidate"; then
       PYTHON=$candidate
       return 0
     fi
@@ -39,6 +38,19 @@ find_helpers() {
   PYLIB=$TOOLKIT/pylib
 }
 PYLIB=''
+
+# Tried before, and not replaced since. A name without a path may mean another program today.
+is_known_python() {
+  local known=''
+  case $1 in */*) ;; *) return 1 ;; esac
+  [ "${STATE:-}/python" -nt "$1" ] && read -r known <"$STATE/python" && [ "$known" = "$1" ]
+}
+
+# The Store stub of Windows exists, is executable and exits 49: only running it tells.
+is_new_python() {
+  "$1" -I -S -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || return 1
+  case $1 in */*) [ ! -d "${STATE:-/nonexistent}" ] || printf '%s\n' "$1" 2>/dev/null >"$STATE/python" || : ;; esac
+}
 
 # run_python MODULE ARGS...: the standard library only (-S), in 9 ms instead of 40.
 run_python() {
