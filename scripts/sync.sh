@@ -34,7 +34,7 @@ set -uo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}lib
 for part in environment exit_codes ui patience python claim lock arguments results report json repository identity checks gates \
-  snapshot commit split own_hooks replay exchange outgoing refusal conflict advance recover points first_time deliver glance; do
+  snapshot commit split own_hooks replay exchange outgoing refusal conflict advance recover points first_time deliver glance queue; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70
 done
@@ -71,6 +71,7 @@ sync_repository() {
   ROLE=$role
   reset_results
   forget_repository "$folder"
+  forget_requests
   begin_phase look
   if open_repository "$folder" && make_state && ! nothing_to_do; then
     begin_phase lock
@@ -78,22 +79,27 @@ sync_repository() {
   fi
   end_phase
   close_results
+  answer_requests
   let_go || REPO_EXIT=$(worse_exit "$REPO_EXIT" "$?")
+  ring_waiters
   deliver_notes
   [ "$JOB" != sync ] || write_history
   tell_result "$role"
 }
 
 take_lock() {
+  local status
   if [ "$JOB" = status ]; then return 0; fi
   prepare_claim "$LOCK_STATE" "$TITLE" || {
     report_lock "$?" && return
     return "$REPO_EXIT"
   }
-  acquire_lock "$WAIT" || {
-    report_lock "$?" && return
-    return "$REPO_EXIT"
-  }
+  acquire_lock "$WAIT"
+  status=$?
+  if [ "$status" -ne 0 ]; then
+    if [ -n "$LOCK_SERVED" ]; then take_answer; else report_lock "$status"; fi
+    return 1
+  fi
   [ -z "$LOCK_WAITED" ] || GLANCE='' # others have changed what it saw
   export CLAUDETOOLS_IN_SYNC=$LOCK_TOKEN
   unset CLAUDETOOLS_REENTER
@@ -124,11 +130,13 @@ sync_tree() {
   refuse_half_done_work && finish_advance && carry_late_writes || return
   for ((ROUND = 1; ROUND <= 20; ROUND++)); do
     begin_phase snapshot
+    take_requests
     look_at_tree || return
     save_changes
     status=$?
     [ "$status" -ne 1 ] || continue
     [ "$status" -eq 0 ] && [ -z "$DRY_RUN" ] || return "$status"
+    ! more_requests_wait || continue
     begin_phase exchange
     exchange || {
       status=$?
@@ -170,7 +178,7 @@ save_changes() {
   write_commits || return
   [ ${#MADE[@]} -gt 0 ] || return 0
   if [ -n "$DRY_RUN" ]; then
-    COMMITS=("${MADE[@]}")
+    COMMITS=("${MADE[@]}") OWN_COMMITS=$MADE_OWN
     return 0
   fi
   begin_phase check

@@ -160,7 +160,7 @@ read_advance_lines() {
 stop_advance() {
   local since code=$EXIT_HELD all='' way='Move or rename what is in the way, then'
   case "${BLOCKED[*]}" in *' here'*)
-    if [ "$ROUND" -le 3 ]; then
+    if [ $((ROUND - EXTRA_ROUNDS)) -le 3 ]; then
       BLOCKED=()
       return 1
     fi

@@ -115,6 +115,17 @@ light_beacon() {
   export CLAUDETOOLS_BEACON_FD=$BEACON_FD
 }
 
+# listen MILLISECONDS: waits that long, or until somebody rings (queue.sh): the beacon is our bell as well.
+listen() {
+  local seconds
+  if [ "${BASH_VERSINFO[0]}" -lt 4 ] || [ ! -p "$LOCK_RECORD.alive" ]; then
+    pause "$1"
+    return
+  fi
+  printf -v seconds '%d.%03d' $(($1 / 1000)) $(($1 % 1000))
+  read -r -t "$seconds" -u "$BEACON_FD" _ || :
+}
+
 douse_beacon() {
   case $BEACON_FD in
     9) exec 9>&- ;;

@@ -4,12 +4,17 @@
 
 # read_changes OLD NEW: fills CHANGED (paths), CHANGE_KINDS (A, M, D, T), LINES_ADDED and LINES_REMOVED (- for binary).
 read_changes() {
-  local old=$1 new=$2 entry path
-  CHANGED=() CHANGE_KINDS=() LINES_ADDED=() LINES_REMOVED=()
+  local old=$1 new=$2
   git -C "$TOP" diff-tree -r -z --no-renames --raw --numstat "$old" "$new" >"$WORK/changes" 2>"$WORK/error" || {
     report_git_failure "git diff-tree"
     return "$EXIT_INTERNAL"
   }
+  parse_changes <"$WORK/changes"
+}
+
+parse_changes() {
+  local entry path
+  CHANGED=() CHANGE_KINDS=() LINES_ADDED=() LINES_REMOVED=()
   while IFS= read -r -d '' entry; do
     case $entry in
       :*)
@@ -23,7 +28,7 @@ read_changes() {
         LINES_REMOVED+=("${entry%%$'\t'*}")
         ;;
     esac
-  done <"$WORK/changes"
+  done
 }
 
 count_changes() {
@@ -40,10 +45,12 @@ write_commit() {
   compose_subject
   {
     printf '%s\n\n' "$SUBJECT"
+    print_wished_subjects
     print_session_trailers
     printf 'Machine: %s\n' "$ID_MACHINE"
     [ -z "$LOG_PATH" ] || printf 'Log: %s\n' "$LOG_PATH"
     [ ${#MADE[@]} -gt 0 ] || print_acks # once, with the first of several
+    print_request_trailers
   } >"$WORK/message"
   [ "$CONFIG_SIGN" != true ] || sign=(-S)
   [ -z "$1" ] || parent=(-p "$1")
@@ -59,8 +66,8 @@ write_commit() {
 
 # The one place where subjects are made. Sets SUBJECT.
 compose_subject() {
-  SUBJECT=''
-  ! takes_message || SUBJECT=$MESSAGE
+  wished_subject
+  SUBJECT=$WISH
   [ -z "$SUBJECT" ] || return 0
   name_area
   make_count ${#CHANGED[@]} file
@@ -127,7 +134,7 @@ land_commit() {
   : >"$WORK/landed"
   checkpoint index
   move_branch "$COMMIT_OID" "$HEAD_OID" || return
-  COMMITS+=("${MADE[@]}")
+  note_landed_commits
   forget_acks
   note_idle_commits
   HEAD_OID=$COMMIT_OID

@@ -17,7 +17,7 @@ nothing_to_do() {
 nothing_is_left_over() {
   local trace
   for trace in "$LOCK_DIR" "$TREE/journal" "$TREE/unsettled" "$TREE/stopped" "$TREE/conflict-since" "$TREE/resolve" \
-    "$LOCK_STATE"/claims/*; do
+    "$LOCK_STATE"/claims/* "$TREE"/queue/*; do
     [ ! -e "$trace" ] || return 1
   done
   ! needs_setup && ! late_writes_wait

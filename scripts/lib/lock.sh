@@ -16,6 +16,8 @@ LOCK_RECORD=''  # R, '' when no claim is prepared
 LOCK_TOKEN=''   # 128 random bits
 LOCK_HELD=''    # 1 while we believe that we own L
 LOCK_MESSAGE='' # what the last failure said
+LOCK_LITTER=()  # files that go together with the lock, in the same program
+LOCK_SERVED=''  # 1 when acquire_lock failed because the lock is not needed any more
 LOCK_ABOVE=()   # owner link and record of each level above a nested lock, in pairs
 
 # try_lock: 0 ours; 1 somebody else has it; 2 something that is no lock of ours is in the way; 3 cannot be created.
@@ -63,13 +65,17 @@ is_lock_ours() {
   LOCK_HELD=1 LOCK_MESSAGE=''
 }
 
-# acquire_lock SECONDS: waits that long for a live owner. 0, 73 or 75; LOCK_MESSAGE says why.
+# What a sync does about waiting (queue.sh): its request may be served by the owner.
+begin_waiting() { :; }
+is_served() { return 1; }
+
+# acquire_lock SECONDS: waits that long for a live owner. 0, 73 or 75; LOCK_MESSAGE says why. 1 with LOCK_SERVED.
 acquire_lock() {
   local limit_ms=$(($1 * 1000)) began now step=0 named='' judged=-1000000 late=0 unjudged='' status
-  LOCK_ODD=0 LOCK_WAITED=''
+  LOCK_ODD=0 LOCK_WAITED='' LOCK_SERVED=''
   read_clock
   began=$NOW_MS
-  while :; do
+  while ! is_served; do
     try_lock
     status=$?
     case $status in
@@ -85,6 +91,7 @@ acquire_lock() {
         return "$EXIT_CANNOT_CREATE"
         ;;
     esac
+    [ -n "$LOCK_WAITED" ] || begin_waiting
     LOCK_WAITED=1
     read_clock
     now=$NOW_MS
@@ -118,6 +125,8 @@ acquire_lock() {
     step=$((step + 1))
     wait_step "$step" $((limit_ms - (now - began)))
   done
+  LOCK_SERVED=1
+  return 1
 }
 
 # Grows with the square of the step up to half a second, less up to a quarter so that waiters do not march in step.
@@ -128,7 +137,7 @@ wait_step() {
   ms=$((ms - RANDOM % (ms / 4 + 1)))
   [ "$ms" -le "$left" ] || ms=$left
   [ "$ms" -gt 0 ] || ms=1
-  pause "$ms"
+  listen "$ms"
 }
 
 # Sets OWNER_PID, OWNER_START, OWNER_BOOT, OWNER_TITLE, OWNER_SINCE, OWNER_HOST, OWNER_TOKEN from L/owner.
@@ -214,14 +223,14 @@ release_lock() {
   # The link decides, not LOCK_HELD: a signal may have come between ln and our taking note of it.
   if [ "$owner" -ef "$LOCK_RECORD" ]; then
     # In this order: while R exists its inode cannot be reused, so the test above stays true until owner is gone.
-    rm -f "$owner" "$LOCK_RECORD" "$LOCK_RECORD.alive" || status=$EXIT_INTERNAL
+    rm -f "$owner" "$LOCK_RECORD" "$LOCK_RECORD.alive" ${LOCK_LITTER[@]+"${LOCK_LITTER[@]}"} || status=$EXIT_INTERNAL
     rmdir "$LOCK_DIR" 2>/dev/null || : # the next owner may be in already
   else
     if [ -n "$LOCK_HELD" ]; then
       error "The lock was taken from this run (process $$). Nothing was removed."
       status=$EXIT_INTERNAL
     fi
-    rm -f "$LOCK_RECORD" "$LOCK_RECORD.alive" || :
+    rm -f "$LOCK_RECORD" "$LOCK_RECORD.alive" ${LOCK_LITTER[@]+"${LOCK_LITTER[@]}"} || :
   fi
   LOCK_HELD='' LOCK_RECORD=''
   douse_beacon

@@ -166,7 +166,7 @@ print_block() {
 report_lock() {
   case $1 in
     "$EXIT_DEFERRED")
-      problem "$EXIT_DEFERRED" deferred "Another sync is running. Your files are on disk; the next sync sends them." \
+      problem "$EXIT_DEFERRED" deferred "Another sync is running. Your files are on disk${REQUEST:+ and your request is queued}; the next sync sends them." \
         "${LOCK_MESSAGE:-$(describe_owner)} See it: $(sync_command) --status"
       ;;
     *)

@@ -7,11 +7,13 @@
 # tree of the last, SPLIT_FACTS, what stays in the folder, and HOLDERS (path, id, topic), the live sessions that have
 # unsaved work there. Without any session: one commit, nothing is started.
 split_snapshot() {
-  local out
-  SPLITS=("$SNAPSHOT_TREE ${SESSION:--} - 0 -") SPLIT_TREE=$SNAPSHOT_TREE IDLE_IDS=() HOLDERS=()
+  local out id callers=() ids=''
+  name_callers
+  for id in ${CALLERS[@]+"${CALLERS[@]}"}; do callers+=(--session "$id") ids+=${ids:+,}$id; done
+  SPLITS=("$SNAPSHOT_TREE ${ids:--} - 0 -") SPLIT_TREE=$SNAPSHOT_TREE IDLE_IDS=() HOLDERS=()
   has_sessions || return 0
   if find_python && out=$(run_python split --top "$TOP" --git-dir "$GIT_FOLDER" --common "$COMMON" --scratch "$WORK" \
-    --head "$BASE_OID" --tip "$HEAD_OID" --tree "$SNAPSHOT_TREE" --mode "$WHOSE" --session "$SESSION" 2>"$WORK/error"); then
+    --head "$BASE_OID" --tip "$HEAD_OID" --tree "$SNAPSHOT_TREE" --mode "$WHOSE" ${callers[@]+"${callers[@]}"} 2>"$WORK/error"); then
     read_split "$out"
   else
     [ -n "${PYTHON:-}" ] || printf 'no Python %s or newer\n' "$PYTHON_FLOOR" >"$WORK/error"
@@ -52,11 +54,11 @@ tell_left_alone() {
   fi
 }
 
-# write_commits: SPLITS as commits on HEAD, as objects only. Sets MADE ("oid subject" each), OWN_COMMITS, ALL_CHANGED,
+# write_commits: SPLITS as commits on HEAD, as objects only. Sets MADE ("oid subject" each), MADE_OWN, ALL_CHANGED,
 # and for the last one COMMIT_OID, COMMIT_TREE, COMMIT_BELOW (its parent) and what read_changes sets.
 write_commits() {
   local item tree below=${HEAD_OID:-$(empty_tree)} parent=$HEAD_OID
-  MADE=() ALL_CHANGED=() OWN_COMMITS=0 COMMIT_OID=''
+  MADE=() ALL_CHANGED=() MADE_OWN=0 COMMIT_OID=''
   for item in ${SPLITS[@]+"${SPLITS[@]}"}; do
     read -r tree COMMIT_IDS COMMIT_ENDS COMMIT_WINDOW COMMIT_TOPIC <<<"$item"
     [ "$COMMIT_IDS" != - ] || COMMIT_IDS=''
@@ -77,7 +79,7 @@ write_commits() {
     else
       write_commit "$parent" || return
     fi
-    is_own_commit && OWN_COMMITS=$((OWN_COMMITS + 1))
+    is_own_commit && MADE_OWN=$((MADE_OWN + 1))
     MADE+=("$COMMIT_OID $SUBJECT")
     COMMIT_BELOW=$parent parent=$COMMIT_OID below=$COMMIT_TREE
   done
@@ -92,7 +94,7 @@ is_own_commit() {
 # -m is the subject of the caller's commit; of what nobody claims where the caller has none.
 takes_message() {
   local item
-  [ -n "$MESSAGE" ] || return 1
+  [ -n "$MESSAGE" ] && [ "$OWN_COMMITS" -eq 0 ] || return 1
   is_own_commit && return 0
   [ -z "$COMMIT_IDS" ] || return 1
   for item in "${SPLITS[@]}"; do
@@ -124,6 +126,17 @@ shorten_ids() { # sets SHORT_IDS: 7f3a12,b1c277 -> 7f3a, b1c2
     one=${ids%%,*}
     SHORT_IDS+="${SHORT_IDS:+, }${one:0:4}" ids=${ids#*,}
   done
+}
+
+# Ours are told in the summary, also when a further round has saved the work of others on top of them.
+note_landed_commits() {
+  if [ "$OWN_COMMITS" -gt 0 ] && [ "$MADE_OWN" -eq 0 ]; then
+    COMMITS=("${MADE[@]}" "${COMMITS[@]}")
+    recall_own_changes
+  else
+    COMMITS+=("${MADE[@]}")
+    OWN_COMMITS=$((OWN_COMMITS + MADE_OWN))
+  fi
 }
 
 # At most one commit an hour of a session that only idles.
