@@ -1,4 +1,4 @@
-"""The models of the lock and of the journal: spin checks the protocols, and must catch each broken variant.
+"""The models of lock, journal and queue: spin checks the protocols, and must catch each broken variant.
 
 The large searches run with `make lab`; here only those that take a second or two.
 """
@@ -64,7 +64,7 @@ def test_the_table_of_variants_is_not_empty_and_names_each_once() -> None:
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("model", ["lock", "journal"])
+@pytest.mark.parametrize("model", ["lock", "journal", "queue"])
 def test_every_switch_in_a_model_is_run_by_some_variant(model: str) -> None:
     text = (MODEL / f"{model}.pml").read_text(encoding="utf-8")
     switches = set(re.findall(r"#if(?:n?def) (\w+)|defined\((\w+)\)", text))

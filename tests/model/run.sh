@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Summary: check the models of the lock and of the journal with spin
+# Summary: check the models of lock, journal and queue with spin
 # Usage: run.sh [--quick] [--list | VARIANT...]
 #
-# Runs spin on every variant of lock.pml and journal.pml, two at a time: the protocols must hold, and each broken
+# Runs spin on every variant of lock.pml, journal.pml and queue.pml, two at a time: the protocols must hold, and each broken
 # variant must be caught, for the reason written in the table below. Prints one line for each:
 # name, expected, found, states, seconds.
 #
@@ -66,6 +66,19 @@ quick|journal-snapshot-before-late-pass|journal|safety|our commit wrong|-DSNAPSH
 quick|journal-index-blind|journal|safety|plain commit reverts|-DINDEX_BLIND -DCOMMITS=2 -DCRASHES=0
 quick|journal-index-keeps-staged|journal|safety|plain commit reverts|-DINDEX_KEEPS_STAGED -DCOMMITS=2 -DCRASHES=0
 quick|journal-expects-the-first-tip-forever|journal|progress|never ends|-DEXPECTED_ONCE -DWRITES=0
+
+quick|queue-tells-the-truth|queue|safety|holds|-DPROCS=2
+quick|queue-tells-the-truth-3-processes|queue|safety|holds|-DKILLS=0
+quick|queue-ends|queue|progress|holds|-DPROCS=2
+full|queue-tells-the-truth-3-processes-2-kills|queue|safety|holds|
+full|queue-ends-3-processes|queue|progress|holds|-DKILLS=0
+
+quick|queue-tree-read-before-the-requests|queue|safety|told too early|-DREADS_THE_TREE_FIRST -DPROCS=2
+quick|queue-answers-before-the-push|queue|safety|told too early|-DANSWERS_BEFORE_THE_PUSH -DPROCS=2
+quick|queue-answers-who-came-later|queue|safety|told too early|-DANSWERS_WHO_CAME_LATER -DPROCS=2
+quick|queue-commits-again|queue|safety|answers differ|-DCOMMITS_AGAIN
+quick|queue-cleared-first-and-waits-for-the-answer-alone|queue|progress|never ends|-DCLEARS_FIRST -DWAITS_FOR_THE_ANSWER_ALONE -DPROCS=2
+quick|queue-waits-for-the-answer-alone|queue|progress|never ends|-DWAITS_FOR_THE_ANSWER_ALONE -DPROCS=2
 TABLE
 }
 
@@ -76,6 +89,8 @@ name_finding() {
   case $line in
     *'(writers==1)'*) echo 'two writers' ;;
     *'(owner==token)'*) echo 'lock lost' ;;
+    *'(remote&'*) echo 'told too early' ;;
+    *'(named['*) echo 'answers differ' ;;
     *'acceptance cycle'*) echo 'never ends' ;;
     *'slots['*'<'*) echo 'world too small' ;;
     *head_has_upstream*) echo 'unfinished' ;;
