@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from agents import Agent
 from forced import KILL_BASH, KILL_GROUP, assert_together, at, was_reached
 from world import SYNC, WITH_LOCK, Machine, Result, World
 
@@ -108,6 +109,29 @@ def test_those_who_wait_are_served_with_one_push(logged: World, machine: Machine
     message = logged.remote_git("log", "-1", "--format=%B", "main")
     assert message.count("Request: ") == 6
     assert sorted(line[-1] for line in message.splitlines() if "wish" in line) == list("012345")
+
+
+def test_each_of_several_agents_gets_a_commit_of_its_own(logged: World, machine: Machine) -> None:
+    machine.write("list.md", "one\n")
+    assert machine.sync().code == 0
+    agents = [Agent(machine, f"agent-{n}", f"topic {n}") for n in range(4)]
+    idle = Agent(machine, "idle-one", "not saved")
+    for agent in (*agents, idle):
+        agent.append("list.md", f"of {agent.id}")
+    before = pushes(logged)
+    with lock_held(machine):
+        started = [machine.start_sync("-m", f"wish of {a.id}", env={"CLAUDETOOLS_SESSION_ID": a.id}) for a in agents]
+        wait_until(lambda: len(requests(machine)) == len(agents))
+    for agent, result in zip(agents, map(result_of, started), strict=True):
+        assert result.code == 0, result.text
+        assert result.out.startswith("[OK] Saved and pushed: 1 commit of this session."), result.text
+        oid, subject = result.out.split("Commit: ")[1].split("\n")[0].split(" ", 1)
+        assert subject == f"wish of {agent.id}"
+        changed = logged.remote_git("show", "--format=", "-U0", oid)
+        assert [line for line in changed.splitlines() if line.startswith("+of")] == [f"+of {agent.id}"]
+    assert pushes(logged) == before + 1
+    assert "idle-one" not in logged.remote_file("list.md") and "of idle-one" in machine.read("list.md")
+    machine.assert_sound()
 
 
 @pytest.mark.parametrize("whom", [KILL_BASH, KILL_GROUP], ids=["bash", "group"])
@@ -248,15 +272,15 @@ def test_the_vault_is_served_as_well(world: World, machine: Machine) -> None:
     machine.git("init", "-q", "--bare", "-b", "main", str(bare))
     machine.git("clone", "-q", str(bare), str(vault))
     write_identity(machine, vault_path=str(vault))
-    (vault / "a.age").write_text("first\n")
+    (vault / "notes.txt").write_text("first\n")
     assert machine.sync().code == 0
     with lock_held(machine):
         started = start_queued(machine, 3)
-        (vault / "a.age").write_text("second\n")
+        (vault / "notes.txt").write_text("second\n")
     results = [result_of(p) for p in started]
     assert [r.code for r in results] == [0, 0, 0], [r.text for r in results]
     assert all("Vault:" in r.out for r in results)
-    assert world.remote_git("-C", str(bare), "show", "main:a.age") == "second\n"
+    assert world.remote_git("-C", str(bare), "show", "main:notes.txt") == "second\n"
 
 
 @pytest.mark.lab

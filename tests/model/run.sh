@@ -66,13 +66,11 @@ quick|journal-snapshot-before-late-pass|journal|safety|our commit wrong|-DSNAPSH
 quick|journal-index-blind|journal|safety|plain commit reverts|-DINDEX_BLIND -DCOMMITS=2 -DCRASHES=0
 quick|journal-index-keeps-staged|journal|safety|plain commit reverts|-DINDEX_KEEPS_STAGED -DCOMMITS=2 -DCRASHES=0
 quick|journal-expects-the-first-tip-forever|journal|progress|never ends|-DEXPECTED_ONCE -DWRITES=0
-
 quick|queue-tells-the-truth|queue|safety|holds|-DPROCS=2
 quick|queue-tells-the-truth-3-processes|queue|safety|holds|-DKILLS=0
 quick|queue-ends|queue|progress|holds|-DPROCS=2
 full|queue-tells-the-truth-3-processes-2-kills|queue|safety|holds|
 full|queue-ends-3-processes|queue|progress|holds|-DKILLS=0
-
 quick|queue-tree-read-before-the-requests|queue|safety|told too early|-DREADS_THE_TREE_FIRST -DPROCS=2
 quick|queue-answers-before-the-push|queue|safety|told too early|-DANSWERS_BEFORE_THE_PUSH -DPROCS=2
 quick|queue-answers-who-came-later|queue|safety|told too early|-DANSWERS_WHO_CAME_LATER -DPROCS=2
