@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # What the hooks of an agent have in common: find an interpreter, hand over the payload on stdin, never fail. POSIX sh,
-# because dash starts in a millisecond. The name of the hook is the event; an argument names the agent (claude).
+# because dash starts in a millisecond. The name of the hook is the event; an argument names the agent (claude, gemini).
 
 toolkit=${0%/*}/../..
 state=${CLAUDE_PROJECT_DIR:-.}/.git/claudetools

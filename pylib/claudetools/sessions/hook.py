@@ -18,7 +18,7 @@ from typing import Any
 from claudetools.place import Place, find_place
 
 EVENTS = ("session-start", "user-prompt", "session-end", "pre-tool-use", "post-tool-use")
-AGENTS = ("claude",)
+AGENTS = ("claude", "gemini")
 STATE_FORMAT = "1"  # as in scripts/lib/repository.sh
 LONGEST_PAYLOAD = 64 * 1024 * 1024
 LONGEST_COMPLAINTS = 256 * 1024
