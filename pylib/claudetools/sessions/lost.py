@@ -1,0 +1,88 @@
+"""Edits that another session's write has taken out of a file, without meaning to. Pure.
+
+An agent reads a file, works on its text and writes it back; what another one wrote in between is gone. That is proved
+only by a fork: the later write began from what the file held before the earlier one, the earlier one was made while
+the later call was under way, both are known exactly, and nothing is unexplained between them or since. Any other
+disappearance (an undo, `git restore`, a formatter, a person) is somebody's decision and no matter of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from claudetools.sessions.chain import Touch
+from claudetools.sessions.weave import differences, join_lines, split_lines
+
+PUT_BACK = "put-back"  # as the tool of the record that a sync makes when it has brought lost lines back
+
+
+class Lost(NamedTuple):
+    """What `session` made of `before` is gone since `by` wrote: contents by their names, as in the ledger."""
+
+    session: str
+    by: str
+    before: str
+    after: str
+    seq: int
+
+
+def find(touches: Sequence[Touch], tree: str | None) -> list[Lost]:
+    """The edits of one path that are proved lost. `touches` in the order of time, `tree` what the path holds now."""
+    found = []
+    for n, later in enumerate(touches):
+        if is_exact(later) and is_followed(touches[n:], tree):
+            run = overwritten(touches[:n], later)
+            found += [lost for lost in run if not any(x.session == lost.session for x in touches[n + 1 :])]
+    return found
+
+
+def is_exact(touch: Touch) -> bool:
+    return touch.edit.exact and touch.edit.before is not None and touch.edit.after is not None
+
+
+def is_followed(touches: Sequence[Touch], tree: str | None) -> bool:
+    """Whether each record starts from what the one before has left, up to what is there now."""
+    states = [touches[0].edit.after, *(state for x in touches[1:] for state in (x.edit.before, x.edit.after)), tree]
+    return all(is_exact(x) for x in touches) and all(
+        one == other for one, other in zip(states[::2], states[1::2], strict=True)
+    )
+
+
+def overwritten(earlier: Sequence[Touch], later: Touch) -> list[Lost]:
+    """The records right before `later`, back to the state that it started from, if all were made during its call."""
+    found: list[Lost] = []
+    for touch in reversed(earlier):
+        edit = touch.edit
+        during = later.edit.began < edit.time < later.edit.time
+        if not is_exact(touch) or not during or touch.session == later.session:
+            return []
+        if found and edit.after != found[0].before:
+            return []
+        found.insert(0, Lost(touch.session, later.session, str(edit.before), str(edit.after), edit.seq))
+        if edit.before == later.edit.before:
+            return found
+    return []
+
+
+def put_back(base: bytes, lost: bytes, now: bytes) -> bytes | None:
+    """The text of `now` with what `lost` has changed since `base`. None where `now` has other text at such a line, or
+    has some of it already: then a person has to look."""
+    old, one, two = split_lines(base), split_lines(lost), split_lines(now)
+    theirs = differences(old, two)
+    pieces: list[tuple[int, int, list[bytes]]] = []
+    for i1, i2, j1, j2 in differences(old, one):
+        if any(i1 < b2 and b1 < i2 for b1, b2, _, _ in theirs):
+            return None
+        if any(b1 < i1 == i2 < b2 for b1, b2, _, _ in theirs):
+            return None
+        pieces.append((i1, i2, one[j1:j2]))
+    added = {line for _, _, lines in pieces for line in lines if line.strip()}
+    if added & set(two):
+        return None
+    pieces += [(b1, b2, two[c1:c2]) for b1, b2, c1, c2 in theirs]
+    built, at = [], 0
+    for start, end, lines in sorted(pieces, key=lambda piece: piece[:2]):
+        built += [*old[at:start], *lines]
+        at = max(at, end)
+    return join_lines(built + old[at:])
