@@ -174,7 +174,7 @@ save_changes() {
   fi
   take_snapshot || return
   checkpoint snapshot
-  split_snapshot
+  split_snapshot || return # 1: what a write took out was put back
   write_commits || return
   [ ${#MADE[@]} -gt 0 ] || return 0
   if [ -n "$DRY_RUN" ]; then

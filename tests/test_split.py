@@ -401,3 +401,63 @@ def test_a_live_sessions_edit_holds_up_a_receive_and_only_after_an_hour_that_is_
     assert "[OK] all received files are in this folder" in prompt(shared, busy.id)
     assert shared.status() == ""
     shared.assert_sound()
+
+
+# --- lost updates -------------------------------------------------------------------
+
+
+def overwrite(machine: Machine) -> tuple[Agent, Agent]:
+    """Two reads the file, one writes it, two writes what it has made of what it had read."""
+    one, two = Agent(machine, "one", "acme vpn"), Agent(machine, "two", "isp")
+    base = one.read(LIST)
+    assert base is not None
+    one.write(LIST, base + b"of one\n", "edit", began=100.0, time=110.0)
+    two.record(LIST, base, base + b"of two\n", "write", began=105.0, time=120.0)
+    machine.write(LIST, base + b"of two\n")
+    return one, two
+
+
+@pytest.mark.parametrize("saver", ["one", "two"])
+def test_a_proved_lost_update_is_put_back_and_said(shared: Machine, world: World, saver: str) -> None:
+    one, two = overwrite(shared)
+    result = (one if saver == "one" else two).sync()
+    assert result.code == 0, result.text
+    assert shared.read(LIST).endswith("l7\nof one\nof two\n"), result.text
+    assert f"[INFO] Put back: 'isp' wrote {LIST} over what 'acme vpn' had just written there. It holds both now." in (
+        result.out
+    ), result.text
+    assert world.remote_file(LIST).endswith(f"l7\nof {saver}\n")
+    assert one.sync().code == 0 and two.sync().code == 0 and shared.status() == ""
+    assert world.remote_file(LIST) == shared.read(LIST)
+    # Taken out on purpose, it stays out.
+    shared.write(LIST, shared.read(LIST).replace("of one\n", ""))
+    assert two.sync().code == 0
+    assert "of one" not in shared.read(LIST) and "of one" not in world.remote_file(LIST)
+
+
+def test_what_was_saved_and_then_overwritten_comes_back_too(shared: Machine, world: World) -> None:
+    one, two = Agent(shared, "one", "acme vpn"), Agent(shared, "two", "isp")
+    base = one.read(LIST) or b""
+    one.write(LIST, base + b"of one\n", "edit", began=100.0, time=110.0)
+    assert one.sync().code == 0
+    two.record(LIST, base, base + b"of two\n", "write", began=105.0, time=120.0)
+    shared.write(LIST, base + b"of two\n")
+    assert two.sync().code == 0
+    assert world.remote_file(LIST).endswith("of one\nof two\n") and shared.status() == ""
+
+
+@pytest.mark.parametrize("doubt", ["before the call", "a person in between", "a person since", "same line"])
+def test_what_is_not_proved_stays_as_somebody_decided(shared: Machine, doubt: str) -> None:
+    one, two = Agent(shared, "one"), Agent(shared, "two")
+    base = one.read(LIST) or b""
+    after = base.replace(b"l3\n", b"l3 of one\n") if doubt == "same line" else base + b"of one\n"
+    one.write(LIST, after, "edit", began=100.0, time=104.0 if doubt == "before the call" else 110.0)
+    start = base + b"by hand\n" if doubt == "a person in between" else base
+    text = base.replace(b"l3\n", b"l3 of two\n") if doubt == "same line" else start + b"of two\n"
+    two.record(LIST, start, text, "write", began=105.0, time=120.0)
+    if doubt == "a person since":
+        text += b"by hand\n"
+    shared.write(LIST, text)
+    result = two.sync()
+    assert result.code == 0 and "Put back" not in result.out, result.text
+    assert shared.read(LIST).encode() == text

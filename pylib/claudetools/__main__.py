@@ -19,6 +19,7 @@ JOBS = {
     "identity": "identity",
     "install": "install.command",
     "lock": "lock",
+    "put-back": "sessions.putback",
     "refused": "refused",
     "replay": "replay",
     "resolve": "resolve",

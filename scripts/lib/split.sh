@@ -3,11 +3,13 @@
 # of the sessions tell (pylib/claudetools/sessions/split.py).
 # Needs: repository, snapshot, commit, python, results.
 
-# split_snapshot: sets SPLITS, one item a commit: tree, ids, positions, window, topic ("-" for none), SPLIT_TREE, the
-# tree of the last, SPLIT_FACTS, what stays in the folder, and HOLDERS (path, id, topic), the live sessions that have
-# unsaved work there. Without any session: one commit, nothing is started.
+# split_snapshot: 0, or 1 to go round again (what a session's write took out of a file was put back). Sets SPLITS, one
+# item a commit: tree, ids, positions, window, topic ("-" for none), SPLIT_TREE, the tree of the last, SPLIT_FACTS, what
+# stays in the folder, and HOLDERS (path, id, topic), the live sessions that have unsaved work there. Without any
+# session: one commit, nothing is started.
 split_snapshot() {
   local out id callers=() ids=''
+  LOST=() LOST_TREE=''
   name_callers
   for id in ${CALLERS[@]+"${CALLERS[@]}"}; do callers+=(--session "$id") ids+=${ids:+,}$id; done
   SPLITS=("$SNAPSHOT_TREE ${ids:--} - 0 -") SPLIT_TREE=$SNAPSHOT_TREE IDLE_IDS=() HOLDERS=()
@@ -15,6 +17,7 @@ split_snapshot() {
   if find_python && out=$(run_python split --top "$TOP" --git-dir "$GIT_FOLDER" --common "$COMMON" --scratch "$WORK" \
     --head "$BASE_OID" --tip "$HEAD_OID" --tree "$SNAPSHOT_TREE" --mode "$WHOSE" ${callers[@]+"${callers[@]}"} 2>"$WORK/error"); then
     read_split "$out"
+    [ -z "$LOST_TREE" ] || [ -n "$DRY_RUN$PUT_BACK" ] || put_back_lost
   else
     [ -n "${PYTHON:-}" ] || printf 'no Python %s or newer\n' "$PYTHON_FLOOR" >"$WORK/error"
     SPLIT_FACTS+=("[WARN] Whose work is whose cannot be told ($(first_words "$WORK/error")). Everything is in one commit.")
@@ -35,6 +38,10 @@ read_split() {
     case $word in
       commit) SPLITS+=("${rest//$'\t'/ }") ;;
       tree) SPLIT_TREE=$one ;;
+      back)
+        LOST_TREE=$one
+        LOST+=("$two"$'\t'"$three")
+        ;;
       idle) IDLE_IDS+=("$one") ;;
       alone) tell_left_alone "$one" "$two" "$three" ;;
       waits) SPLIT_FACTS+=("[INFO] Waiting: $one has changes that hang together with unsaved work of '$three' ($two). They go together. Now: $(sync_command) --all") ;;
@@ -43,6 +50,23 @@ read_split() {
     esac
   done <<<"$1"
   [ "$SPLIT_TREE" = "$SNAPSHOT_TREE" ] || SNAPSHOT_WHOLE=''
+}
+
+# An agent read a file, worked on its text and wrote it back over what another had written meanwhile: that is proved, so
+# it is put back, by compare-and-swap, before anything is committed. 1: start over. 0: it could not be.
+put_back_lost() {
+  local now new item path topics
+  PUT_BACK=1 # once a run, whatever comes of it
+  [ "$BASE_OID" = "$HEAD_OID" ] && [ ! -s "$TREE/journal" ] || return 0
+  now=$(git -C "$TOP" commit-tree "$SNAPSHOT_TREE" ${HEAD_OID:+-p "$HEAD_OID"} -m "Before lost lines came back") &&
+    new=$(git -C "$TOP" commit-tree "$LOST_TREE" -p "$now" -m "With lost lines") || return 0
+  run_advance begin --base "$now" --new "$new" >"$WORK/put-back" 2>"$WORK/error" || return 0
+  run_python put-back --top "$TOP" --git-dir "$GIT_FOLDER" --common "$COMMON" --scratch "$WORK" --old "$now" --new "$new" 2>"$WORK/error" || return 0
+  for item in "${LOST[@]}"; do
+    path=${item%%$'\t'*} topics=${item#*$'\t'}
+    note_fact "[INFO] Put back: '${topics#*$'\t'}' wrote $path over what '${topics%%$'\t'*}' had just written there. It holds both now."
+  done
+  return 1
 }
 
 tell_left_alone() {

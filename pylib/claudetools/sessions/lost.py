@@ -44,9 +44,8 @@ def is_exact(touch: Touch) -> bool:
 def is_followed(touches: Sequence[Touch], tree: str | None) -> bool:
     """Whether each record starts from what the one before has left, up to what is there now."""
     states = [touches[0].edit.after, *(state for x in touches[1:] for state in (x.edit.before, x.edit.after)), tree]
-    return all(is_exact(x) for x in touches) and all(
-        one == other for one, other in zip(states[::2], states[1::2], strict=True)
-    )
+    links = zip(states[::2], states[1::2], strict=True)
+    return all(is_exact(x) for x in touches) and all(left == found for left, found in links)
 
 
 def overwritten(earlier: Sequence[Touch], later: Touch) -> list[Lost]:

@@ -3,9 +3,10 @@
 The trees of the commits are written, the commits themselves are the shell's (scripts/lib/split.sh).
 
 Lines on stdout, tab-separated: `commit TREE IDS POSITIONS WINDOW TOPIC` (ids and positions joined by commas, "-" for
-none), `tree OID` (what is committed in the end), `alone STATE FILES TOPIC`, `waits PATH STATE TOPIC`, `holds PATH ID
-TOPIC` (a live session has unsaved work there), `idle ID`, `said TEXT`. Exit status: 0, or 70 when it cannot be told;
-then nothing was written but objects.
+none), `tree OID` (what is committed in the end), `back TREE PATH TOPIC BY` (the snapshot with what BY's write took out
+of PATH), `alone STATE FILES TOPIC`, `waits PATH STATE TOPIC`, `holds PATH ID TOPIC` (a live session has unsaved work
+there), `idle ID`, `said TEXT`.
+Exit status: 0, or 70 when it cannot be told; then nothing was written but objects.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from functools import cache, partial
 
 from claudetools import files, git
 from claudetools.place import Place
-from claudetools.sessions import calls, plan, positions, registry, sight, windows
+from claudetools.sessions import calls, plan, positions, putback, registry, sight, windows
 from claudetools.sessions.chain import CLAIM, Touch
 from claudetools.sessions.explain import Witness, explain
 from claudetools.sessions.ledger import CONTENT_KINDS, Edit, blob, digest, forget, read_ledger
@@ -59,10 +60,10 @@ def had_idle_commit(place: Place, id: str, now: float) -> bool:
         return False
 
 
-def own_all(
+def touches_of(
     place: Place, objects: Objects, changes: Iterable[git.Change], workers: Mapping[str, Worker]
-) -> dict[bytes, Owned]:
-    """The owners of every changed path."""
+) -> dict[bytes, list[Touch]]:
+    """What the sessions did to every changed path, in the order of time."""
     records: dict[bytes, list[Witness]] = {}
     for id, worker in workers.items():
         for edit in worker.edits:
@@ -71,10 +72,9 @@ def own_all(
     found = {}
     for change in changes:
         here = [*records.get(change.path, []), *seen_so_far(place, objects, change, running)]
-        touches = [Touch(id, edit, edit.seq <= workers[id].position) for id, edit in explain(here)]
-        touches.sort(key=lambda x: x.edit.time)
-        found[change.path] = own(change, touches, objects.read, partial(kept_by, place, {id for id, _ in here}))
-    return tie_folders(found)
+        found[change.path] = [Touch(id, edit, edit.seq <= workers[id].position) for id, edit in explain(here)]
+        found[change.path].sort(key=lambda x: x.edit.time)
+    return found
 
 
 def commands_under_way(place: Place, workers: Mapping[str, Worker]) -> list[tuple[str, calls.Call]]:
@@ -159,7 +159,13 @@ def split(place: Place, objects: Objects, args: argparse.Namespace) -> None:
     workers, said = find_workers(place, (args.head, args.tip))
     out = plan.who_goes(workers, callers, args.mode)
     base = git.tree_of(place.top, args.head) if args.head else git.empty_tree(args.tree)
-    owned = own_all(place, objects, git.changes(place.top, base, args.tree), workers)
+    changes = git.changes(place.top, base, args.tree)
+    touches = touches_of(place, objects, changes, workers)
+    kept = partial(kept_by, place, workers)
+    restored, lost = putback.prepare(objects, args.tree, changes, touches, kept)
+    for id, by, name, _ in lost:
+        tell("back", restored, files.shown(os.fsencode(name)), workers[id].topic, workers[by].topic)
+    owned = tie_folders({c.path: own(c, touches[c.path], objects.read, kept) for c in changes})
     # A caller that nobody has registered (an agent without hooks) saves what nobody claims, as if it were alone.
     unknown = frozenset(id for id in callers if id not in workers)
     nobody = unknown or (None if args.mode == "mine" and callers else NOBODYS)
