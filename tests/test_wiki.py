@@ -13,23 +13,32 @@ from forced import at
 from world import TOOLKIT, Machine, Result, World
 
 LOG = "clients/acme/session-logs/2026-06-05-mike-acme-fw.md"
-BODY = """## Session Summary
+BODY = """## User
+- **User:** Mike Swanson (mike)
+- **Machine:** LINUX-01
+## Session Summary
 Replaced the firewall of Acme with fw1.acme.example, 203.0.113.7, port 8443.
+## Key Decisions
+## Configuration Changes
 ## Credentials & Secrets
 admin hunter2
+## Infrastructure & Servers
+## Commands & Outputs
 ## Pending / Incomplete Tasks
 None.
+## Reference Information
 """
+HOWARD = BODY.replace("Mike Swanson (mike)", "Howard Lee (howard)").replace("LINUX-01", "LINUX-02")
 DRAFT = """# Acme Corp
 
 ## Overview
-Firewall fw1.acme.example at 203.0.113.7:8443. [S1:2]
+Firewall fw1.acme.example at 203.0.113.7:8443. [S1:5]
 
 ## Patterns
-- The firewall was replaced [S1:2]
+- The firewall was replaced [S1:5]
 
 ## History
-- 2026-06-05: new firewall [S1:2]
+- 2026-06-05: new firewall [S1:5]
 """
 ARTICLE = """---
 title: Acme Corp   # as on the invoice
@@ -201,9 +210,9 @@ def test_a_first_compile_makes_article_sidecar_and_index(wiki: Wiki) -> None:
     ]
     assert body == "\n" + re.sub(r" \[S1:\d+\]", "", DRAFT)
     claims = wiki.sidecar()["claims"]
-    assert isinstance(claims, list) and len(claims) == 3 and claims[0]["cites"][0]["lines"] == [2, 2]
+    assert isinstance(claims, list) and len(claims) == 3 and claims[0]["cites"][0]["lines"] == [5, 5]
     assert "- [Acme Corp](clients/acme.md) compiled 2026-06-05\n" in wiki.machine.read("wiki/index.md")
-    assert "hunter2" not in wiki.prompt and "S1:4| [hidden]" in wiki.prompt and "S1:6| None." in wiki.prompt
+    assert "hunter2" not in wiki.prompt and "S1:9| [hidden]" in wiki.prompt and "S1:13| None." in wiki.prompt
     names = sorted(p.name for p in (wiki.machine.top / "wiki").rglob("*") if p.is_file())
     assert names == ["acme.json", "acme.md", "index.md"]
 
@@ -244,7 +253,7 @@ def test_a_vault_path_is_looked_up_in_the_vault(wiki: Wiki) -> None:
     (vault / "acme/fw.sops.yaml").write_text("x")
     wiki.machine.write(".claude/identity.json", json.dumps({"vault_path": str(vault)}))
     wiki.machine.write(LOG, BODY + "Logins: vault acme/fw and vault acme/root\n")
-    wiki.say(DRAFT.replace("## Patterns", "Login: vault acme/fw, vault acme/root [S1:7]\n\n## Patterns"))
+    wiki.say(DRAFT.replace("## Patterns", "Login: vault acme/fw, vault acme/root [S1:15]\n\n## Patterns"))
     wiki.compile()
     assert "Login: vault acme/fw, vault (verify)\n" in wiki.article()
 
@@ -397,8 +406,9 @@ def test_two_machines_compile_one_article_and_neither_meets_a_conflict(world: Wo
     assert wiki.machine.sync().code == 0
     other = world.machine("LINUX-02", "howard")
     second = Wiki(other)
-    other.write("clients/acme/session-logs/2026-06-06-howard-two.md", BODY)
-    other.write("clients/beta/session-logs/2026-06-06-howard-beta.md", BODY)
+    (other.top / LOG).write_text(wiki.machine.read(LOG))  # theirs already; this fixture has written it anew
+    other.write("clients/acme/session-logs/2026-06-06-howard-two.md", HOWARD)
+    other.write("clients/beta/session-logs/2026-06-06-howard-beta.md", HOWARD)
     wiki.machine.write("clients/acme/session-logs/2026-06-06-mike-three.md", BODY)
     wiki.machine.write("clients/zeta/session-logs/2026-06-06-mike-zeta.md", BODY)
     second.say(DRAFT.replace("Firewall fw1", "Howard's fw1"))

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from typing import BinaryIO
 
 import click
 
 from claudetools import cli
+from claudetools.place import Place
 from claudetools.sessions import registry
 from claudetools.text import visible
-from claudetools.wiki import compiling, hours, prompt, reading, target
+from claudetools.wiki import checking, compiling, hours, prompt, reading, redirects, renaming, target
 from claudetools.wiki.compiling import REFRESHED, Outcome
 from claudetools.wiki.store import Store, Unusable
 from claudetools.wiki.target import Target, Unfit
 
 PROGRAM = "claudetools.sh wiki"
 KEEP_READINGS = 50
+UNDER_LOCK = "CLAUDETOOLS_WIKI_LOCKED"
 ARTICLE = click.argument("article", metavar="TYPE:SLUG")
 LOGS = click.option("--log", "logs", multiple=True, metavar="FILE", help="One more log to compile from; repeatable.")
 
@@ -47,7 +53,7 @@ def show_target(log: str) -> None:
     except Unfit as error:
         raise click.UsageError(str(error)) from error
     if found:
-        click.echo(str(follow(Store(place), found)))
+        click.echo(str(redirects.follow(Store(place), found)))
 
 
 @wiki.command("index")
@@ -140,6 +146,83 @@ def show_hours(client: str) -> None:
         cli.info(f"Syncro has told nothing of {wanted} yet. Ask it: {PROGRAM} refresh {wanted}")
 
 
+@wiki.command("check")
+@click.argument("articles", nargs=-1, metavar="[TYPE:SLUG]...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def check_articles(articles: Sequence[str], as_json: bool) -> int:
+    """Look up again everything that the wiki says, and print the share that its sources still say.
+
+    Exit 65 when something does not resolve; nothing is changed.
+    """
+    store = open_store()
+    wanted = [parse(store, text) for text in articles] or store.articles()
+    reports = [checking.check(store, target) for target in wanted]
+    claims, resolved = sum(r.claims for r in reports), sum(r.resolved for r in reports)
+    share = resolved / claims if claims else 1.0
+    well = claims == resolved and not any(report.problem for report in reports)
+    if as_json:
+        rows = [dataclasses.asdict(report) for report in reports]
+        click.echo(json.dumps({"claims": claims, "resolved": resolved, "share": round(share, 4), "articles": rows}))
+    else:
+        head = "[OK]" if well else "[WARN]"
+        click.echo(
+            f"{head} {resolved} of {count(claims, 'claim')} resolve ({share:.1%}) in {count(len(reports), 'article')}."
+        )
+        for report in reports:
+            show_report(report)
+    return cli.OK if well else cli.HELD
+
+
+def show_report(report: checking.Report) -> None:
+    """One article that is not perfect, with its lost claims."""
+    marks = f", {report.marks} (verify)" if report.marks else ""
+    if report.problem:
+        click.echo(f"  {visible(report.path)}: {visible(report.problem)}")
+    elif report.lost or report.marks:
+        click.echo(f"  {visible(report.path)}: {report.resolved} of {report.claims}{marks}")
+    for words in report.lost[:20]:
+        click.echo(f"    {visible(words)}")
+    if len(report.lost) > 20:
+        click.echo(f"    and {len(report.lost) - 20} more; all of them: {PROGRAM} check --json")
+
+
+@wiki.command("rename")
+@click.argument("article", metavar="TYPE:OLD")
+@click.argument("slug", metavar="NEW")
+@click.option("--dry-run", is_flag=True, help="Say what would be done.")
+def rename_article(article: str, slug: str, dry_run: bool) -> int:
+    """Give a client or project another name: folder, article, sources, index, and a redirect.
+
+    No sync runs meanwhile, and nothing is done while another live session has unsaved work in the folder.
+    """
+    store = open_store()
+    try:
+        old = target.parse(article)
+        new = target.parse(slug if ":" in slug else f"{old.type}:{slug}")
+    except Unfit as error:
+        raise click.UsageError(str(error)) from error
+    if not dry_run and not os.environ.get(UNDER_LOCK):
+        return under_lock(store.place, "wiki", "rename", "--", article, slug)
+    try:
+        steps = renaming.plan(store, old, new) if dry_run else renaming.rename(store, old, new)
+    except (renaming.CannotRename, *compiling.TROUBLE) as error:
+        words = compiling.words_for(error)
+        raise cli.Stop(cli.HELD, f"{visible(str(old))} was not renamed: {visible(words)}.") from error
+    click.echo(f"[OK] {old} {'would be' if dry_run else 'is'} {new}.")
+    for step in steps:
+        click.echo(f"  {visible(step)}")
+    return cli.OK
+
+
+def under_lock(place: Place, *arguments: str) -> int:
+    """This very command again, while no sync can start. The exit code."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    lock = os.path.join(package, "..", "..", "scripts", "with-lock.sh")
+    again = [sys.executable, "-I", os.path.join(package, "__main__.py"), *arguments]
+    environ = {**os.environ, UNDER_LOCK: "1"}
+    return subprocess.run(["bash", os.path.normpath(lock), "--", *again], env=environ, check=False).returncode
+
+
 def open_store() -> Store:
     """The wiki around the caller, which tells the caller's session."""
     return Store(cli.here(), registry.current_id(os.environ) or "")
@@ -148,14 +231,9 @@ def open_store() -> Store:
 def parse(store: Store, text: str) -> Target:
     """The article that is meant. Raises UsageError."""
     try:
-        return follow(store, target.parse(text))
+        return redirects.follow(store, target.parse(text))
     except Unfit as error:
         raise click.UsageError(str(error)) from error
-
-
-def follow(store: Store, wanted: Target) -> Target:
-    """Where a renamed article has gone."""
-    return wanted
 
 
 def paths(store: Store, logs: Sequence[str]) -> list[str]:

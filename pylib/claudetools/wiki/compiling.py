@@ -97,6 +97,7 @@ def land(
         found.sidecar.claims,
         billing.figures({**(billing.of(found.values)), **told.fields}),
         desk.vault_check(store.place),
+        (name, target.slug),
         desk.tree_check(store.place, target.folder),
     )
     verdict = verify(text, evidence)

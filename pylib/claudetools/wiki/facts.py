@@ -195,6 +195,8 @@ class Known:
         for form in list(self.forms.get("date", ())):  # a date of a source also tells its month and its day
             if re.fullmatch(r"\d{4}-\d\d-\d\d", form):
                 self.forms["date"] |= {form[:7], f"-{form[4:]}"}
+        for form in list(self.forms.get("host", ())):  # `fw1` for fw1.acme.example
+            self.forms["host"] |= host_forms(form.partition(".")[0])
         for form in list(self.forms.get("ip", ())):
             self.forms["ip"].add(re.split(r"[/-]", form)[0])
 

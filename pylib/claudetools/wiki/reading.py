@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from claudetools.wiki import article, sidecar, sources
+from claudetools.wiki import article, redirects, sidecar, sources
 from claudetools.wiki.sidecar import Sidecar
 from claudetools.wiki.sources import Source
 from claudetools.wiki.store import Store
@@ -62,7 +62,8 @@ def read(store: Store, target: Target, more: Sequence[str] = ()) -> Reading:
     text = store.text(target.path)
     values = article.read(text or "", target.path)
     named = [path for path in article.sources_of(values) if path.endswith(".md")]
-    found, problems = sources.gather(store, target, [*named, *more])
+    older = [path for name in redirects.aliases(store, target) for path in store.logs(name)]
+    found, problems = sources.gather(store, target, [*older, *named, *more])
     missing = [words for words in problems if "is not there" not in words]
     known = sidecar.parse(store.text(target.sidecar))
     return Reading(target, None if text is None else text.encode(), text or "", values, known, found, missing)

@@ -35,11 +35,12 @@ class Evidence:
     claims: Sequence[Claim] = ()
     billing: Mapping[str, float] | None = None
     in_vault: Callable[[str], bool] | None = None
+    names: Sequence[str] = ()
     in_tree: Callable[[str], bool] = field(default=lambda path: False)
 
     def known(self) -> facts.Known:
         """What the article and all logs say."""
-        lines = self.previous.split("\n")
+        lines = [*self.names, *self.previous.split("\n")]
         for source in self.sources:
             lines += [source.path, *(line for line in source.lines if line is not None)]
         return facts.Known(lines)
