@@ -37,6 +37,7 @@ main() {
       look_at_versions
       look_at_installation
       look_at_identity
+      look_at_agent_hooks
       ask_lock show || DOCTOR_EXIT=$?
       exit "$DOCTOR_EXIT"
       ;;
@@ -72,6 +73,19 @@ look_at_installation() {
   ! needs_setup || say "[WARN] The hook and git's settings of this clone are missing: bash $(setup_command)"
   text=$(run_python_with_packages environment "$TOOLKIT/pyproject.toml" "$STATE/venv" --check 2>&1) ||
     say "[WARN] Python packages are missing ($(visible "${text##*$'\n'}")): bash $(setup_command)"
+}
+
+# An agent's hooks never disturb it: what went wrong in them is told here, for a week.
+look_at_agent_hooks() {
+  local line when what
+  [ -s "$STATE/hooks.log" ] || return 0
+  line=$(tail -n 1 "$STATE/hooks.log")
+  when=${line%% *} what=${line#* }
+  case $when in '' | *[!0-9]*) return 0 ;; esac
+  read_epoch
+  [ $((NOW - when)) -lt 604800 ] || return 0
+  say "[WARN] A hook of the agent failed at $(clock_time "$when"): $(visible "$what")"
+  say "       All of them: $(quoted "$STATE/hooks.log")"
 }
 
 look_at_identity() {

@@ -344,3 +344,14 @@ def test_old_sessions_are_forgotten_once_a_day(machine: Machine) -> None:
     registry.touch(place, "young", now - 31 * 86400)
     start(machine, "a")
     assert {s.id for s in registry.find_sessions(place)} == {"young", "a"}, "looks once a day"
+
+
+def test_the_doctor_tells_why_a_hook_did_nothing(machine: Machine) -> None:
+    doctor = ("bash", TOOLKIT / "scripts" / "doctor.sh")
+    start(machine, "a")
+    assert "hook of the agent" not in machine.run(*doctor).out
+    fire(machine, "session-start", b"{cut\x1b[2J")
+    told = machine.run(*doctor).out
+    assert "[WARN] A hook of the agent failed at " in told and "session-start" in told and "JSONDecodeError" in told
+    (machine.state / "hooks.log").write_text("1000000000 session-start old\n")
+    assert "hook of the agent" not in machine.run(*doctor).out

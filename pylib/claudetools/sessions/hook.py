@@ -37,7 +37,8 @@ def main(arguments: list[str]) -> int:
             sys.stdout.write(answer(place, event, agent, payload, os.environ))
             sys.stdout.flush()
     except Exception as error:
-        complain(place, arguments, error)
+        with suppress(Exception):
+            complain(place or place_of({}, os.environ), arguments, error)
     return 0
 
 
