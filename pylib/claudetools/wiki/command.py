@@ -19,6 +19,7 @@ from claudetools.sessions import registry
 from claudetools.text import visible
 from claudetools.wiki import checking, compiling, hours, prompt, reading, redirects, renaming, target
 from claudetools.wiki.compiling import REFRESHED, Outcome
+from claudetools.wiki.html import make_html
 from claudetools.wiki.store import Store, Unusable
 from claudetools.wiki.target import Target, Unfit
 
@@ -310,6 +311,9 @@ def listed(items: Sequence[str]) -> str:
 def count(number: int, what: str) -> str:
     """`1 log`, `2 logs`."""
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+wiki.add_command(make_html)
 
 
 def main(arguments: Sequence[str]) -> int:
