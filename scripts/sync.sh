@@ -186,6 +186,7 @@ save_changes() {
   begin_phase commit
   land_commit || return
   if [ -n "$FIXED_TREE" ]; then take_over_fixes || return; fi
+  forget_acks
   prune_points
 }
 

@@ -330,6 +330,23 @@ def test_an_acknowledgement_stays_until_a_commit_takes_it(mike: Machine, howard:
     assert mike.git("log", "--format=%(trailers:key=Note-Ack,valueonly)", "-2").split() == [id]
 
 
+def test_an_acknowledgement_survives_a_formatter(mike: Machine, howard: Machine) -> None:
+    """The commit that carries it is written anew with what the repository's own hook made of the files."""
+    send(howard, NOTE)
+    mike.sync(env=A)
+    id = str(listed(mike)[0]["id"])
+    notes(mike, "ack", id)
+    hook = mike.common / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\n[ ! -e x.txt ] || printf 'formatted\\n' >x.txt\n")
+    hook.chmod(0o755)
+    mike.write("x.txt", "x\n")
+    result = mike.sync()
+    assert result.code == 0 and mike.read("x.txt") == "formatted\n", result.text
+    assert mike.git("log", "origin/main", "--format=%(trailers:key=Note-Ack,valueonly)", "-1").strip() == id
+    assert not os.listdir(mike.state / "inbox" / "acks")
+
+
 def test_an_unknown_or_ambiguous_id_is_said(mike: Machine, howard: Machine) -> None:
     send(howard, NOTE, "## Note for mike\n\nSecond.\n")
     mike.sync(env=A)

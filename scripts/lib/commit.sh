@@ -49,7 +49,7 @@ write_commit() {
     print_session_trailers
     printf 'Machine: %s\n' "$ID_MACHINE"
     [ -z "$LOG_PATH" ] || printf 'Log: %s\n' "$LOG_PATH"
-    [ ${#MADE[@]} -gt 0 ] || print_acks # once, with the first of several
+    [ "$1" != "$COMMIT_PARENT" ] || print_acks # once, with the first of several
     print_request_trailers
   } >"$WORK/message"
   [ "$CONFIG_SIGN" != true ] || sign=(-S)
@@ -135,7 +135,6 @@ land_commit() {
   checkpoint index
   move_branch "$COMMIT_OID" "$HEAD_OID" || return
   note_landed_commits
-  forget_acks
   note_idle_commits
   HEAD_OID=$COMMIT_OID
   settle_base || return

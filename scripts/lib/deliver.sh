@@ -66,13 +66,13 @@ notes_wait_for() {
 
 # NOTED_LOGS: logs that this run has saved and that hold something like a note. Their writer is told of wrong names.
 find_logs_with_notes() {
-  local i logs=() path
+  local logs=() path
   NOTED_LOGS=()
-  [ ${#COMMITS[@]} -gt 0 ] && [ -n "${LOG_PATH:-}" ] || return 0
-  for ((i = 0; i < ${#CHANGED[@]}; i++)); do
-    case ${CHANGE_KINDS[i]}/${CHANGED[i]} in
+  [ ${#COMMITS[@]} -gt 0 ] || return 0
+  for path in ${ALL_CHANGED[@]+"${ALL_CHANGED[@]}"}; do
+    case /$path in
       *$'\n'*) ;;
-      [AM]/*session-logs/*.md) logs+=(":(literal)${CHANGED[i]}") ;;
+      */session-logs/*.md) logs+=(":(literal)$path") ;;
     esac
   done
   [ ${#logs[@]} -gt 0 ] || return 0
