@@ -38,6 +38,7 @@ def find(touches: Sequence[Touch], tree: str | None) -> list[Lost]:
 
 
 def is_exact(touch: Touch) -> bool:
+    """Whether it says what the file held before and after, by the tool that wrote it."""
     return touch.edit.exact and touch.edit.before is not None and touch.edit.after is not None
 
 
