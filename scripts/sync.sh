@@ -34,7 +34,8 @@ set -uo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}lib
 for part in environment exit_codes ui patience python claim lock arguments results report json repository identity checks gates \
-  snapshot commit split own_hooks replay exchange outgoing refusal conflict advance recover points first_time deliver glance queue; do
+  snapshot commit split own_hooks replay exchange outgoing refusal conflict advance recover points migrate first_time deliver \
+  glance queue; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70
 done
@@ -105,7 +106,7 @@ take_lock() {
   unset CLAUDETOOLS_REENTER
   start_over_if_upgraded ${CALLED_WITH[@]+"${CALLED_WITH[@]}"}
   checkpoint locked
-  recover_from_dead_runs
+  recover_from_dead_runs && migrate_state
 }
 
 # The index first: without our claim, nothing would tell later whose its lock is.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from forced import at, ended, was_reached
+from forced import KILL_GROUP, at, ended, was_reached
 from test_contention import Start
 from test_install import TOOLKIT, copy_toolkit, own_sync, run_install
 from test_lock import wait_until
@@ -174,6 +174,61 @@ def test_older_code_that_meets_newer_state_stops_and_says_the_command(two: tuple
     assert "format 2, this version knows 1" in result.text and "git pull --ff-only" in result.text
     assert mike.status() == "?? a.md"
     assert run_install(mike, "--check", mike.top).code == 78
+
+
+@pytest.fixture
+def migrating(newer: Path) -> Path:
+    """The newer version keeps its state in another format: a file of the state folder has another name."""
+    path = newer / "scripts/lib/repository.sh"
+    path.write_text(path.read_text().replace("readonly STATE_FORMAT=1", "readonly STATE_FORMAT=2"))
+    step = 'migrate_from_1() { [ ! -e "$STATE/old-name" ] || mv "$STATE/old-name" "$STATE/new-name"; }\n'
+    path = newer / "scripts/lib/migrate.sh"
+    path.write_text(path.read_text() + step)
+    return newer
+
+
+@pytest.mark.parametrize("kill", [False, True])
+def test_older_state_is_brought_up_to_date_by_the_first_sync(
+    world: World, two: tuple[Machine, Machine], migrating: Path, kill: bool
+) -> None:
+    mike, howard = two
+    upgrade(mike, migrating)
+    assert (mike.state / "format").read_text() == "2\n", "the sync that sent it was of the new version already"
+    (howard.state / "old-name").write_text("precious\n")
+    assert own_sync(howard).code == 0
+    assert (howard.state / "format").read_text() == "1\n", "the run that received it was of the old version"
+    result = howard.run("bash", ".claude/scripts/whoami-block.sh")
+    assert (result.code, "A sync brings it up to date" in result.err) == (78, True), result.text
+    assert (howard.state / "old-name").exists()
+    if kill:
+        env = at(howard, "migrated-1", KILL_GROUP)
+        assert ended(howard.start("bash", ".claude/scripts/sync.sh", env=env)) == -9
+        assert (howard.state / "format").read_text() == "1\n"
+    result = own_sync(howard)
+    assert result.code == 0, result.text
+    assert (howard.state / "format").read_text() == "2\n"
+    assert (howard.state / "new-name").read_text() == "precious\n"
+    assert "Howard Lee" in howard.run("bash", ".claude/scripts/whoami-block.sh").out
+    howard.assert_sound()
+    # And back: older code leaves the newer state alone.
+    result = run_install(howard, howard.top)
+    assert (result.code, "format 2, this version knows 1" in result.err) == (78, True), result.text
+    result = howard.sync()
+    assert (result.code, "git pull --ff-only" in result.out) == (78, True), result.text
+
+
+def test_a_step_that_fails_is_told_and_nothing_is_sent(
+    world: World, two: tuple[Machine, Machine], migrating: Path
+) -> None:
+    mike, _ = two
+    path = migrating / "scripts/lib/migrate.sh"
+    path.write_text(path.read_text() + "migrate_from_1() { return 1; }\n")
+    assert run_install(mike, mike.top, toolkit=migrating, env={"NINE": "9"}).code == 0
+    tip = world.tip()
+    result = own_sync(mike)
+    assert (result.code, "could not be brought from format 1 to 2" in result.out) == (73, True), result.text
+    assert world.tip() == tip
+    mike.assert_sound()
 
 
 def test_only_as_many_copies_of_the_helpers_are_kept_as_may_be_in_use(

@@ -20,7 +20,7 @@ nothing_is_left_over() {
     "$LOCK_STATE"/claims/* "$TREE"/queue/*; do
     [ ! -e "$trace" ] || return 1
   done
-  ! needs_setup && ! late_writes_wait
+  [ "$STATE_FOUND" = "$STATE_FORMAT" ] && ! needs_setup && ! late_writes_wait
 }
 
 glance_at_tree() {

@@ -117,23 +117,36 @@ still_on_branch() {
   [ "$line" = "ref: refs/heads/$BRANCH" ] || [ "$line" = "ref: refs/heads/.invalid" ]
 }
 
-# make_state: the state folder, private to this user, in the format of this version. 0, 73 or 78.
+# make_state: the state folder, private to this user. 0, 73 or 78. A sync that finds an older format goes on, and brings it
+# up to date under the lock (migrate.sh); everybody else waits for that.
 make_state() {
-  local format=''
+  STATE_FOUND=$STATE_FORMAT
   if [ ! -d "$WORK" ]; then
     LOCK_MESSAGE=$( (umask 077 && mkdir -p "$WORK" "$STATE/claims") 2>&1) || {
       problem "$EXIT_CANNOT_CREATE" error "The state folder cannot be created: $(visible "$LOCK_MESSAGE")" "Nothing was changed."
       return "$EXIT_CANNOT_CREATE"
     }
   fi
-  if read -r format 2>/dev/null <"$STATE/format"; then
-    if [ "$format" != "$STATE_FORMAT" ]; then
-      problem "$EXIT_SETUP" error "This repository's state is in format $(visible "$format"), this version knows $STATE_FORMAT." \
-        "Nothing was changed. Update claudetools here: git pull --ff-only, then run sync again."
-      return "$EXIT_SETUP"
-    fi
+  if read -r STATE_FOUND 2>/dev/null <"$STATE/format"; then
+    [ "$STATE_FOUND" = "$STATE_FORMAT" ] || judge_format
   elif ! printf '%s\n' "$STATE_FORMAT" 2>/dev/null >"$STATE/format"; then
     problem "$EXIT_CANNOT_CREATE" error "$(visible "$STATE") cannot be written (permissions or a full disk?)." "Nothing was changed."
     return "$EXIT_CANNOT_CREATE"
   fi
+}
+
+judge_format() {
+  local fix="Update claudetools here: git pull --ff-only, then run sync again."
+  case $STATE_FOUND in
+    *[!0-9]* | '' | ????????*) ;;
+    *)
+      if [ "$STATE_FOUND" -lt "$STATE_FORMAT" ]; then
+        [ "${JOB:-}" != sync ] || return 0
+        fix="A sync brings it up to date: $(sync_command)"
+      fi
+      ;;
+  esac
+  problem "$EXIT_SETUP" error "This repository's state is in format $(visible "$STATE_FOUND"), this version knows $STATE_FORMAT." \
+    "Nothing was changed. $fix"
+  return "$EXIT_SETUP"
 }

@@ -52,7 +52,8 @@ def read_known(place: Place, state_format: str) -> Known:
     refuse_links(place.top, MANIFEST)
     with suppress(FileNotFoundError):
         there = (place.state / "format").read_text().strip()
-        if there and there != state_format:
+        # An older one is brought up to date by the next sync.
+        if there and not (there.isascii() and there.isdigit() and len(there) < 8 and int(there) <= int(state_format)):
             raise Refused(
                 SETUP,
                 f"This repository's state is in format {show(there)}, this version knows {state_format}.",
