@@ -45,6 +45,7 @@ start_over_if_upgraded() {
   fi
   [ -e "$TOOLKIT/scripts/sync.sh" ] || return 0
   info "claudetools was upgraded meanwhile (${TOOLKIT_VERSION% *} -> $(visible "${now% *}")). Starting over."
+  [ -z "${REQUEST:-}" ] || rm -f "$TREE/queue/$REQUEST"
   let_go
   stop_clock
   export CLAUDETOOLS_STARTED_OVER=1
