@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from claudetools.place import Place, find_place
-from claudetools.sessions import guards, ledger, registry
+from claudetools.sessions import guards, ledger, registry, sight
 from claudetools.sessions.event import SILENT, Event, Reply
-from claudetools.sessions.ledger import CONTENT_KINDS
+from claudetools.sessions.ledger import CONTENT_KINDS, Edit
 from claudetools.sessions.registry import Session
 from claudetools.text import visible
 
@@ -53,6 +53,37 @@ def before_command(place: Place, event: Event) -> Reply:
     return Reply(f"[WARN] {refusal(found[0], others)}") if others and mode == "tell" else SILENT
 
 
+def after_edit(place: Place, event: Event, edit: Edit) -> Reply:
+    """Says at once what was lost because two sessions wrote the file in the same moment. The next sync puts it back."""
+    touched = touches_of(place, edit.path)
+    if not any(id != event.session and other.time >= edit.began for id, other in touched):
+        return SILENT
+    from claudetools.sessions import lost
+    from claudetools.sessions.chain import Touch
+
+    touches = [Touch(id, one) for id, one in sorted(touched, key=lambda item: item[1].time)]
+    own = next((one for id, one in reversed(touched) if id == event.session and one.use == edit.use), edit)
+    times = {(id, one.seq): one.time for id, one in touched}
+    topics = {one.id: one for one in registry.find_sessions(place)}
+    said = []
+    for one in lost.find(touches, sight.look(place.top, edit.path).sha):
+        if one.by == event.session and times[one.session, one.seq] >= edit.began and one.session in topics:
+            said.append(f"this edit of {visible(edit.path)} wrote over what {names([topics[one.session]])} wrote there")
+        elif one.session == event.session and one.seq == own.seq and one.by in topics:
+            said.append(f"{names([topics[one.by]])} wrote over this edit of {visible(edit.path)}")
+    if not said:
+        return SILENT
+    return Reply(
+        f"[WARN] In the same moment {said[0]}: the client had read the file before. Nothing is gone for good: the next "
+        f"sync puts it back ({guards.SYNC}). Read the file again before you go on; do not make the edit once more."
+    )
+
+
+def touches_of(place: Place, path: str) -> list[tuple[str, Edit]]:
+    """All records of a path, by whatever session."""
+    return [(one.id, edit) for one in registry.find_sessions(place) for edit in edits_of(place, one.id, [path])]
+
+
 def refusal(found: guards.Found, others: list[Session]) -> str:
     """Why not, and what instead."""
     verb = "works" if len(others) == 1 else "work"
@@ -79,32 +110,30 @@ def live(place: Place, session: str) -> list[Session]:
     return [one for one in registry.find_sessions(place) if one.id != session and one.state() == "live"]
 
 
-def others_in(place: Place, session: str, paths: Iterable[str]) -> list[Session]:
+def others_in(place: Place, session: str, paths: Sequence[str]) -> list[Session]:
     """The other live sessions with unsaved work in one of these files, or below one of these folders."""
-    paths = list(paths)
     hits: dict[str, tuple[Session, int]] = {}
     for one in registry.find_sessions(place):
-        if one.id != session and (last := last_change(place, one.id, paths)) and one.state() == "live":
-            hits[one.id] = (one, last)
+        if one.id != session and (found := edits_of(place, one.id, paths)) and one.state() == "live":
+            hits[one.id] = (one, found[-1].seq)
     if not hits:
         return []
     saved = saved_positions(place, hits)
     return [one for id, (one, last) in hits.items() if last > saved.get(id, 0)]
 
 
-def last_change(place: Place, session: str, paths: list[str]) -> int:
-    """The position of the session's last change of one of the paths, 0 for none. A ledger that does not even hold the
-    text is not parsed."""
+def edits_of(place: Place, session: str, paths: Sequence[str]) -> list[Edit]:
+    """The session's changes of these files, or below these folders. A ledger that does not even hold the text is not
+    parsed."""
     try:
         with open(os.path.join(registry.folder_of(place, session), ledger.EDITS), "rb") as file:
             data = file.read()
     except OSError:
-        return 0
+        return []
     if not any(json.dumps(path)[1:-1].encode() in data for path in paths):
-        return 0
+        return []
     edits = [edit for edit in ledger.parse(data).edits if edit.kind in CONTENT_KINDS]
-    last = [e.seq for e in edits if any(e.path == path or e.path.startswith(path + "/") for path in paths)]
-    return max(last, default=0)
+    return [e for e in edits if any(e.path == path or e.path.startswith(path + "/") for path in paths)]
 
 
 def saved_positions(place: Place, ids: Iterable[str]) -> dict[str, int]:

@@ -60,8 +60,7 @@ def finish_file_call(place: Place, event: Event, path: str) -> Edit | None:
         return None
     edit, contents = file_edit(path, before, disk) if exact is None else exact_edit(path, exact, before, disk)
     began = began_at(event, call, now)
-    if edit.after == disk.sha:
-        now = written_at(place, path, began, now)
+    now = written_at(place, path, began, now, edit.after == disk.sha)
     edit = edit._replace(tool=event.tool, use=event.use, began=began, time=now)
     ledger.record(place, event.session, [edit], contents)
     return edit
@@ -102,10 +101,15 @@ def began_at(event: Event, call: calls.Call | None, now: float) -> float:
     return max(call.began if call else 0.0, started) or now
 
 
-def written_at(place: Place, path: str, began: float, now: float) -> float:
-    """When the file was written, if that was during the call: nearer to the truth than the time of our record."""
+def written_at(place: Place, path: str, began: float, now: float, is_ours: bool) -> float:
+    """When the file was written, as near as it tells: what lies there now is this call's or was written later."""
     stat = sight.stat_of(place.top, path)
-    return stat[2] / 1e9 if stat and began <= stat[2] / 1e9 <= now else now
+    if stat is None or not began <= stat[2] / 1e9 <= now:
+        return now
+    return stat[2] / 1e9 - (0 if is_ours else MOMENT)
+
+
+MOMENT = 1e-5  # seconds
 
 
 def start_command(place: Place, event: Event) -> None:

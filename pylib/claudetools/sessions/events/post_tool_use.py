@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from claudetools.place import Place
-from claudetools.sessions import registry, tools
+from claudetools.sessions import aware, registry, tools
 from claudetools.sessions.event import SILENT, Event, Reply
 
 
@@ -13,7 +13,8 @@ def handle(place: Place, event: Event) -> Reply:
     if event.tool in tools.FILE_TOOLS:
         path = tools.target_of(place, event)
         if path is not None:
-            tools.finish_file_call(place, event, path)
+            edit = tools.finish_file_call(place, event, path)
+            return aware.after_edit(place, event, edit) if edit and edit.exact else SILENT
     elif tools.is_window(event.tool):
         tools.finish_command(place, event)
     return SILENT

@@ -1,0 +1,73 @@
+"""Two clients write one file in the same moment: whoever is concerned hears of it at once, and nobody else."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from claudetools.sessions import registry
+from test_tool_hooks import Agent, place_of
+from world import Machine
+
+TEXT = "".join(f"line {n}\n" for n in range(9))
+
+
+@pytest.fixture
+def two(machine: Machine) -> tuple[Agent, Agent]:
+    machine.write("list.md", TEXT)
+    assert machine.sync().code == 0
+    for id, topic in ("a", "acme vpn"), ("b", "sophos"):
+        registry.register(place_of(machine), id, pid=os.getpid(), topic=topic)
+    return Agent(machine, "a"), Agent(machine, "b")
+
+
+def fork(machine: Machine, a: Agent, b: Agent, late: bool) -> list[dict[str, str]]:
+    """b's client reads the file, a's edit is made whole, b's client writes. `late`: a's hook runs after all that."""
+    given, answer = b.edit_call("list.md", "line 8", "written by b")
+    b.before("Edit", given)
+    given_a, answer_a = a.edit_call("list.md", "line 1", "written by a")
+    a.before("Edit", given_a)
+    machine.write("list.md", TEXT.replace("line 1", "written by a"))
+    told = [] if late else [a.after("Edit", given_a, answer_a)]
+    machine.write("list.md", TEXT.replace("line 8", "written by b"))
+    told.append(b.after("Edit", given, answer))
+    return [*told, *([a.after("Edit", given_a, answer_a)] if late else [])]
+
+
+def test_who_wrote_over_anothers_edit_hears_of_it(machine: Machine, two: tuple[Agent, Agent]) -> None:
+    told = fork(machine, *two, late=False)
+    assert told[0] == {}
+    assert told[1]["hookEventName"] == "PostToolUse"
+    assert "this edit of list.md wrote over what 'acme vpn' wrote there" in told[1]["additionalContext"]
+    assert "do not make the edit once more" in told[1]["additionalContext"]
+    b = two[1]
+    given, answer = b.edit_call("list.md", "line 5", "5")
+    b.before("Edit", given)
+    machine.write("list.md", answer["originalFile"].replace("line 5", "5"))
+    assert b.after("Edit", given, answer) == {}, "it is said once"
+
+
+def test_whose_edit_was_written_over_hears_of_it_when_its_hook_comes_last(
+    machine: Machine, two: tuple[Agent, Agent]
+) -> None:
+    told = fork(machine, *two, late=True)
+    assert told[0] == {}
+    assert "'sophos' wrote over this edit of list.md" in told[1]["additionalContext"]
+
+
+def test_edits_one_after_the_other_are_no_loss(machine: Machine, two: tuple[Agent, Agent]) -> None:
+    a, b = two
+    a.edit("list.md", "line 1", "written by a")
+    b.edit("list.md", "line 8", "written by b")
+    b.edit("list.md", "written by a", "changed by b")
+    assert all(told == {} for told in a.said + b.said if told.get("hookEventName") != "PreToolUse")
+
+
+def test_an_undo_is_no_loss(machine: Machine, two: tuple[Agent, Agent]) -> None:
+    """The file is as before when b's call begins: somebody wanted that."""
+    a, b = two
+    a.edit("list.md", "line 1", "written by a")
+    machine.git("checkout", "-q", "--", "list.md")
+    b.edit("list.md", "line 8", "written by b")
+    assert all(told == {} for told in a.said + b.said if told.get("hookEventName") != "PreToolUse")
