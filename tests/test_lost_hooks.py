@@ -8,7 +8,7 @@ import pytest
 
 from claudetools.sessions import registry
 from test_tool_hooks import Agent, place_of
-from world import Machine
+from world import Machine, World
 
 TEXT = "".join(f"line {n}\n" for n in range(9))
 
@@ -71,3 +71,20 @@ def test_an_undo_is_no_loss(machine: Machine, two: tuple[Agent, Agent]) -> None:
     machine.git("checkout", "-q", "--", "list.md")
     b.edit("list.md", "line 8", "written by b")
     assert all(told == {} for told in a.said + b.said if told.get("hookEventName") != "PreToolUse")
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_the_next_sync_puts_back_what_was_lost(
+    machine: Machine, world: World, two: tuple[Agent, Agent], late: bool
+) -> None:
+    """Through the real hooks, in whichever order they come: both edits are in the file, each in its own commit."""
+    fork(machine, *two, late=late)
+    assert "written by a" not in machine.read("list.md")
+    for id in ("b", "a"):
+        saved = machine.sync(env={"CLAUDETOOLS_SESSION_ID": id})
+        assert saved.code == 0, saved.text
+    both = TEXT.replace("line 1", "written by a").replace("line 8", "written by b")
+    assert machine.read("list.md") == world.remote_file("list.md") == both
+    assert machine.status() == ""
+    told = machine.git("log", "-2", "--format=%(trailers:key=Session-Id,valueonly,separator=%x2c)").split()
+    assert told == ["a", "b"]
