@@ -94,9 +94,36 @@ def perform(machine: Machine, root: Path, *prompts: tuple[str, str], edits: bool
 
     With `edits` they may change files unasked; without, they may what the settings of the repository allow.
     """
+    more = ["--permission-mode", "acceptEdits"] if edits else []
+    clients = [client_for(machine, play, "-p", prompt, "--output-format", "json", *more) for play, prompt in prompts]
+    acts = []
+    for end, requests in on_stage(machine, root, clients):
+        told = json.loads(end["out"])
+        assert not told["is_error"], told
+        acts.append(Act(told["result"], told["session_id"], told["permission_denials"], requests))
+    return acts
+
+
+def typed(machine: Machine, root: Path, text: str, *end: str) -> tuple[str, list[dict[str, Any]]]:
+    """A person types `text` into the client: the screen when one of `end` showed, and what its model was sent."""
+    client = client_for(machine, "echo")
+    client["argv"] = [
+        sys.executable,
+        str(STAGE.with_name("keyboard.py")),
+        text,
+        "for shortcuts",
+        *end,
+        "--",
+        *client["argv"],
+    ]
+    ((ended, requests),) = on_stage(machine, root, [client])
+    return ended["out"], requests
+
+
+def on_stage(machine: Machine, root: Path, clients: list[dict[str, Any]]) -> list[tuple[dict[str, Any], list[Any]]]:
+    """Each client's end, and the requests that it sent to the model."""
     folder = root / f"stage-{uuid.uuid4().hex[:8]}"
     (folder / "requests").mkdir(parents=True)
-    clients = [client_for(machine, play, prompt, edits) for play, prompt in prompts]
     plan = {"clients": clients, "requests": str(folder / "requests"), "seconds": 100}
     (folder / "plan.json").write_text(json.dumps(plan))
     done = subprocess.run(
@@ -108,24 +135,25 @@ def perform(machine: Machine, root: Path, *prompts: tuple[str, str], edits: bool
     )
     assert done.returncode == 0, done.stderr
     kept = [json.loads(path.read_text()) for path in sorted((folder / "requests").iterdir())]
-    acts = []
+    found = []
     for client, end in zip(clients, json.loads(done.stdout), strict=True):
         assert end["code"] == 0, end
-        told = json.loads(end["out"])
-        assert not told["is_error"], told
-        asked = [r["body"] for r in kept if r["key"] == client["key"] and r["body"].get("tools")]
-        acts.append(Act(told["result"], told["session_id"], told["permission_denials"], asked))
-    return acts
+        found.append((end, [r["body"] for r in kept if r["key"] == client["key"] and r["body"].get("tools")]))
+    return found
 
 
-def client_for(machine: Machine, play: str, prompt: str, edits: bool) -> dict[str, Any]:
+def client_for(machine: Machine, play: str, *arguments: str) -> dict[str, Any]:
     """One client: its own settings folder, the project trusted, nothing else allowed."""
     key = f"{play}-{uuid.uuid4().hex[:8]}"
     settings = machine.home / f".claude-{key}"
     settings.mkdir()
-    trusted = {"projects": {str(machine.top): {"hasTrustDialogAccepted": True}}, "hasCompletedOnboarding": True}
-    (settings / ".claude.json").write_text(json.dumps(trusted))
-    env = {"CLAUDE_CONFIG_DIR": str(settings), **dict.fromkeys(QUIET, "1")}
-    argv = [str(CLIENT), "-p", prompt, "--model", "sonnet", "--output-format", "json"]
-    argv += ["--permission-mode", "acceptEdits"] if edits else []
+    known = {
+        "projects": {str(machine.top): {"hasTrustDialogAccepted": True}},
+        "hasCompletedOnboarding": True,
+        "theme": "dark",
+        "customApiKeyResponses": {"approved": [key[-20:]], "rejected": []},
+    }
+    (settings / ".claude.json").write_text(json.dumps(known))
+    env = {"CLAUDE_CONFIG_DIR": str(settings), "TERM": "xterm-256color", **dict.fromkeys(QUIET, "1")}
+    argv = [str(CLIENT), *arguments, "--model", "sonnet"]
     return {"argv": argv, "cwd": str(machine.top), "env": machine.env(env), "play": play, "key": key}

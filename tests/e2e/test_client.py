@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from client import Act, perform, reason_to_skip
+from client import Act, perform, reason_to_skip, typed
 
 from claudetools.place import find_place
 from claudetools.sessions import registry
@@ -116,3 +116,12 @@ def test_a_checkpoint_stays_here_under_both_names(name: str, world: World, ops: 
     assert not act.denials and act.answer.startswith("[OK] Saved here: 1 commit."), act.answer
     assert world.tip() == before
     assert ops.git("log", "-1", "--format=%s") == "half way"
+
+
+def test_a_typed_checkpoint_is_ours_and_not_the_clients_rewind(ops: Machine, tmp_path: Path) -> None:
+    screen, requests = typed(ops, tmp_path, "/checkpoint", "heard", "Nothing to rewind to")
+    assert requests and "sync.sh --no-push" in Act("", "", [], requests).prompts
+    assert "Nothing to rewind" not in screen
+    ops.run("rm", "-r", ".claude/skills/checkpoint")
+    screen, requests = typed(ops, tmp_path, "/checkpoint", "heard", "Nothing to rewind to")
+    assert not requests, "without ours it is the client's: the test would notice"
