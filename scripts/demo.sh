@@ -41,6 +41,7 @@ main() {
   scene_with_python "machine B pushes in the same second" two_machines
   scene_with_python "sync is killed half way" killed
   scene_with_python "a program keeps writing meanwhile" writer
+  scene_with_packages "howard leaves a note for mike" note
   compare_with_plain_git
   if [ -n "$keep" ]; then say "Kept: $PLACE"; else rm -rf "$PLACE"; fi
   [ "$FAILED" -eq 0 ] || die 1 "$FAILED of $SCENE scenes lost something." "Look: bash $(quoted "${BASH_SOURCE[0]}") --keep"
@@ -66,6 +67,15 @@ scene_with_python() {
   else
     SCENE=$((SCENE + 1))
     printf '  %s  %-46s %s\n' "$SCENE" "$1" "skipped: needs Python $PYTHON_FLOOR"
+  fi
+}
+
+scene_with_packages() {
+  if find_python && "$PYTHON" -I -c 'import click, frontmatter, markdown_it' 2>/dev/null; then
+    scene "$@"
+  else
+    SCENE=$((SCENE + 1))
+    printf '  %s  %-46s %s\n' "$SCENE" "$1" "skipped: needs the Python packages, see setup.sh"
   fi
 }
 
@@ -213,6 +223,22 @@ writer() {
   kept=$(grep -c '^line ' "$file")
   printf '%s of %s lines kept' "$kept" "$i"
   [ "$kept" -ge "$i" ]
+}
+
+note() {
+  local tools=$TOOLKIT/scripts/claudetools.sh shown
+  export CLAUDETOOLS_SESSION_ID=howard-1
+  (cd "$PLACE/home-B/ops" && as B bash "$tools" log new "acme isp" &&
+    printf '## Note for mike\n\nTheir ISP changed the gateway: check the firewall.\n' | as B bash "$tools" log append) >"$PLACE/out" 2>&1
+  sync_as B >>"$PLACE/out" 2>&1
+  shown=$(CLAUDETOOLS_SESSION_ID=mike-1 sync_as A 2>&1)
+  case $shown in
+    ====*'MESSAGE FROM Howard Lee'*'| Their ISP changed the gateway'*) printf 'shown on machine A' ;;
+    *)
+      printf 'not shown'
+      return 1
+      ;;
+  esac
 }
 
 # The same eight saves with the five commands that everybody knows.
