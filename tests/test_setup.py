@@ -115,6 +115,29 @@ def test_nobody_known_is_told_the_command_and_nothing_changes(clone: Machine) ->
     assert not (clone.common / "hooks/pre-commit").exists()
 
 
+def start_session(machine: Machine) -> str:
+    """What the agent is told."""
+    hook = machine.top / ".claude/claudetools/hooks/agent/session-start"
+    env = {**machine.env(), "CLAUDE_PROJECT_DIR": str(machine.top), "CLAUDE_CODE_SESSION_ID": "s-1"}
+    payload = json.dumps({"session_id": "s-1", "hook_event_name": "SessionStart", "cwd": str(machine.top)})
+    done = subprocess.run(["sh", hook], cwd=machine.top, env=env, input=payload, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_a_session_that_starts_where_nobody_is_known_is_told_the_command(clone: Machine) -> None:
+    clone.git("config", "--global", "user.email", "dana@new.example")
+    told = start_session(clone)
+    assert "dana@new.example is nobody in .claude/users.json" in told
+    assert f"Nothing can be synced before: bash {SETUP}" in told
+    clone.git("config", "--global", "user.email", "howard@example.com")
+    assert SETUP not in start_session(clone), "the first sync finds out by itself"
+    clone.git("config", "--global", "--unset", "user.email")
+    assert SETUP in start_session(clone)
+    assert setup(clone, "--user", "howard", "--name", "Howard Lee", "--email", "howard@example.com").code == 0
+    assert SETUP not in start_session(clone)
+
+
 # --- who works here --------------------------------------------------------------------
 
 

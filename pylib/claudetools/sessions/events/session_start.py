@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from claudetools.place import Place
-from claudetools.sessions import ancestry, news, registry
+from claudetools.sessions import ancestry, newcomer, news, registry
 from claudetools.sessions.event import Event, Reply
 
 
@@ -17,7 +17,7 @@ def handle(place: Place, event: Event) -> Reply:
     notes = news.banner(place, event.session)  # before the facts, which tell of notes that nobody has taken
     facts = news.look(place, event.session, now)
     news.remember(place, event.session, facts)
-    lines = [*notes, *facts.values()]
+    lines = [*notes, *newcomer.warning(place), *facts.values()]
     if event.source != "compact":  # the session itself knows what it did
         lines += [*news.last_log(place, event.cwd), *news.without_log(place, event.session, now)]
     return Reply("\n".join(lines))
