@@ -94,6 +94,21 @@ def test_work_of_a_session_that_was_killed_is_still_shown(machine: Machine) -> N
     assert sessions(machine, "who").out.startswith("[OK] No session")
 
 
+def test_what_a_session_has_saved_is_not_shown_where_another_has_not(machine: Machine) -> None:
+    """Both edited one file; one of them saved: the file is not as in HEAD, but only by the other."""
+    assert machine.sync().code == 0
+    begin = {"event": "begin", "pid": os.getpid()}
+    record(machine, {"session": "one", **begin}, {"session": "two", **begin})
+    text = machine.read("README.md")
+    machine.write("README.md", f"one\n{text}two\n")
+    first = {"session": "one", "path": "README.md", "before": text, "after": f"one\n{text}"}
+    second = {"session": "two", "path": "README.md", "before": f"one\n{text}", "after": f"one\n{text}two\n"}
+    record(machine, first, second)
+    assert machine.sync(env={"CLAUDETOOLS_SESSION_ID": "one"}).code == 0
+    found = {one["id"]: one["unsaved"] for one in json.loads(sessions(machine, "who", "--json").out)}
+    assert found == {"one": [], "two": ["README.md"]}
+
+
 def test_one_session_in_full(machine: Machine) -> None:
     machine.write("a.md", "2\n")
     first = {"session": "one", "event": "edit", "path": "a.md", "before": "1\n", "after": "2\n", "tool": "Edit"}

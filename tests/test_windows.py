@@ -226,3 +226,33 @@ def test_git_that_fails_is_said(place: Place, machine: Machine) -> None:
     (machine.top / ".git/index").write_bytes(b"no index")
     with pytest.raises(windows.GitFailed):
         windows.start(place, SESSION, "use1", "Bash")
+
+
+def blobs(place: Place) -> set[bytes]:
+    folder = Path(folder_of(place, SESSION)) / "blobs"
+    return {path.read_bytes() for path in folder.iterdir()}
+
+
+def test_contents_that_nobody_needs_any_more_go(place: Place, machine: Machine) -> None:
+    """What others have not saved is copied at each command; a copy that no record names does not stay."""
+    for n in range(3):
+        machine.write("theirs.md", f"version {n}\n")
+        command(place, lambda: None)
+    assert blobs(place) == {b"version 2\n"}
+    (edit,) = command(place, lambda: machine.write("theirs.md", "mine\n"))
+    machine.write("theirs.md", "version 3\n")
+    command(place, lambda: None)
+    assert contents(place, edit) == (b"version 2\n", b"mine\n")
+
+
+def test_a_sync_inside_of_a_command_forgets_nothing_that_the_command_needs(place: Place, machine: Machine) -> None:
+    machine.write("theirs.md", "theirs\n")
+    ledger.record(place, SESSION, [Edit("old.md", None, ledger.digest(b"old"))], [b"old"])
+
+    def work() -> None:
+        ledger.forget(place, SESSION, ledger.read_ledger(place, SESSION).position)
+        machine.write("theirs.md", "changed\n")
+
+    (edit,) = command(place, work)
+    assert contents(place, edit) == (b"theirs\n", b"changed\n")
+    assert b"old" not in blobs(place)

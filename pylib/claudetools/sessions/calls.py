@@ -15,10 +15,9 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from claudetools.place import Place
-from claudetools.sessions.ledger import MODES, is_content, is_inside
+from claudetools.sessions.ledger import MODES, OPEN, is_content, is_inside
 from claudetools.sessions.registry import folder_of, make_private, safe_id
 
-OPEN = "open"
 MOMENT = 2.0  # seconds: calls that began together run side by side
 WINDOW = ""  # as the path of a call: it may change anything
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import click
 
 from claudetools import cli
+from claudetools.git import GitError
 from claudetools.place import Place
 from claudetools.sessions import calls, recover, registry, running, show, transcript, unsaved
 from claudetools.sessions.record import Refused, record_all
@@ -129,7 +130,7 @@ def find_work(place: Place, every: bool) -> list[unsaved.Work]:
     """As `unsaved.find_work`, with git's trouble as a message."""
     try:
         return unsaved.find_work(place, every)
-    except GitFailed as error:
+    except (GitFailed, GitError) as error:
         cli.fail(cli.INTERNAL, visible(str(error)), "See what git itself says: git status")
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -30,6 +31,8 @@ from claudetools.sessions.registry import folder_of, make_private
 VERSION = 1
 EDITS = "edits.jsonl"
 BLOBS = "blobs"
+OPEN = "open"
+SHA = re.compile(r"\b[0-9a-f]{64}\b")
 UNKNOWN = "?"  # in the place of a content's sha256: there was something, nobody knows what
 LONGEST = 16 * 1024 * 1024  # bytes of a content that is kept; what is longer is UNKNOWN
 CONTENT_KINDS = ("edit", "write", "file", "window")
@@ -240,5 +243,33 @@ def forget(place: Place, session: str, position: int) -> int:
 
 
 def named_behind(place: Place, session: str, position: int) -> set[str | None]:
-    """The contents that edits behind `position` name."""
-    return {name for edit in read_edits(place, session, position) for name in (edit.before, edit.after)}
+    """The contents that edits behind `position` name, or a call that is under way (calls.py)."""
+    edits = read_edits(place, session, position)
+    return {name for edit in edits for name in (edit.before, edit.after)} | under_way(folder_of(place, session))
+
+
+def under_way(folder: str) -> set[str | None]:
+    """The contents that calls of the session in this folder have found when they began."""
+    found: set[str | None] = set()
+    with suppress(OSError):
+        for name in os.listdir(os.path.join(folder, OPEN)):
+            with suppress(OSError), open(os.path.join(folder, OPEN, name), encoding="ascii", errors="replace") as file:
+                found |= set(SHA.findall(file.read()))
+    return found
+
+
+def drop(folder: str, names: Iterable[str]) -> None:
+    """Delete contents of the session in this folder that neither its ledger nor a call under way names."""
+    names = set(names)
+    if not names:
+        return
+    try:
+        with open(os.path.join(folder, EDITS), "rb") as file:
+            told = file.read()
+    except FileNotFoundError:
+        told = b""
+    needed = under_way(folder)
+    for name in names:
+        if name not in needed and name.encode() not in told:
+            with suppress(FileNotFoundError):
+                os.unlink(os.path.join(folder, BLOBS, name))

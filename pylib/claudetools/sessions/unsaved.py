@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from typing import NamedTuple
 
 from claudetools.place import Place
-from claudetools.sessions import ledger, registry, windows
+from claudetools.sessions import ledger, positions, registry, windows
 from claudetools.sessions.ledger import CONTENT_KINDS, Edit
 from claudetools.sessions.registry import Session
+
+MONTH = 30 * 86400.0  # as long as a session is kept
 
 
 class Work(NamedTuple):
@@ -24,20 +27,18 @@ class Work(NamedTuple):
         return list(dict.fromkeys(edit.path for edit in reversed(self.edits)))
 
 
-def dirty_paths(place: Place) -> set[str]:
-    """What is not as in HEAD. Raises GitFailed."""
-    return set(windows.parse_status(windows.begin_git(place.top, windows.STATUS)())[1])
-
-
-def work_of(place: Place, session: Session, dirty: Collection[str]) -> Work:
+def work_of(place: Place, session: Session, dirty: Collection[str], position: int) -> Work:
     """What of a session's ledger is not committed. A path that is as in HEAD holds nobody's work."""
     found = ledger.read_ledger(place, session.id)
-    edits = [edit for edit in found.edits if edit.kind in CONTENT_KINDS and edit.path in dirty]
+    edits = [e for e in found.edits if e.kind in CONTENT_KINDS and e.path in dirty and e.seq > position]
     return Work(session, edits, found.problems)
 
 
 def find_work(place: Place, every: bool = False) -> list[Work]:
-    """The work of all sessions that have some, or are at work; with `every` of all. Raises GitFailed."""
-    dirty = dirty_paths(place)
-    found = [work_of(place, one, dirty) for one in registry.find_sessions(place)]
+    """The work of all sessions that have some, or are at work; with `every` of all. Raises GitFailed, GitError."""
+    head, dirty = windows.parse_status(windows.begin_git(place.top, windows.STATUS)())
+    sessions = registry.find_sessions(place)
+    ids = [one.id for one in sessions]
+    saved = positions.find(place.top, ids, [head], time.time() - MONTH) if dirty and ids else {}
+    found = [work_of(place, one, dirty, saved.get(one.id, 0)) for one in sessions]
     return [work for work in found if every or work.edits or work.session.state() in ("live", "idle")]

@@ -40,11 +40,13 @@ class Entry(NamedTuple):
 
 
 class Look(NamedTuple):
-    """The tree at one moment. `dirty`: path -> [stat or null, sha or null, mode]. `entries`: what HEAD has there."""
+    """The tree at one moment. `dirty`: path -> [stat or null, sha or null, mode]. `entries`: what HEAD has there.
+    `gone`: contents that the last look has kept and that are there no more."""
 
     head: str
     dirty: dict[str, list[Any]]
     entries: dict[str, Entry]
+    gone: set[str]
 
 
 class GitFailed(Exception):
@@ -57,6 +59,7 @@ def start(place: Place, session: str, use: str, tool: str, subagent: str = "") -
     found = look(place, session)
     call = calls.Call(use, tool, now, calls.WINDOW, subagent=subagent, head=found.head, dirty=found.dirty)
     calls.start(place, session, call)
+    ledger.drop(folder_of(place, session), found.gone)
 
 
 def finish(place: Place, session: str, call: calls.Call, seconds: float = 0.0) -> list[Edit]:
@@ -80,6 +83,7 @@ def finish(place: Place, session: str, call: calls.Call, seconds: float = 0.0) -
         edits.append(Edit(path, before, after.sha, "window", after.mode, was, call.tool, call.use, began, now))
     if edits:
         ledger.record(place, session, edits, contents)
+    ledger.drop(folder_of(place, session), found.gone)
     return edits
 
 
@@ -120,6 +124,7 @@ def look(place: Place, session: str) -> Look:
     read = begin_git(place.top, STATUS)
     folder = folder_of(place, session)
     remembered = recall(folder)
+    before = {str(old[1]) for old in remembered.values()}
     began = time.time()
     head, entries = parse_status(read())
     dirty: dict[str, list[Any]] = {}
@@ -139,8 +144,8 @@ def look(place: Place, session: str) -> Look:
             ledger.keep_blob(folder, str(seen.sha), seen.data)
         dirty[path] = [list(stat) if stat else None, seen.sha, seen.mode]
         remembered[path] = [*dirty[path], began]
-    remember(folder, {path: remembered[path] for path in dirty if path in remembered})
-    return Look(head, dirty, entries)
+    remember(folder, {path: remembered[path] for path in dirty})
+    return Look(head, dirty, entries, before - {str(found[1]) for found in dirty.values()})
 
 
 def recall(folder: str) -> dict[str, list[Any]]:
