@@ -13,7 +13,7 @@ import click
 from claudetools import cli
 from claudetools.git import GitError
 from claudetools.place import Place
-from claudetools.sessions import calls, recover, registry, running, show, transcript, unsaved
+from claudetools.sessions import calls, decide, recover, registry, running, show, transcript, unsaved
 from claudetools.sessions.record import Refused, record_all
 from claudetools.sessions.registry import Session
 from claudetools.sessions.windows import GitFailed
@@ -124,6 +124,11 @@ def run(command: tuple[str, ...], topic: str) -> int:
     What other sessions say they changed meanwhile stays theirs.
     """
     return running.run(cli.here(), list(command), topic)
+
+
+sessions.add_command(decide.claim)
+sessions.add_command(decide.undo)
+sessions.add_command(decide.restore_lost, "restore")
 
 
 def find_work(place: Place, every: bool) -> list[unsaved.Work]:

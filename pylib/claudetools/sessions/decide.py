@@ -1,0 +1,129 @@
+"""`sessions claim | undo | restore`: what somebody decides about work that others have done."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from claudetools import cli, git
+from claudetools.place import Place
+from claudetools.sessions import claim as claims
+from claudetools.sessions import exchange, registry, restore, sight
+from claudetools.sessions import undo as undoing
+from claudetools.text import visible
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path())
+def claim(paths: tuple[str, ...]) -> None:
+    """Take over what nobody, or more than one session, may have changed in PATHS.
+
+    It goes out with this session's next save. What another session is known to have written stays its own.
+    """
+    place = cli.here()
+    me = registry.current_id(os.environ)
+    if me is None:
+        cli.fail(cli.USAGE, "No session is known to claim it for.", "Name one: CLAUDETOOLS_SESSION_ID=... (see who)")
+    for told in paths:
+        path = inside(place, told)
+        if not claims.claim(place, me, path):
+            cli.fail(cli.HELD, f"{visible(path)} cannot be read.", f"Look at it: ls -l {visible(path)}")
+        print(f"[OK] {visible(path)} goes out with this session's next save.")
+
+
+@click.command()
+@click.argument("id")
+@click.argument("path", type=click.Path())
+@click.option("--yes", is_flag=True, help="Do it. Without this it is shown only.")
+def restore_lost(id: str, path: str, yes: bool) -> int:
+    """Bring back what a session wrote into PATH and what is no longer there.
+
+    Nothing of what is there now is overwritten. It goes out with that session's next save.
+    """
+    from claudetools.sessions.command import find
+
+    place = cli.here()
+    session, name = find(place, id), inside(place, path)
+
+    def work() -> int:
+        made = restore.plan(place, session.id, name)
+        if made is None:
+            cli.fail(cli.HELD, f"The ledger of {visible(session.id)} holds no contents of {visible(name)}.")
+        if made.stuck:
+            cli.warn(f"{made.stuck} of its edits cannot come back by themselves: other text is at those lines now.")
+        if not made.edits:
+            print("[OK] Nothing of it is missing.")
+            return cli.HELD if made.stuck else cli.OK
+        if not yes:
+            print(f"Would bring back {made.edits} of its edits in {visible(name)}. To do it: add --yes")
+            return cli.OK
+        old = exchange.snapshot(place, [name])
+        entry = (made.before.mode or sight.REGULAR, exchange.store(place, name, made.text))
+        exchange.swap(place, old, exchange.tree_of(place, old, {os.fsencode(name): entry}))
+        restore.record(place, session.id, name, made)
+        print(
+            f"[OK] Brought back {made.edits} of its edits in {visible(name)}. The next sync of that session saves it."
+        )
+        return cli.OK
+
+    arguments = ["restore", session.id, os.path.join(place.top, name), *(["--yes"] if yes else [])]
+    return exchange.under_lock(place, "sessions restore", arguments, work) if yes else work()
+
+
+@click.command()
+@click.argument("id")
+@click.option("--yes", is_flag=True, help="Do it. Without this it is shown only.")
+def undo(id: str, yes: bool) -> int:
+    """Take back what a session has done: its unsaved lines, and each of its commits by a commit of its own.
+
+    Shows it first. To undo the undo brings the work back. Nothing is sent before the next sync.
+    """
+    from claudetools.sessions.command import find
+
+    place = cli.here()
+    session = find(place, id)
+
+    def work() -> int:
+        try:
+            return take_back(place, session.id, yes)
+        except git.GitError as error:
+            exchange.fail_as_git(error)
+            return cli.INTERNAL
+
+    arguments = ["undo", session.id, *(["--yes"] if yes else [])]
+    return exchange.under_lock(place, "sessions undo", arguments, work) if yes else work()
+
+
+def take_back(place: Place, id: str, yes: bool) -> int:
+    """The unsaved lines first, then the commits. Raises GitError, Stop."""
+    unsaved = undoing.plan_unsaved(place, id)
+    branch = git.run(place.top, "symbolic-ref", "HEAD").decode().strip()
+    head = git.run(place.top, "rev-parse", "HEAD").decode().strip()
+    taken = undoing.plan_commits(place, id, head)
+    word = "Took" if yes else "Would take"
+    if yes and unsaved.paths:
+        exchange.swap(place, unsaved.tree, unsaved.without)
+    for path in unsaved.paths:
+        print(f"{word} its unsaved lines out of {visible(path)}.")
+    if yes and taken.undone:
+        exchange.swap(place, head, taken.tip, branch)
+    for oid, subject in taken.undone:
+        print(f"{word} back {oid[:7]} {visible(subject)}")
+    for path, why in [*unsaved.stuck, *taken.stuck]:
+        cli.warn(f"Left as it is: {visible(path)} {why}.")
+    if not unsaved.paths and not taken.undone:
+        print("[OK] There is nothing to take back.")
+    elif not yes:
+        print("Nothing was changed. To do it: add --yes")
+    elif taken.undone:
+        print("[OK] The next sync sends it. To bring it back: the same command once more.")
+    return cli.HELD if unsaved.stuck or taken.stuck else cli.OK
+
+
+def inside(place: Place, told: str) -> str:
+    """The path seen from the top. Raises Stop for one that is not in this tree."""
+    path = place.relative(told)
+    if path is None:
+        cli.fail(cli.USAGE, f"{visible(told)} is not in this tree.")
+    return path

@@ -1,0 +1,88 @@
+"""Exchange files of the shared tree by compare-and-swap, for commands that people type: under the sync's lock."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from claudetools import cli, git
+from claudetools.advance import BLOCKED, DONE, Advance, Journal
+from claudetools.merging import tree_with
+from claudetools.place import Place
+from claudetools.sessions.objects import Entry
+from claudetools.text import visible
+
+
+def under_lock(place: Place, title: str, arguments: Sequence[str], work: Callable[[], int]) -> int:
+    """Do the work with the lock held: at once where somebody above holds it for us, else by starting this command
+    (`arguments` as typed behind `sessions`) again below with-lock.sh."""
+    if os.environ.get("CLAUDETOOLS_REENTER"):
+        return work()
+    entry = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "__main__.py")
+    lock = ("bash", cli.script("with-lock.sh"), "--title", title, "--")
+    command = (*lock, sys.executable, "-I", entry, "sessions", *arguments)
+    return subprocess.run(command, cwd=place.top, check=False).returncode
+
+
+def snapshot(place: Place, paths: Sequence[str]) -> str:
+    """HEAD's tree with these paths as they are in the folder, as git would store them. Raises GitError."""
+    env = {"GIT_INDEX_FILE": os.path.join(scratch(place), "index.paths")}
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(env["GIT_INDEX_FILE"])
+    git.run(place.top, "read-tree", "HEAD", env=env)
+    names = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    git.run(place.top, "update-index", "-z", "--add", "--remove", "--replace", "--stdin", stdin=names, env=env)
+    return git.run(place.top, "write-tree", env=env).decode().strip()
+
+
+def tree_of(place: Place, tree: str, changes: Mapping[bytes, Entry | None]) -> str:
+    """The tree with these entries. Raises GitError."""
+    gone = b"0 " + b"0" * len(tree) + b" 0\t%s\0"
+    rows = [
+        gone % path if entry is None else b"%s %s 0\t%s\0" % (entry[0].encode(), entry[1].encode(), path)
+        for path, entry in changes.items()
+    ]
+    return tree_with(place.top, scratch(place), tree, rows)
+
+
+def store(place: Place, path: str, data: bytes) -> str:
+    """The blob of what lies so on the disk. Raises GitError."""
+    return git.run(place.top, "hash-object", "-w", f"--path={path}", "--stdin", stdin=data).decode().strip()
+
+
+def swap(place: Place, old: str, new: str, branch: str = "") -> None:
+    """Bring the folder from one tree to another: edits that came in between are merged. With `branch`, the two are
+    commits, and branch and index follow. Raises Stop where a file cannot take it; then nothing was changed."""
+    base, target = (old, new) if branch else (commit(place, old), commit(place, new))
+    claim = os.path.join(place.common, "claudetools-sync.lock", "owner")
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        journal = Journal(base, target, branch, base if branch else "")
+        status = Advance(place.top, place.git_folder, place.tree, claim).begin(journal)
+    if status == BLOCKED:
+        lines = [line.split("\t")[1:] for line in said.getvalue().splitlines() if line.startswith("blocked\t")]
+        what = "Its commits stay as they are" if branch else "Its unsaved lines stay"
+        cli.fail(cli.HELD, f"{what}: other text is there now.", *(": ".join(line) for line in lines))
+    if status != DONE:
+        cli.fail(cli.DEFERRED, "The branch moved meanwhile.", "Nothing is lost. Run a sync, then try again.")
+
+
+def commit(place: Place, tree: str) -> str:
+    """A commit of a tree that no branch will ever have."""
+    return git.run(place.top, "commit-tree", tree, stdin=b"a tree\n").decode().strip()
+
+
+def scratch(place: Place) -> str:
+    """A folder of our own, there since the first sync."""
+    folder = os.path.join(place.tree, "work")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    return folder
+
+
+def fail_as_git(error: git.GitError) -> None:
+    """git's own words as a message. Raises Stop."""
+    cli.fail(cli.INTERNAL, visible(str(error)), "Nothing was changed. See what git itself says: git status")

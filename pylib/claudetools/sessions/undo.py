@@ -1,0 +1,114 @@
+"""Take a session's work back: its unsaved lines out of the folder, each of its commits by a commit of its own.
+
+To undo the undo brings the work back. What others have built on a change keeps it: then nothing of it is touched, and
+they are named.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+from claudetools import files, git, merging
+from claudetools.place import Place
+from claudetools.sessions import exchange, split
+from claudetools.sessions.objects import Entry, Objects
+from claudetools.sessions.owners import own, sessions_of
+from claudetools.text import visible
+
+UNDOES, UNDO_OF = "Undoes", "Undo-Of"
+FORM = f"--format=%H%x00%(trailers:key={UNDOES},valueonly,separator=%x20)%x00%s%x01"
+
+
+@dataclass
+class Unsaved:
+    """The folder's paths without the session's unsaved lines: `tree` as it is, `without` them. `stuck`: path, why."""
+
+    tree: str
+    without: str
+    paths: list[str] = field(default_factory=list)
+    stuck: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass
+class Taken:
+    """Commits that take back others: `tip` is HEAD with all of them. `undone`: oid and subject of each."""
+
+    tip: str
+    undone: list[tuple[str, str]] = field(default_factory=list)
+    stuck: list[tuple[str, str]] = field(default_factory=list)
+
+
+def plan_unsaved(place: Place, id: str) -> Unsaved:
+    """Find the session's unsaved lines. Raises GitError."""
+    head = git.run(place.top, "rev-parse", "HEAD").decode().strip()
+    workers, _ = split.find_workers(place, (head,))
+    paths = sorted({edit.path for edit in workers[id].edits}) if id in workers else []
+    tree = exchange.snapshot(place, paths)
+    result = Unsaved(tree, tree)
+    changed: dict[bytes, Entry | None] = {}
+    with Objects(place.top, exchange.scratch(place)) as objects:
+        changes = git.changes(place.top, head, tree)
+        touches = split.touches_of(place, objects, changes, workers)
+        for change in changes:
+            owned = own(change, touches[change.path], objects.read, lambda name: split.kept_by(place, workers, name))
+            mine = [some for some in owned.sets if id in some]
+            others = sessions_of(frozenset[str]().union(*mine)) - {id}
+            name = os.fsdecode(change.path)
+            if others:
+                topics = ", ".join(f"'{workers[other].topic}'" for other in sorted(others))
+                result.stuck.append((name, f"hangs together with work of {topics}"))
+            elif mine:
+                data = owned.content(lambda some, mine=mine: some not in mine)  # type: ignore[misc]
+                entry = (owned.mode, objects.write_blobs([data])[0]) if isinstance(data, bytes) else data
+                changed[change.path] = entry
+                result.paths.append(name)
+    if changed:
+        result.without = exchange.tree_of(place, tree, changed)
+    return result
+
+
+def plan_commits(place: Place, id: str, head: str) -> Taken:
+    """Write the commits that take back those of the session, the youngest first, without moving anything."""
+    taken = Taken(head)
+    for oid, subject in to_undo(place, id, head):
+        parent = git.run(place.top, "rev-parse", f"{oid}^").decode().strip()
+        merged = merging.merge_trees(place.top, exchange.scratch(place), oid, taken.tip, parent)
+        if merged.conflicts:
+            for path in merged.conflicts:
+                taken.stuck.append((files.shown(path), built_on(place, oid, head, path)))
+            continue
+        if merged.tree == git.tree_of(place.top, taken.tip):
+            continue
+        message = f"Undo: {subject}\n\n{UNDOES}: {oid}\n{UNDO_OF}: {id}\n"
+        args = ("commit-tree", merged.tree, "-p", taken.tip)
+        taken.tip = git.run(place.top, *args, stdin=message.encode("utf-8", "surrogateescape")).decode().strip()
+        taken.undone.append((oid, subject))
+    return taken
+
+
+def to_undo(place: Place, id: str, head: str) -> list[tuple[str, str]]:
+    """The session's commits that are in force; where none is, those that took them back (then it is a redo)."""
+    by_session = log(place, head, f"^Session-Id: {id}$")
+    undos = log(place, head, f"^{UNDO_OF}: {id}$")
+    gone = {name for _, undone, _ in undos for name in undone.split()}
+    redone = {oid for oid, undone, _ in undos if undone in {other for other, _, _ in undos}}
+    in_force = [(oid, subject) for oid, _, subject in [*undos, *by_session] if oid not in gone]
+    work = [(oid, subject) for oid, subject in in_force if oid in redone or oid not in {o for o, _, _ in undos}]
+    return work or in_force
+
+
+def log(place: Place, head: str, pattern: str) -> list[tuple[str, str, str]]:
+    """Commits with such a line, the youngest first: oid, what it undoes, subject."""
+    pattern = pattern.replace(".", "[.]")
+    out = git.run(place.top, "rev-list", "--no-commit-header", "--no-merges", f"--grep={pattern}", FORM, head, "--")
+    rows = [row.strip("\n").split("\0") for row in out.decode("utf-8", "surrogateescape").split("\1")]
+    return [(row[0], row[1].strip(), row[2]) for row in rows if len(row) == 3]
+
+
+def built_on(place: Place, oid: str, head: str, path: bytes) -> str:
+    """Who changed the path since."""
+    form = "--format=%h %s"
+    name = f":(top,literal){os.fsdecode(path)}"
+    told = git.run(place.top, "log", form, f"{oid}..{head}", "--", name).decode("utf-8", "replace").splitlines()
+    return "changed since by " + visible("; ".join(told[:3]) or "an unsaved edit")

@@ -1,0 +1,100 @@
+"""claim, undo, restore: what somebody decides about the work of sessions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agents import Agent
+from test_split import LIST, ids, message
+from world import TOOLKIT, Machine, Result, World
+
+
+@pytest.fixture
+def shared(machine: Machine) -> Machine:
+    machine.write(LIST, "".join(f"l{n}\n" for n in range(8)))
+    assert machine.sync().code == 0
+    return machine
+
+
+def sessions(machine: Machine, *args: str, me: str = "") -> Result:
+    env = {"CLAUDETOOLS_SESSION_ID": me} if me else None
+    return machine.run("bash", TOOLKIT / "scripts/claudetools.sh", "sessions", *args, env=env)
+
+
+def test_claim_takes_what_nobody_or_several_may_have_made(shared: Machine, world: World) -> None:
+    one, two = Agent(shared, "one"), Agent(shared, "two")
+    shared.write("by-hand.txt", "x\n")
+    one.write("made.txt", b"by a command\n", "window", began=100.0, time=110.0)
+    two.record("made.txt", None, b"by a command\n", "window", began=100.0, time=110.0)
+    two.append(LIST, "of two")
+    assert sessions(shared, "claim", "by-hand.txt").code == 64
+    assert sessions(shared, "claim", "../elsewhere", me="one").code == 64
+    result = sessions(shared, "claim", "by-hand.txt", "made.txt", LIST, me="one")
+    assert result.code == 0 and result.out.count("[OK]") == 3, result.text
+    assert one.sync().code == 0
+    assert ids(shared, 1) == [["one"]]
+    assert shared.git("show", "--format=", "--name-only", "HEAD").split() == ["by-hand.txt", "made.txt"]
+    assert "of two" not in world.remote_file(LIST)
+    assert two.sync().code == 0 and shared.status() == ""
+
+
+def test_undo_shows_first_then_takes_lines_and_commits_back(shared: Machine, world: World) -> None:
+    one, two = Agent(shared, "one"), Agent(shared, "two")
+    one.append(LIST, "saved by one")
+    one.write("one.txt", b"x\n")
+    assert one.sync("-m", "One's work").code == 0
+    two.replace(LIST, "l3\n", "l3\nof two\n")
+    one.replace(LIST, "l0\n", "zero\nl0\n")
+    result = sessions(shared, "undo", "one")
+    assert result.code == 0 and "Would take back" in result.out and "Nothing was changed" in result.out, result.text
+    assert "zero" in shared.read(LIST)
+    result = sessions(shared, "undo", "one", "--yes")
+    assert result.code == 0, result.text
+    assert shared.read(LIST) == "".join(f"l{n}\n" for n in range(8)).replace("l3\n", "l3\nof two\n")
+    assert not (shared.top / "one.txt").exists()
+    assert message(shared).startswith("Undo: One's work\n\nUndoes: ")
+    assert shared.status().split() == ["M", LIST]
+    shared.assert_sound()
+    assert two.sync().code == 0
+    assert world.remote_file(LIST) == shared.read(LIST) and "one.txt" not in world.remote_files()
+    # Once more is a redo, and once more an undo.
+    for there in (True, False):
+        assert sessions(shared, "undo", "one", "--yes").code == 0
+        assert ("saved by one" in shared.read(LIST)) == there == (shared.top / "one.txt").exists()
+
+
+def test_undo_leaves_what_others_have_built_on_and_names_them(shared: Machine) -> None:
+    one, two = Agent(shared, "one", "acme vpn"), Agent(shared, "two", "isp")
+    one.replace(LIST, "l3\n", "l3 of one\n")
+    assert one.sync().code == 0
+    two.replace(LIST, "l3 of one\n", "l3 of both\n")
+    assert two.sync("-m", "Built on it").code == 0
+    before = shared.read(LIST), shared.git("rev-parse", "HEAD")
+    result = sessions(shared, "undo", "one", "--yes")
+    assert result.code == 65 and "Built on it" in result.err, result.text
+    assert before == (shared.read(LIST), shared.git("rev-parse", "HEAD"))
+    one.replace(LIST, "l5\n", "l5 of one\n")
+    two.replace(LIST, "l5 of one\n", "l5 of both\n")
+    result = sessions(shared, "undo", "one", "--yes")
+    assert result.code == 65 and "hangs together with work of 'isp'" in result.err, result.text
+    assert "l5 of both" in shared.read(LIST)
+
+
+def test_restore_brings_lost_lines_back_and_nothing_else(shared: Machine, world: World) -> None:
+    one, two = Agent(shared, "one"), Agent(shared, "two")
+    one.append(LIST, "of one")
+    two.append(LIST, "of two")
+    shared.git("checkout", "--", LIST)
+    two.replace(LIST, "l0\n", "l0 of two\n")
+    result = sessions(shared, "restore", "one", LIST)
+    assert result.code == 0 and "Would bring back 1 of its edits" in result.out, result.text
+    result = sessions(shared, "restore", "one", LIST, "--yes")
+    assert result.code == 0, result.text
+    assert shared.read(LIST).startswith("l0 of two\n") and shared.read(LIST).endswith("l7\nof one\n")
+    assert "[OK] Nothing of it is missing." in sessions(shared, "restore", "one", LIST, "--yes").out
+    assert one.sync().code == 0
+    assert world.remote_file(LIST).endswith("l7\nof one\n") and "l0 of two" not in world.remote_file(LIST)
+    assert sessions(shared, "restore", "one", "README.md").code == 65
+    assert not list(Path(shared.lock).glob("owner"))
