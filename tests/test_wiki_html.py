@@ -193,6 +193,10 @@ def test_a_browser_finds_a_log_by_its_words_and_no_secret(address: str, browser:
     browser.wait("document.querySelector('#mkdocs-search-results article')")
     found = browser.evaluate("document.querySelector('#mkdocs-search-results a').getAttribute('href')")
     assert "session-logs/2026-06-07-mike-general.html" in found
+    browser.open(f"{address}/search.html?q=gateway")
+    browser.wait("document.querySelector('#mkdocs-search-results article')")
+    titles = browser.evaluate("[...document.querySelectorAll('#mkdocs-search-results h3')].map(e => e.innerText)")
+    assert "acme isp: Session Summary" in titles, titles
     browser.open(f"{address}/search.html?q={SECRET}")
     browser.wait("document.querySelector('#mkdocs-search-results p')")
     assert browser.evaluate("document.querySelector('#mkdocs-search-results').innerText") == "No results found"

@@ -41,9 +41,16 @@ class Pages(BasePlugin[NoSettings]):  # type: ignore[no-untyped-call]
         return ""
 
     def on_page_content(self, html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-        _, body, rendered = self.bodies[page.file.src_uri]
-        page.toc = get_toc(nested(rendered.headings if rendered else ()))
+        title, body, rendered = self.bodies[page.file.src_uri]
+        # As the search finds them: a hundred logs have a section of the same name.
+        page.toc = get_toc(nested(rendered.headings if rendered else (), f"{title}: "))
         return body
+
+    def on_page_context(self, context: Any, *, page: Page, config: MkDocsConfig, nav: Any) -> Any:
+        """After the search plugin, which was there first: as they stand beside the page."""
+        rendered = self.bodies[page.file.src_uri][2]
+        page.toc = get_toc(nested(rendered.headings if rendered else ()))
+        return context
 
     def on_post_page(self, output: str, *, page: Page, config: MkDocsConfig) -> str:
         return self.guarded(output)
@@ -56,12 +63,13 @@ class Pages(BasePlugin[NoSettings]):  # type: ignore[no-untyped-call]
         return page.replace("<head>", f'<head>\n<meta http-equiv="Content-Security-Policy" content="{self.policy}">', 1)
 
 
-def nested(headings: tuple[tuple[int, int, str], ...]) -> Any:
-    """The headings as MkDocs wants them: each with those below it."""
+def nested(headings: tuple[tuple[int, int, str], ...], before: str = "") -> Any:
+    """The headings as MkDocs wants them: each with those below it, and with `before` in front of its text."""
     top: list[dict[str, Any]] = []
     open_ones: list[dict[str, Any]] = []
     for level, line, text in headings:
-        item = {"level": level, "id": f"L{line}", "name": html.escape(text), "html": html.escape(text), "children": []}
+        name = html.escape(f"{before if level > 1 else ''}{text}")
+        item = {"level": level, "id": f"L{line}", "name": name, "html": name, "children": []}
         while open_ones and open_ones[-1]["level"] >= level:
             open_ones.pop()
         (open_ones[-1]["children"] if open_ones else top).append(item)
