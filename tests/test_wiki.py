@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agents import Agent
 from forced import at
 from world import TOOLKIT, Machine, Result, World
 
@@ -378,7 +379,7 @@ def test_what_a_compile_writes_stands_in_the_sessions_ledger(wiki: Wiki) -> None
 def test_an_agents_own_draft_goes_through_the_same_proof(wiki: Wiki) -> None:
     read = wiki.run("read", "client:acme")
     assert "hunter2" not in read.out and f"=== S1: {LOG} ===" in read.out
-    found = re.search(r"wiki apply client:acme --reading ([0-9a-f]{12}) FILE", read.out)
+    found = re.search(r"wiki apply client:acme --reading ([0-9a-f]{12}) --keep", read.out)
     assert found, read.text
     draft = wiki.machine.home / "draft.md"
     draft.write_text(DRAFT.replace("203.0.113.7", "203.0.113.8"))
@@ -391,6 +392,16 @@ def test_an_agents_own_draft_goes_through_the_same_proof(wiki: Wiki) -> None:
     assert "has absorbed all" in wiki.run("read", "client:acme").err or "stale" in wiki.article()
 
 
+def test_a_draft_is_kept_until_somebody_has_looked_at_it(wiki: Wiki) -> None:
+    found = re.search(r"--reading ([0-9a-f]{12})", wiki.run("read", "client:acme").out)
+    assert found
+    (wiki.machine.home / "draft.md").write_text(DRAFT)
+    kept = wiki.run("apply", "client:acme", "--reading", found[1], "--keep", str(wiki.machine.home / "draft.md"))
+    assert kept.code == 0 and kept.out.startswith("[OK] The draft is kept.")
+    assert not (wiki.machine.top / "wiki").exists()
+    assert "is compiled from 1 log" in wiki.run("apply", "client:acme", "--reading", found[1]).out
+
+
 # --- together with sync -----------------------------------------------------------------------
 
 
@@ -399,6 +410,21 @@ def test_log_article_and_index_ride_in_one_commit(wiki: Wiki) -> None:
     assert wiki.machine.sync("-m", "acme: new firewall").code == 0
     changed = wiki.machine.git("show", "--name-only", "--format=", "HEAD").split("\n")
     assert sorted(changed) == sorted([LOG, "wiki/clients/acme.md", "wiki/.sources/clients/acme.json", "wiki/index.md"])
+
+
+def test_a_sessions_own_log_article_and_index_are_one_commit_beside_another_sessions_work(wiki: Wiki) -> None:
+    other = Agent(wiki.machine, "other", "beta work")
+    other.write("clients/beta/notes.md", b"not saved yet\n")
+    me = Agent(wiki.machine, "me", "acme fw")
+    (wiki.machine.top / LOG).unlink()
+    me.write(LOG, BODY.encode())
+    wiki.compile(CLAUDETOOLS_SESSION_ID="me")
+    result = me.sync("-m", "acme: new firewall")
+    assert result.code == 0, result.text
+    changed = wiki.machine.git("show", "--name-only", "--format=", "HEAD").split("\n")
+    assert sorted(changed) == sorted([LOG, "wiki/clients/acme.md", "wiki/.sources/clients/acme.json", "wiki/index.md"])
+    assert "Session-Id: me" in wiki.machine.git("log", "-1", "--format=%B")
+    assert wiki.machine.status() == "?? clients/beta/notes.md"
 
 
 def test_two_machines_compile_one_article_and_neither_meets_a_conflict(world: World, wiki: Wiki) -> None:

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claudetools.wiki import hours, syncro
+from test_agent_hooks import start
 from test_wiki import ARTICLE, DRAFT, Wiki
 from world import Machine, Result, needs
 
@@ -342,6 +343,17 @@ def test_without_an_address_nobody_is_asked_and_nothing_is_said(wiki: Wiki, serv
     assert server.asked == [] and "syncro:" not in wiki.article()
     result = wiki.run("hours", "acme")
     assert (result.code, result.out) == (0, "") and "refresh client:acme" in result.err
+
+
+def test_a_session_that_starts_in_the_clients_folder_is_told(wiki: Wiki, server: Server) -> None:
+    refresh(wiki)
+    folder = wiki.machine.top / "clients/acme/deep"
+    folder.mkdir()
+    told = "Acme Corp: 0 open tickets, 0 h this month, 20 h prepaid (Syncro, "
+    assert told in start(wiki.machine, "a", cwd=str(folder)) and told in start(
+        wiki.machine, "b", cwd=str(folder.parent)
+    )
+    assert "Syncro" not in start(wiki.machine, "c", cwd=str(wiki.machine.top))
 
 
 @given(st.binary(max_size=200))

@@ -93,3 +93,19 @@ def change_and(talk: Talk, command: str) -> Json:
     """Write a file, run the command, repeat what it said."""
     steps = (use("Write", file_path="notes.md", content="changed by an agent\n"), bash(command))
     return steps[len(talk.results)] if len(talk.results) < len(steps) else say(talk.results[-1])
+
+
+def synthesize(talk: Talk) -> Json:
+    """A draft with one line that is true, one that is invented, and a changed History."""
+    asked = re.search(r"S1:(\d+)\| Replaced the firewall", talk.prompt)
+    line = asked[1] if asked else "0"
+    article = (
+        f"# Acme Corp\n\n## Overview\nFirewall fw1.acme.example at 203.0.113.7:8443. [S1:{line}]\n"
+        "Backup at 198.51.100.200.\n\n## History\n- 2026-01-01: something else\n"
+    )
+    return use("StructuredOutput", title="Acme Corp", article=article)
+
+
+def overloaded(talk: Talk) -> Json:
+    """The service has no time (stage.py answers 529)."""
+    return {"type": "error", "status": 529, "error": "overloaded_error"}

@@ -92,9 +92,22 @@ class Handler(BaseHTTPRequestHandler):
         self.server.keep(key, body)
         play: Callable[[plays.Talk], Json] = getattr(plays, self.server.players[key])
         answer = play(plays.Talk(body)) if body.get("tools") else {"type": "text", "text": "a title"}
+        if answer["type"] == "error":
+            self.refuse(answer)
+            return
         data = "".join(f"event: {e['type']}\ndata: {json.dumps(e)}\n\n" for e in events_of(answer)).encode()
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def refuse(self, answer: Json) -> None:
+        """An error of the service, as the Messages API words it."""
+        words = {"type": answer["error"], "message": answer["error"].partition("_")[0].capitalize()}
+        data = json.dumps({"type": "error", "error": words}).encode()
+        self.send_response(answer["status"])
+        self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)

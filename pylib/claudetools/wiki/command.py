@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import click
 
-from claudetools import cli
+from claudetools import cli, files
 from claudetools.place import Place
 from claudetools.sessions import registry
 from claudetools.text import visible
@@ -25,6 +25,7 @@ from claudetools.wiki.target import Target, Unfit
 
 PROGRAM = "claudetools.sh wiki"
 KEEP_READINGS = 50
+LARGEST_DRAFT = 4 * 1024 * 1024
 UNDER_LOCK = "CLAUDETOOLS_WIKI_LOCKED"
 ARTICLE = click.argument("article", metavar="TYPE:SLUG")
 LOGS = click.option("--log", "logs", multiple=True, metavar="FILE", help="One more log to compile from; repeatable.")
@@ -118,9 +119,13 @@ def read_article(article: str, full: bool, logs: Sequence[str]) -> None:
 @wiki.command("apply")
 @ARTICLE
 @click.option("--reading", "id", required=True, metavar="ID", help="The id that `wiki read` printed.")
-@click.argument("draft", type=click.File("rb"), default="-")
-def apply_draft(article: str, id: str, draft: BinaryIO) -> None:
-    """Prove a draft (a file, or stdin) and put it in the article's place."""
+@click.option("--keep", is_flag=True, help="Only keep the draft with its reading, for somebody to look at first.")
+@click.argument("draft", type=click.File("rb"), required=False)
+def apply_draft(article: str, id: str, keep: bool, draft: BinaryIO | None) -> None:
+    """Prove a draft and put it in the article's place.
+
+    DRAFT is a file, or - for stdin; without it, the draft that was kept with this reading.
+    """
     store = open_store()
     wanted = parse(store, article)
     note = recall_reading(store, wanted, id)
@@ -128,7 +133,16 @@ def apply_draft(article: str, id: str, draft: BinaryIO) -> None:
         raise cli.Stop(
             cli.USAGE, f"No reading {visible(id)} of {wanted} is known here.", f"Read it: {PROGRAM} read {wanted}"
         )
-    tell(compiling.apply_draft(store, wanted, note, draft.read(), os.environ))
+    kept = os.path.join(store.scratch, "readings", f"{id}.draft")
+    if draft is None and os.path.exists(kept):
+        text = open_whole(kept)
+    else:
+        text = (draft or sys.stdin.buffer).read(LARGEST_DRAFT)
+    if keep:
+        files.write_whole(kept, text)
+        click.echo(f"[OK] The draft is kept. Put it in place: {PROGRAM} apply {wanted} --reading {id}")
+        return
+    tell(compiling.apply_draft(store, wanted, note, text, os.environ))
 
 
 @wiki.command("hours")
@@ -257,6 +271,12 @@ def keep_reading(store: Store, id: str, note: str) -> None:
         os.unlink(entry.path)
 
 
+def open_whole(path: str) -> bytes:
+    """All bytes of a file of ours."""
+    with open(path, "rb") as file:
+        return file.read()
+
+
 def recall_reading(store: Store, wanted: Target, id: str) -> dict[str, object] | None:
     """The reading of that id; None when there is none."""
     if not re.fullmatch(r"[0-9a-f]{12}", id):
@@ -280,12 +300,12 @@ def tell(outcome: Outcome) -> None:
     elif outcome.done == "absorbed":
         click.echo(f"[OK] {path} has absorbed all {count(outcome.logs, 'log')} already.")
     elif outcome.reason and outcome.done == "refreshed":
-        cli.info(f"{name}: {visible(outcome.reason)}.")
+        cli.info(f"{name}: {visible(outcome.reason).rstrip('.')}.")
         click.echo(f"[WARN] {REFRESHED}")
     elif outcome.done == "refreshed":
         click.echo(f"[OK] {path} is refreshed; {count(outcome.logs, 'log')} to compile.")
     else:
-        click.echo(f"[WARN] {path} was left as it is: {visible(outcome.reason)}.")
+        click.echo(f"[WARN] {path} was left as it is: {visible(outcome.reason).rstrip('.')}.")
 
 
 def tell_verdict(outcome: Outcome) -> None:

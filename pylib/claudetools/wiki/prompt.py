@@ -28,7 +28,7 @@ ANSWER = """
 Answer with a JSON object: `title` (of the article) and `article` (the Markdown).
 """
 DRAFT = """
-Write the Markdown to a file, then: wiki apply {target} --reading {id} FILE
+Pass the Markdown on stdin to: wiki apply {target} --reading {id} --keep -
 """
 
 

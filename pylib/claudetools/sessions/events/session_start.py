@@ -19,5 +19,20 @@ def handle(place: Place, event: Event) -> Reply:
     news.remember(place, event.session, facts)
     lines = [*notes, *newcomer.warning(place), *facts.values()]
     if event.source != "compact":  # the session itself knows what it did
-        lines += [*news.last_log(place, event.cwd), *news.without_log(place, event.session, now)]
+        lines += [
+            *hours_of_client(place, event.cwd),
+            *news.last_log(place, event.cwd),
+            *news.without_log(place, event.session, now),
+        ]
     return Reply("\n".join(lines))
+
+
+def hours_of_client(place: Place, cwd: str) -> list[str]:
+    """In a client's folder: what Syncro last said of its tickets and hours."""
+    path = place.relative(cwd) if cwd else None
+    if path is None or not path.startswith("clients/"):
+        return []
+    from claudetools.wiki import hours
+
+    line = hours.line_for(place, hours.client_of(path + "/"))
+    return [line] if line else []
