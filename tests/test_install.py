@@ -18,8 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claudetools.install import command, place, plan, report, sections, steps
+from claudetools.install import command, place, plan, sections, steps
 from claudetools.install import text as marked
+from claudetools.install.call import Call
 from claudetools.install.toolkit import SHIMS
 from world import TOOLKIT as SOURCE
 from world import USERS, Env, Machine, Result, World, clean_environment, write_identity
@@ -781,7 +782,7 @@ class Stage:
 
     def run(self, job: str, repo: Path, toolkit: Path, stop: int = -1) -> int:
         """The number of places that were passed. Killed at place number `stop`."""
-        call = report.Call(job, toolkit, str(repo), "install.sh", "1")
+        call = Call(job, toolkit, str(repo), "install.sh", "1")
         self.count, self.stop = 0, stop
         plan.carry_out(command.make_plan(call, place.open_place(str(repo), False)))
         return self.count

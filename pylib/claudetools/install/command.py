@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 from claudetools.install.arrive import plan_for_clone, plan_install
+from claudetools.install.call import Call
 from claudetools.install.leave import plan_uninstall
 from claudetools.install.place import CANNOT_CREATE, USAGE, Place, Refused, open_place, show
 from claudetools.install.plan import Plan, carry_out
 from claudetools.install.record import FORMAT, date_record, read_known
-from claudetools.install.report import Call, tell, tell_refusal
+from claudetools.install.report import tell, tell_refusal
 from claudetools.install.toolkit import WORKFLOWS
 
 
