@@ -8,7 +8,7 @@ JOBS ?= auto
 SHELL_FILES = $(shell git ls-files '*.sh' .ci/run)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test e2e lab bench check format sync model wiki-html clean
+.PHONY: help demo install test e2e lab bench check format schedule sync model wiki-html clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ format: $(STAMP) ## let shfmt and ruff write
 wiki-html: $(STAMP) ## wiki and logs as pages with search: make wiki-html REPO=path
 	@CLAUDETOOLS_PYTHON="$$PWD/$(RUN)/python" && export CLAUDETOOLS_PYTHON && toolkit="$$PWD" && cd "$${REPO:-.}" && \
 		bash "$$toolkit/scripts/claudetools.sh" wiki html --serve "$${PORT:-0}"
+
+schedule: ## sync this repository every half hour: make schedule JOB=install|status|remove
+	@bash scripts/schedule.sh $${JOB:-install}
 
 sync: ## save and sync this repository
 	@bash .claude/scripts/sync.sh

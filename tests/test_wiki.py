@@ -407,7 +407,7 @@ def test_a_draft_is_kept_until_somebody_has_looked_at_it(wiki: Wiki) -> None:
 
 def test_log_article_and_index_ride_in_one_commit(wiki: Wiki) -> None:
     wiki.compile()
-    assert wiki.machine.sync("-m", "acme: new firewall").code == 0
+    assert wiki.machine.sync("--allow", "clients", "-m", "acme: new firewall").code == 0
     changed = wiki.machine.git("show", "--name-only", "--format=", "HEAD").split("\n")
     assert sorted(changed) == sorted([LOG, "wiki/clients/acme.md", "wiki/.sources/clients/acme.json", "wiki/index.md"])
 
@@ -429,7 +429,7 @@ def test_a_sessions_own_log_article_and_index_are_one_commit_beside_another_sess
 
 def test_two_machines_compile_one_article_and_neither_meets_a_conflict(world: World, wiki: Wiki) -> None:
     wiki.compile()
-    assert wiki.machine.sync().code == 0
+    assert wiki.machine.sync("--allow", "clients").code == 0
     other = world.machine("LINUX-02", "howard")
     second = Wiki(other)
     (other.top / LOG).write_text(wiki.machine.read(LOG))  # theirs already; this fixture has written it anew
@@ -443,8 +443,8 @@ def test_two_machines_compile_one_article_and_neither_meets_a_conflict(world: Wo
         one.compile("--full")
     second.run("compile", "client:beta")
     wiki.run("compile", "client:zeta")
-    assert other.sync().code == 0
-    result = wiki.machine.sync()
+    assert other.sync("--allow", "clients").code == 0
+    result = wiki.machine.sync("--allow", "clients")
     assert result.code == 0, result.text
     text = wiki.article()
     assert "Howard's fw1" in text and "stale: true" in text and "<<<<" not in text
@@ -453,7 +453,11 @@ def test_two_machines_compile_one_article_and_neither_meets_a_conflict(world: Wo
     index = wiki.machine.read("wiki/index.md")
     assert index.count("clients/acme.md") == index.count("clients/beta.md") == index.count("clients/zeta.md") == 1
     assert "compiled from 3 logs" in wiki.compile("--full").out
-    assert other.sync().code == 0 and wiki.machine.sync().code == 0 and other.sync().code == 0
+    assert (
+        other.sync("--allow", "clients").code == 0
+        and wiki.machine.sync("--allow", "clients").code == 0
+        and other.sync("--allow", "clients").code == 0
+    )
     assert second.article() == wiki.article()
     world.assert_linear()
     wiki.machine.assert_sound()

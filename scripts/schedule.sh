@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# Summary: Sync this repository from time to time.
+# Usage: schedule.sh install [--every MINUTES] [--with systemd|launchd|cron|windows]
+#        schedule.sh remove | status | run [--now]
+#
+#   install   have the machine's scheduler run it (30 minutes), for this user; again: the new times
+#   remove    take it out again
+#   status    what is scheduled, and how the last runs ended
+#   run       what the scheduler calls: waits a random moment, so that machines do not push in the same second; --now
+#             does not. Another sync that runs (75) and a remote that cannot be reached (69) are no failures.
+#
+# A run saves nobody's unsaved work but that of sessions that have ended, as every sync does. Its words go to
+# schedule.log in the state folder, which is turned over at 256 KB.
+#
+# Exit status: 0; 64 usage; 73 the scheduler refused; 78 no repository, or no scheduler; run: as sync.sh.
+set -uo pipefail
+
+lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
+lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
+for part in environment exit_codes ui python claim lock results repository identity schedulers; do
+  # shellcheck source=/dev/null
+  . "$lib/$part.sh" || exit 70
+done
+
+readonly LOG_LIMIT=262144
+
+main() {
+  local job=${1:-} every=30 with='' now=''
+  case $job in
+    -h | --help) print_header "${BASH_SOURCE[0]}" && exit 0 ;;
+    install | remove | status | run) shift ;;
+    *) die "$EXIT_USAGE" "Say install, remove, status or run." "See: schedule.sh --help" ;;
+  esac
+  while [ $# -gt 0 ]; do
+    case $job$1 in
+      install--every | install--with)
+        [ $# -ge 2 ] || die "$EXIT_USAGE" "$1 needs a value."
+        printf -v "${1#--}" '%s' "$2"
+        shift
+        ;;
+      run--now) now=1 ;;
+      *) die "$EXIT_USAGE" "Unknown argument: $(visible "$1")" "See: schedule.sh --help" ;;
+    esac
+    shift
+  done
+  reset_results
+  forget_repository .
+  open_repository . && make_state || die "$REPO_EXIT" "${PROBLEMS[0]#*$'\n'}"
+  name_task
+  "${job}_schedule"
+}
+
+# TASK: a name of this working tree alone. SCHEDULED: the little program that the scheduler starts.
+name_task() {
+  local sum
+  sum=$(printf '%s' "$TOP" | cksum)
+  TASK=${TOP##*/}
+  TASK=claudetools-${TASK//[!A-Za-z0-9_-]/_}-${sum%% *}
+  SCHEDULED=$TREE/scheduled
+}
+
+install_schedule() {
+  case $every in '' | *[!0-9]* | 0*) die "$EXIT_USAGE" "--every wants minutes, not '$(visible "$every")'." ;; esac
+  EVERY=$every
+  if [ "$EVERY" -gt 60 ]; then EVERY=$(((EVERY + 30) / 60 * 60)); fi # no scheduler knows 95 minutes
+  [ "$EVERY" -le 720 ] || EVERY=1440
+  [ -n "$with" ] || with=$(find_scheduler)
+  case $with in
+    systemd | launchd | cron | windows) ;;
+    '') die "$EXIT_SETUP" "This machine has no scheduler that is known here (systemd, launchd, cron, Windows)." \
+      "Have something run this: bash $(quoted "$TOOLKIT/scripts/schedule.sh") run" ;;
+    *) die "$EXIT_USAGE" "--with takes systemd, launchd, cron or windows, not '$(visible "$with")'." ;;
+  esac
+  remove_task
+  write_scheduled && "add_to_$with" || die "$EXIT_CANNOT_CREATE" "$with refused: $(visible "${SCHEDULER_WORDS:-no message}")" "Nothing is scheduled."
+  printf '%s %s\n' "$with" "$EVERY" >"$TREE/schedule"
+  say "[OK] Scheduled: a sync of $(visible "$TOP") every $EVERY minutes, by $with."
+  say "     See it: bash $(command_path schedule.sh) status     take it out: bash $(command_path schedule.sh) remove"
+}
+
+# Schedulers have poor environments and quoting rules of their own: they are given one plain path.
+write_scheduled() {
+  {
+    printf '#!/usr/bin/env bash\n# Made by schedule.sh install. The scheduler starts this.\nexport PATH=%q\n' "$PATH"
+    printf 'cd %q && exec bash %q run\n' "$TOP" "$TOOLKIT/scripts/schedule.sh"
+  } >"$SCHEDULED.new" && chmod 700 "$SCHEDULED.new" && mv "$SCHEDULED.new" "$SCHEDULED"
+}
+
+remove_schedule() {
+  remove_task || die "$EXIT_CANNOT_CREATE" "The scheduler refused: $(visible "${SCHEDULER_WORDS:-no message}")"
+  say "[OK] Nothing is scheduled for $(visible "$TOP") any more."
+}
+
+# Takes out what an earlier install has put in, if it did.
+remove_task() {
+  local kind rest
+  read -r kind rest 2>/dev/null <"$TREE/schedule" || return 0
+  : "$rest"
+  case $kind in systemd | launchd | cron | windows) "take_from_$kind" || return ;; esac
+  rm -f "$TREE/schedule" "$SCHEDULED"
+}
+
+status_schedule() {
+  local kind every
+  if read -r kind every 2>/dev/null <"$TREE/schedule"; then
+    say "Scheduled: every $every minutes, by $kind ($TASK)."
+  else
+    say "Scheduled: nothing. To do it: bash $(command_path schedule.sh) install"
+  fi
+  [ -s "$STATE/schedule.log" ] || return 0
+  say "Last runs ($(visible "$STATE/schedule.log")):"
+  grep -E '^[0-9-]{10} [0-9:]{8} exit ' "$STATE/schedule.log" | tail -n 5
+}
+
+run_schedule() {
+  local out status kind every=30 spread
+  read -r kind every 2>/dev/null <"$TREE/schedule"
+  : "${kind:-}"
+  spread=$((every * 6))
+  [ "$spread" -le 300 ] || spread=300
+  [ -n "$now" ] || [ -t 0 ] || sleep $((RANDOM % spread))
+  turn_log_over
+  unset CLAUDETOOLS_SESSION_ID CLAUDE_CODE_SESSION_ID CODEX_SESSION_ID CLAUDECODE
+  export CLAUDETOOLS_SESSION_TITLE='scheduled sync'
+  out=$(bash "$TOOLKIT/scripts/sync.sh" --quiet 2>&1)
+  status=$?
+  {
+    printf '%s exit %s %s\n' "$(date '+%Y-%m-%d %H:%M:%S')" "$status" "${out%%$'\n'*}"
+    case $status in "$EXIT_OK" | "$EXIT_DEFERRED" | "$EXIT_OFFLINE") ;; *) printf '%s\n' "$out" | sed 's/^/  /' ;; esac
+  } >>"$STATE/schedule.log"
+  # The next run catches up; a scheduler that mails about each failure would cry wolf.
+  case $status in "$EXIT_DEFERRED" | "$EXIT_OFFLINE") status=0 ;; esac
+  exit "$status"
+}
+
+turn_log_over() {
+  local size
+  [ -e "$STATE/schedule.log" ] && size=$(wc -c <"$STATE/schedule.log") || return 0
+  [ "$size" -lt "$LOG_LIMIT" ] || mv "$STATE/schedule.log" "$STATE/schedule.log.1"
+}
+
+main "$@"

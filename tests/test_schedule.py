@@ -1,0 +1,236 @@
+"""The scheduled sync: what each scheduler is told, and what it runs. Real cron in a namespace of its own."""
+
+from __future__ import annotations
+
+import plistlib
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from world import TOOLKIT, Machine, Result, World, needs
+
+SCHEDULE = TOOLKIT / "scripts" / "schedule.sh"
+# A spool of its own, so that nobody's real table is touched.
+PRIVATE = "mount -t tmpfs none /var/spool/cron && mkdir -m 1730 /var/spool/cron/crontabs && "
+
+
+def cron_works() -> str:
+    """Reason for a skip, "" where a private spool can be had."""
+    if not shutil.which("crontab"):
+        return needs("crontab")
+    probe = ["unshare", "-rm", "sh", "-c", PRIVATE + "echo '0 0 * * * true' | crontab -"]
+    try:
+        return "" if subprocess.run(probe, capture_output=True, timeout=20).returncode == 0 else "no namespaces here"
+    except (OSError, subprocess.SubprocessError):
+        return "unshare is not to be had"
+
+
+def schedule(machine: Machine, *args: str) -> Result:
+    return machine.run("bash", SCHEDULE, *args)
+
+
+def in_private_spool(machine: Machine, script: str) -> Result:
+    prelude = f"{PRIVATE}s='bash {shlex.quote(str(SCHEDULE))}'\n"
+    return machine.run("unshare", "-rm", "bash", "-c", prelude + script)
+
+
+def pretend(machine: Machine, tmp_path: Path, **programs: str) -> Path:
+    """Stand-ins for what this machine does not have. Each writes its words, NUL between them, into `asked`."""
+    folder, asked = tmp_path / "programs", tmp_path / "asked"
+    folder.mkdir(exist_ok=True)
+    for name, body in programs.items():
+        target = folder / name.replace("_", ".")
+        target.write_text(f'#!/bin/sh\nprintf "%s\\0" {name} "$@" "" >>{shlex.quote(str(asked))}\n{body}\n')
+        target.chmod(0o755)
+    machine.extra_env["PATH"] = f"{folder}:{machine.env()['PATH']}"
+    return asked
+
+
+def program_of(machine: Machine) -> Path:
+    return machine.state / "trees" / "main" / "scheduled"
+
+
+@pytest.fixture
+def strange(world: World) -> Machine:
+    """A clone in a folder whose name every scheduler would trip over."""
+    machine = world.machine()
+    top = machine.top.rename(machine.home / "o p's 50% & $HOME <x>")
+    machine.top = top
+    return machine
+
+
+# --- what runs -----------------------------------------------------------------------------
+
+
+def test_a_run_saves_and_keeps_a_log(world: World, machine: Machine) -> None:
+    machine.write("a.md", "x\n")
+    result = schedule(machine, "run", "--now")
+    assert (result.code, result.out, result.err) == (0, "", "")
+    assert "a.md" in world.remote_files()
+    log = (machine.state / "schedule.log").read_text()
+    assert " exit 0 [OK] Saved and pushed: 1 commit" in log and log.count("\n") == 1
+
+
+def test_offline_and_deferred_are_no_failures_and_others_are(machine: Machine) -> None:
+    assert machine.sync().code == 0
+    machine.write("a.md", "x\n")
+    machine.git("remote", "set-url", "origin", str(machine.home / "nowhere"))
+    assert machine.sync("--no-push").code == 0
+    result = schedule(machine, "run", "--now")
+    log = (machine.state / "schedule.log").read_text()
+    assert result.code == 0 and " exit 69 " in log, log
+    machine.git("switch", "-q", "-c", "other")
+    machine.git("config", "claudetools.branch", "main")
+    result = schedule(machine, "run", "--now")
+    assert result.code == 78
+    assert "\n  " in (machine.state / "schedule.log").read_text(), "all of its words are there"
+
+
+def test_while_another_sync_runs_it_is_no_failure(machine: Machine) -> None:
+    assert machine.sync().code == 0
+    machine.write("a.md", "x\n")
+    inner = f"cd {shlex.quote(str(machine.top))} && bash {shlex.quote(str(SCHEDULE))} run --now"
+    holder = machine.run("bash", TOOLKIT / "scripts" / "with-lock.sh", "--", "bash", "-c", inner, timeout=300)
+    assert holder.code == 0, holder.text
+
+
+def test_the_log_is_turned_over(machine: Machine) -> None:
+    machine.sync()
+    log = machine.state / "schedule.log"
+    log.write_text("x" * 300_000)
+    assert schedule(machine, "run", "--now").code == 0
+    assert (machine.state / "schedule.log.1").read_text() == "x" * 300_000
+    assert log.stat().st_size < 300
+
+
+def test_a_session_does_not_lend_its_name(world: World, machine: Machine) -> None:
+    machine.extra_env["CLAUDE_CODE_SESSION_ID"] = "mine"
+    machine.write("a.md", "x\n")
+    assert schedule(machine, "run", "--now").code == 0
+    assert "Session-Id" not in world.remote_git("log", "-1", "--format=%B", "main")
+
+
+# --- the schedulers ---------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(bool(cron_works()), reason=cron_works())
+def test_real_cron_takes_it_beside_other_lines_and_gives_it_back(strange: Machine) -> None:
+    result = in_private_spool(
+        strange,
+        "printf '# mine\\n5 4 * * * true %% x\\n' | crontab - && crontab -l >before\n"
+        "$s install --with cron && crontab -l >with && $s install --every 95 --with cron && crontab -l >again\n"
+        "$s status && $s remove && crontab -l >after && cmp before after && $s status",
+    )
+    assert result.code == 0, result.text
+    assert "Scheduled: every 120 minutes, by cron" in result.out and "Scheduled: nothing." in result.out
+    lines = (strange.top / "with").read_text().split("\n")
+    assert lines[:2] == (strange.top / "before").read_text().split("\n")[:2] and lines[2].startswith("*/30 * * * * ")
+    again = (strange.top / "again").read_text().split("\n")
+    assert len(again) == len(lines) and again[2].split()[1] == "*/2"
+
+
+@pytest.mark.skipif(bool(cron_works()), reason=cron_works())
+def test_what_cron_would_run_runs(world: World, strange: Machine) -> None:
+    result = in_private_spool(strange, "$s install --every 1 --with cron && crontab -l >table")
+    assert result.code == 0, result.text
+    command = (strange.top / "table").read_text().rstrip("\n").split(" ", 5)[5].replace("\\%", "%")
+    (strange.top / "table").rename(strange.home / "table")
+    (strange.home / ".gitconfig").write_text("")
+    strange.write("a.md", "x\n")
+    env = {"PATH": "/usr/bin:/bin"}
+    assert strange.run("/bin/sh", "-c", command, cwd=strange.home, env=env).code == 0
+    assert "a.md" in world.remote_files()
+    shutil.rmtree(strange.state)
+    assert strange.run("/bin/sh", "-c", command, cwd=strange.home).code == 0, "the repository is gone, the line is not"
+
+
+@pytest.mark.lab
+@pytest.mark.skipif(bool(cron_works()) or not shutil.which("cron"), reason=cron_works() or needs("cron"))
+def test_the_real_daemon_starts_it_within_two_minutes(world: World, strange: Machine) -> None:
+    strange.write("a.md", "x\n")
+    script = (
+        "$s install --every 1 --with cron && { cron -f & cron=$!; } && trap 'kill $cron' EXIT\n"
+        "log=$(git rev-parse --path-format=absolute --git-common-dir)/claudetools/schedule.log\n"
+        'for n in {1..240}; do grep -q " exit " "$log" 2>/dev/null && exit 0; read -rt 0.5 <> <(:); done; exit 1'
+    )
+    result = in_private_spool(strange, script)
+    assert result.code == 0, result.text
+    assert "a.md" in world.remote_files()
+
+
+@pytest.mark.skipif(bool(needs("systemd-analyze")), reason=needs("systemd-analyze"))
+@pytest.mark.parametrize(("every", "when"), [("15", "*:0/15"), ("120", "0/2:00"), ("9999", "*-*-* 00:00")])
+def test_systemd_finds_nothing_wrong_with_its_units(strange: Machine, tmp_path: Path, every: str, when: str) -> None:
+    asked = pretend(strange, tmp_path, systemctl="exit 0")
+    assert schedule(strange, "install", "--every", every).code == 0
+    units = sorted((strange.home / ".config/systemd/user").iterdir())
+    assert [unit.suffix for unit in units] == [".service", ".timer"]
+    assert f"OnCalendar={when}\n" in units[1].read_text()
+    done = strange.run(
+        "systemd-analyze", "verify", "--user", "--man=no", *units, env={"XDG_RUNTIME_DIR": str(tmp_path)}
+    )
+    assert done.code == 0 and "scheduled" not in done.err, done.text
+    calendar = strange.run("systemd-analyze", "calendar", when)
+    assert calendar.code == 0, calendar.text
+    assert f"enable\0--now\0{units[1].name}\0" in asked.read_text()
+    assert schedule(strange, "remove").code == 0
+    assert not list((strange.home / ".config/systemd/user").iterdir())
+
+
+def test_launchd_gets_a_property_list_that_reads_back(strange: Machine, tmp_path: Path) -> None:
+    asked = pretend(strange, tmp_path, launchctl="exit 0", uname="echo Darwin")
+    assert schedule(strange, "install").code == 0
+    (plist,) = (strange.home / "Library/LaunchAgents").iterdir()
+    told = plistlib.loads(plist.read_bytes())
+    assert told["ProgramArguments"] == ["/bin/bash", str(program_of(strange))]
+    assert told["StartInterval"] == 1800 and f"{told['Label']}.plist" == plist.name
+    assert "launchctl\0bootstrap\0gui/" in asked.read_text()
+    assert schedule(strange, "remove").code == 0
+    assert not plist.exists() and not program_of(strange).exists()
+
+
+def test_windows_is_asked_in_its_own_words(machine: Machine, tmp_path: Path) -> None:
+    asked = pretend(machine, tmp_path, schtasks_exe="exit 0", cygpath='echo "W:$2"', uname="echo MINGW64_NT-10.0")
+    assert schedule(machine, "install", "--every", "90").code == 0
+    words = asked.read_text().split("\0")
+    create = words[words.index("/Create") :]
+    assert create[create.index("/SC") : create.index("/TR")] == [
+        "/SC", "HOURLY", "/MO", "2",
+    ]  # fmt: skip
+    bash = shutil.which("bash")
+    assert create[create.index("/TR") + 1] == f'"W:{bash}" "W:{program_of(machine)}"'
+
+
+def test_a_scheduler_that_refuses_is_73_with_its_words(machine: Machine, tmp_path: Path) -> None:
+    pretend(
+        machine,
+        tmp_path,
+        crontab='case $1 in -l) echo "no crontab for x" >&2 ;; *) echo "not allowed" >&2 ;; esac; exit 1',
+    )
+    result = schedule(machine, "install", "--with", "cron")
+    assert result.code == 73 and "cron refused: not allowed" in result.err
+    assert "Scheduled: nothing." in schedule(machine, "status").out
+
+
+def test_a_table_that_cannot_be_read_is_not_replaced(machine: Machine, tmp_path: Path) -> None:
+    asked = pretend(machine, tmp_path, crontab="echo 'cannot open your crontab' >&2; exit 1")
+    result = schedule(machine, "install", "--with", "cron")
+    assert result.code == 73 and "cannot open your crontab" in result.err
+    assert asked.read_text() == "crontab\0-l\0\0", "nothing was written"
+
+
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        ([], 64),
+        (["nonsense"], 64),
+        (["install", "--every", "x"], 64),
+        (["install", "--with", "at"], 64),
+        (["run", "x"], 64),
+    ],
+)
+def test_wrong_usage(machine: Machine, args: list[str], code: int) -> None:
+    assert schedule(machine, *args).code == code
