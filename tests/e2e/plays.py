@@ -57,7 +57,7 @@ def echo(talk: Talk) -> Json:
 
 
 def save(talk: Talk) -> Json:
-    """What the skill asks for: claim the log, fill it in, check it, sync, and repeat what sync said."""
+    """What the skill asks for: claim the log, fill it in, check it, the wiki, sync, and repeat what sync said."""
     done = talk.results
     topic = re.search(r"^# Save (.+)$", talk.prompt, re.MULTILINE)
     if topic is None:
@@ -71,6 +71,7 @@ def save(talk: Talk) -> Json:
             "Edit", file_path=log, old_string="## Session Summary\n", new_string="## Session Summary\n\nAll is well.\n"
         ),
         bash(f"{TOOLS} log check {log}"),
+        bash(f"{TOOLS} wiki compile client:acme --full"),
         bash(f"bash .claude/scripts/sync.sh -m 'acme: {topic[1].strip()}'"),
     )
     return steps[len(done) - 1] if len(done) <= len(steps) else say(done[-1])

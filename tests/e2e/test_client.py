@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.skipif(bool(why := reason_to_skip()),
 def ops(world: World) -> Machine:
     """A repository with claudetools installed and sent."""
     machine = world.machine()
-    machine.extra_env["CLAUDETOOLS_HOSTNAME"] = machine.name
+    machine.extra_env |= {"CLAUDETOOLS_HOSTNAME": machine.name, "CLAUDETOOLS_SYNTHESIZER": "false"}
     done = machine.run("bash", TOOLKIT / "scripts" / "install.sh", machine.top)
     assert done.code == 0, done.text
     sent = machine.run("bash", ".claude/scripts/sync.sh", "-m", "Install claudetools")
@@ -34,8 +34,8 @@ def state_of(machine: Machine, act: Act) -> registry.Session:
     return session
 
 
-def assert_saved(world: World, machine: Machine, act: Act, topic: str) -> None:
-    """The log is on the remote, in a commit of this session, and the summary was shown."""
+def assert_saved(world: World, machine: Machine, act: Act, topic: str) -> str:
+    """The log is on the remote, in a commit of this session, and the summary was shown. The commit's id."""
     assert not act.denials, act.denials
     assert "## Post-commit Summary" in act.answer, act.answer
     (log,) = [name for name in world.remote_files() if name.endswith(f"-mike-{topic}.md")]
@@ -46,12 +46,15 @@ def assert_saved(world: World, machine: Machine, act: Act, topic: str) -> None:
     commit = world.remote_git("log", "-1", "--format=%H", "main", "--", log).strip()
     trailers = world.remote_git("log", "-1", "--format=%(trailers:key=Session-Id,valueonly)", commit)
     assert trailers.split() == [act.session]
+    return commit
 
 
 def test_save_expands_writes_a_log_syncs_and_shows_the_summary(world: World, ops: Machine, tmp_path: Path) -> None:
     (act,) = perform(ops, tmp_path, ("save", "/save acme vpn"))
     assert "# Save acme vpn" in act.prompts and "Phase" not in act.answer
-    assert_saved(world, ops, act, "acme-vpn")
+    commit = assert_saved(world, ops, act, "acme-vpn")
+    shipped = world.remote_git("show", "--format=", "--name-only", commit).split()
+    assert "wiki/clients/acme.md" in shipped and "wiki/index.md" in shipped, "a draft that fails stops no save"
     assert all(command.get("timeout", 600_000) == 600_000 for command in act.commands)
     session = state_of(ops, act)
     assert (session.agent, session.topic, session.state()) == ("claude", "acme vpn", "ended")

@@ -108,10 +108,11 @@ def banner(place: Place, session: str) -> list[str]:
 
 
 def others(place: Place, session: str, now: float) -> Facts:
-    """Sessions that work here as well. One that idles is no news when it goes on."""
+    """Sessions that work here as well. One that idles is no news when it goes on, and none without a process."""
     found = {}
     for one in registry.find_sessions(place):
-        if one.id != session and (state := one.state(now)) in ("live", "idle"):
+        state = one.state(now)
+        if one.id != session and (state == "live" or (state == "idle" and one.pid and now - one.seen < DAY)):
             found[f"session {one.id}"] = f"[INFO] Also working in this folder: {describe(one, state, now)}"
     return found
 
@@ -175,9 +176,14 @@ def remember(place: Place, session: str, facts: Facts) -> None:
     """These have been told."""
     path = os.path.join(registry.folder_of(place, session), "told")
     draft = f"{path}.{os.getpid()}"
-    with open(draft, "w", encoding="utf-8") as file:
-        json.dump(sorted(facts), file)
-    os.replace(draft, path)
+    try:
+        with open(draft, "w", encoding="utf-8") as file:
+            json.dump(sorted(facts), file)
+        os.replace(draft, path)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(draft)
+        raise
 
 
 def recall(place: Place, session: str) -> set[str]:
