@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
 
-from claudetools import identity
 from claudetools.place import Place
 from claudetools.text import visible
 
@@ -17,6 +15,8 @@ def warning(place: Place) -> list[str]:
         return []
     if not os.path.exists(os.path.join(place.top, ".claude", "claudetools", "manifest.json")):
         return []
+    from claudetools import identity  # with what it needs 15 ms, which nobody pays who is known
+
     try:
         identity.read_identity(place.top, address(place), "")
     except identity.Invalid as error:
@@ -26,6 +26,8 @@ def warning(place: Place) -> list[str]:
 
 def address(place: Place) -> str:
     """git's own user.email, "" when there is none."""
+    import subprocess
+
     asked = ("git", "-C", place.top, "config", "user.email")
     try:
         done = subprocess.run(asked, capture_output=True, check=False)
