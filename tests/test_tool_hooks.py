@@ -136,10 +136,12 @@ def test_a_command_that_fails_may_have_changed_files(machine: Machine) -> None:
 
 
 def test_an_edit_that_fails_changes_nothing(machine: Machine) -> None:
+    """Not even where another session has written meanwhile: that may be why it failed."""
     machine.write("a.md", "one\n")
     agent = Agent(machine, "s1")
     given, _ = agent.edit_call("a.md", "two", "2")
     agent.before("Edit", given)
+    machine.write("a.md", "another's\n")
     payload = agent.payload("Edit", given, hook_event_name="PostToolUseFailure", error="not found")
     assert fire(machine, "post-tool-use", payload).out == ""
     assert agent.edits == [] and calls.under_way(agent.place, agent.id) == []

@@ -110,3 +110,23 @@ def synthesize(talk: Talk) -> Json:
 def overloaded(talk: Talk) -> Json:
     """The service has no time (stage.py answers 529)."""
     return {"type": "error", "status": 529, "error": "overloaded_error"}
+
+
+def share(talk: Talk) -> Json:
+    """Beside others in one file: read it, edit it until that succeeds, stash in vain, make files by a command, save."""
+    name = re.search(r"my name is (\w+)", talk.prompt)
+    assert name
+    who, done = name[1], len([text for text in talk.results if "has been updated" in text])
+    last = talk.results[-1] if talk.results else ""
+    edits = (f"own {who}:", f"own {who}: edited by {who}"), ("end of the list", f"added by {who}\nend of the list")
+    if not talk.results or "modified since" in last or "has not been read" in last:
+        return use("Read", file_path="list.md")
+    if done < len(edits):
+        return use("Edit", file_path="list.md", old_string=edits[done][0], new_string=edits[done][1])
+    if "has been updated" in last:
+        return bash("git stash")
+    if "Instead:" in last:
+        return bash(f"echo made by {who} >made-{who}.md; echo noted by {who} >>notes-{who}.md")
+    if "claudetools" not in last and "[OK]" not in last:
+        return bash("bash .claude/scripts/sync.sh")
+    return say(last)

@@ -49,13 +49,13 @@ def finish_file_call(place: Place, event: Event, path: str) -> Edit | None:
     """The call has ended: what it did goes into the ledger. None when it did nothing. Raises OSError."""
     now = time.time()
     call = calls.finish(place, event.session, calls.use_of(event.use, event.tool, event.given))
+    if event.failed:  # "the file was modified since it was read": others did that, this call changed nothing
+        return None
     if call and call.path != path:
         call = None
     disk = sight.look(place.top, path)
     before = sight_before(place, event.session, call)
-    exact = None
-    if event.tool in EXACT_TOOLS and not event.failed:
-        exact = change_of(event.tool, event.given, event.result, before, disk)
+    exact = change_of(event.tool, event.given, event.result, before, disk) if event.tool in EXACT_TOOLS else None
     if exact is None and before and (before.sha, before.mode) == (disk.sha, disk.mode):
         return None
     edit, contents = file_edit(path, before, disk) if exact is None else exact_edit(path, exact, before, disk)
