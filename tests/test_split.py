@@ -461,3 +461,46 @@ def test_what_is_not_proved_stays_as_somebody_decided(shared: Machine, doubt: st
     result = two.sync()
     assert result.code == 0 and "Put back" not in result.out, result.text
     assert shared.read(LIST).encode() == text
+
+
+# --- the repository's own hook --------------------------------------------------------
+
+
+def install_hook(machine: Machine, script: str) -> None:
+    hook = machine.top / ".git/hooks/pre-commit"
+    hook.write_text(f"#!/bin/sh\n{script}\n")
+    hook.chmod(0o755)
+
+
+@pytest.mark.parametrize("bad", ["me", "ended"])
+def test_a_refused_session_is_left_out_and_the_others_go(shared: Machine, world: World, bad: str) -> None:
+    install_hook(shared, "! git grep --cached -q FORBIDDEN || { echo 'a forbidden word'; exit 1; }")
+    ended, me = Agent(shared, "ended", "acme vpn"), Agent(shared, "me", "isp")
+    for agent in (ended, me):
+        agent.append(LIST, "FORBIDDEN" if agent.id == bad else f"of {agent.id}")
+    shared.write("by-hand.txt", "x\n")
+    ended.end()
+    result = me.sync()
+    assert result.code == (65 if bad == "me" else 0), result.text
+    assert ids(shared, 2) == ([[], ["ended"]] if bad == "me" else [["me"], []])
+    assert world.remote_file(LIST).endswith(f"l7\nof {'ended' if bad == 'me' else 'me'}\n")
+    assert shared.status().split() == ["M", LIST]
+    if bad == "me":
+        assert "a forbidden word" in result.out and "the other commits go" in result.out, result.text
+    else:
+        assert "[INFO] Left out, not yours: your pre-commit hook refuses acme: acme vpn" in result.out, result.text
+
+
+def test_a_formatter_in_the_hook_gives_each_session_its_own_lines(shared: Machine, world: World) -> None:
+    install_hook(shared, f"sed 's/ *$//' {LIST} >x && cat x >{LIST} && rm x")
+    ended, me = Agent(shared, "ended"), Agent(shared, "me")
+    me.replace(LIST, "l0\n", "l0\nof me  \n")
+    ended.append(LIST, "of ended  ")
+    ended.end()
+    result = me.sync()
+    assert result.code == 0, result.text
+    assert "Your pre-commit hook rewrote files" in result.out, result.text
+    assert world.remote_file(LIST) == shared.read(LIST) and "  \n" not in shared.read(LIST)
+    assert ids(shared, 2) == [["me"], ["ended"]], result.text
+    added = [x for x in shared.git("show", "--format=", "HEAD").split("\n") if x.startswith("+of")]
+    assert added == ["+of me"] and shared.status() == ""

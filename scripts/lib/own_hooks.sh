@@ -79,9 +79,50 @@ run_own_hooks() {
     run_limited "$HOOK_SECONDS" run_hook pre-commit >"$WORK/hook" 2>&1
     status=$?
   fi
-  [ "$status" -eq 0 ] && return 0
+  if [ "$status" -eq 0 ]; then
+    [ -z "$FIXED_TREE" ] || [ ${#MADE[@]} -eq 1 ] || ! share_fixes || return 1
+    return 0
+  fi
   [ "$status" -eq 124 ] || ! peel_off_named_paths || return 1
+  [ "$status" -eq 124 ] || ! peel_off_refused_commit || return 1
   report_hook_refusal "$status"
+}
+
+# The hook names no path, and there are several commits: the first that it refuses is left out of the next round, the
+# others go. 1 when there is only one.
+peel_off_refused_commit() {
+  local i line lines=() ids words=$WORK/hook
+  [ ${#MADE[@]} -gt 1 ] || return 1
+  for ((i = 0; i < ${#MADE[@]} - 1; i++)); do
+    prepare_check_tree "${MADE[i]%% *}" || return
+    [ -z "$COMMIT_PARENT" ] || git -C "$CHECK_TREE" reset --quiet --soft "$COMMIT_PARENT" 2>"$WORK/error" || return
+    run_limited "$HOOK_SECONDS" run_hook pre-commit >"$WORK/hook.below" 2>&1 && continue
+    words=$WORK/hook.below
+    break
+  done
+  ids=${MADE_IDS[i]}
+  REFUSED_WORK+=("${ids:--}")
+  while IFS= read -r line; do
+    [ ${#lines[@]} -ge 8 ] || [ -z "$line" ] || lines+=("  $(visible "$line")")
+  done <"$words"
+  case ",$ids," in
+    ,, | *",${SESSION:-none},"*)
+      problem "$EXIT_HELD" error "Your repository's own pre-commit hook refused: $(visible "${MADE[i]#* }")" ${lines[@]+"${lines[@]}"} \
+        "It was not committed; your files stay as they are, the other commits go. Mend what it says, then: $(sync_command)"
+      ;;
+    *) note_fact "[INFO] Left out, not yours: your pre-commit hook refuses $(visible "${MADE[i]#* }")." ;;
+  esac
+}
+
+# A formatter rewrote what several sessions are about to commit: the folder gets its version first, so that the next
+# round gives each session its own lines of it. 1 when that cannot be: then the last commit takes all of it.
+share_fixes() {
+  local new
+  [ -z "$FIXES_SHARED" ] && [ "$BASE_OID" = "$HEAD_OID" ] && [ ! -s "$TREE/journal" ] && find_python || return 1
+  FIXES_SHARED=1
+  new=$(git -C "$TOP" commit-tree "$FIXED_TREE" -p "$COMMIT_OID" -m "With fixes" 2>"$WORK/error") || return 1
+  run_advance begin --base "$COMMIT_OID" --new "$new" >/dev/null 2>"$WORK/error" || return 1
+  note_fact "[INFO] Your pre-commit hook rewrote files; its version was saved."
 }
 
 # The changed paths that the hook's words name, each with the line that names it. 1 when there is none.

@@ -50,7 +50,8 @@ print_status_line() {
   elif [ -n "$DRY_RUN" ]; then
     say "[OK] Would save: $(count_of "${#ALL_CHANGED[@]}" file) in $COUNT$left. Nothing was changed."
   elif [ "$own" -gt 0 ] && [ -n "$SESSION" ] && [ "$OWN_COMMITS" = 0 ]; then
-    say "[OK] This session had nothing to save. Saved${PUSHED:+ and pushed} for others: $COUNT$left."
+    [ "$REPO_EXIT" = "$EXIT_OK" ] && own='This session had nothing to save. ' || own=''
+    say "[OK] ${own}Saved${PUSHED:+ and pushed} for others: $COUNT$left."
   elif [ "$own" -gt 0 ] && [ -n "$PUSHED" ]; then
     [ -z "$SESSION" ] || make_count "$OWN_COMMITS" commit
     say "[OK] Saved and pushed: $COUNT${SESSION:+ of this session}$left."

@@ -12,6 +12,7 @@ split_snapshot() {
   LOST=() LOST_TREE=''
   name_callers
   for id in ${CALLERS[@]+"${CALLERS[@]}"}; do callers+=(--session "$id") ids+=${ids:+,}$id; done
+  for id in ${REFUSED_WORK[@]+"${REFUSED_WORK[@]}"}; do callers+=("--without=$id"); done
   SPLITS=("$SNAPSHOT_TREE ${ids:--} - 0 -") SPLIT_TREE=$SNAPSHOT_TREE IDLE_IDS=() HOLDERS=()
   has_sessions || return 0
   if find_python && out=$(run_python split --top "$TOP" --git-dir "$GIT_FOLDER" --common "$COMMON" --scratch "$WORK" \
@@ -82,7 +83,7 @@ tell_left_alone() {
 # and for the last one COMMIT_OID, COMMIT_TREE, COMMIT_BELOW (its parent) and what read_changes sets.
 write_commits() {
   local item tree below=${HEAD_OID:-$(empty_tree)} parent=$HEAD_OID
-  MADE=() ALL_CHANGED=() MADE_OWN=0 COMMIT_OID=''
+  MADE=() MADE_IDS=() ALL_CHANGED=() MADE_OWN=0 COMMIT_OID=''
   for item in ${SPLITS[@]+"${SPLITS[@]}"}; do
     read -r tree COMMIT_IDS COMMIT_ENDS COMMIT_WINDOW COMMIT_TOPIC <<<"$item"
     [ "$COMMIT_IDS" != - ] || COMMIT_IDS=''
@@ -105,6 +106,7 @@ write_commits() {
     fi
     is_own_commit && MADE_OWN=$((MADE_OWN + 1))
     MADE+=("$COMMIT_OID $SUBJECT")
+    MADE_IDS+=("$COMMIT_IDS")
     COMMIT_BELOW=$parent parent=$COMMIT_OID below=$COMMIT_TREE
   done
   COMMIT_TREE=$below

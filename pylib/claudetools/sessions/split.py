@@ -157,7 +157,8 @@ def split(place: Place, objects: Objects, args: argparse.Namespace) -> None:
         with suppress(OSError, windows.GitFailed):
             windows.roll(place, id)
     workers, said = find_workers(place, (args.head, args.tip))
-    out = plan.who_goes(workers, callers, args.mode)
+    without = {id for ids in args.without for id in ids.split(",")}
+    out = plan.who_goes(workers, callers, args.mode) - without
     base = git.tree_of(place.top, args.head) if args.head else git.empty_tree(args.tree)
     changes = git.changes(place.top, base, args.tree)
     touches = touches_of(place, objects, changes, workers)
@@ -169,6 +170,8 @@ def split(place: Place, objects: Objects, args: argparse.Namespace) -> None:
     # A caller that nobody has registered (an agent without hooks) saves what nobody claims, as if it were alone.
     unknown = frozenset(id for id in callers if id not in workers)
     nobody = unknown or (None if args.mode == "mine" and callers else NOBODYS)
+    if without & (nobody or {"-"}):
+        nobody = None
     made = plan.make(objects, base, owned, workers, out, callers, nobody)
 
     @cache
@@ -214,6 +217,7 @@ def main(argv: list[str]) -> int:
         parser.add_argument(name, default="")
     parser.add_argument("--mode", choices=("", "mine", "all"), default="")
     parser.add_argument("--session", action="append", default=[])
+    parser.add_argument("--without", action="append", default=[], help='ids, "-" for what nobody claims')
     args = parser.parse_args(argv)
     try:
         with Objects(args.top, args.scratch) as objects:
