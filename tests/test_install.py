@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from claudetools.install import command, place, plan, sections, steps
 from claudetools.install import text as marked
 from claudetools.install.call import Call
-from claudetools.install.toolkit import SHIMS
+from claudetools.install.toolkit import SHIMS, WORKFLOWS
 from world import TOOLKIT as SOURCE
 from world import USERS, Env, Machine, Result, World, clean_environment, write_identity
 
@@ -927,6 +927,19 @@ def test_a_workflow_comes_when_it_is_asked_for_and_stays_until_the_end(
     assert run_install(lived_in, "--ci", server, lived_in.top, toolkit=with_workflows).code == 0
     assert run_install(lived_in, "--uninstall", lived_in.top, toolkit=with_workflows).code == 0
     assert not [n for n in difference(before, tree_of(lived_in.top, state=False)) if server in n and "workflows/" in n]
+
+
+def test_the_workflows_that_may_be_asked_for_are_there() -> None:
+    for name, path in WORKFLOWS.items():
+        text = (TOOLKIT / "hooks/ci" / f"{name}.yml").read_text()
+        assert path.startswith(f".{name}/workflows/")
+        assert ".claude/claudetools/hooks/checks/run.sh" in text
+
+
+def test_the_copy_in_a_repository_says_where_workflows_come_from(empty: Machine) -> None:
+    run_install(empty, empty.top)
+    result = empty.run("bash", ".claude/claudetools/scripts/install.sh", "--ci", "github", ".")
+    assert (result.code, "install.sh of a claudetools folder" in result.err) == (64, True), result.text
 
 
 def test_another_server_is_no_choice(empty: Machine) -> None:

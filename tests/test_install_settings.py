@@ -157,6 +157,23 @@ def test_an_upgrade_takes_its_old_entries_out(machine: Machine, tmp_path: Path) 
     assert machine.read(NAME) == USERS_OWN
 
 
+def test_a_manifest_that_calls_an_entry_of_the_users_ours_is_not_believed(machine: Machine) -> None:
+    machine.write(NAME, USERS_OWN)
+    run_install(machine, machine.top)
+    path = machine.top / ".claude/claudetools/manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["settings"]["entries"].append([["permissions", "allow"], "WebFetch"])
+    path.write_text(json.dumps(manifest))
+    assert run_install(machine, "--uninstall", machine.top).code == 0
+    assert machine.read(NAME) == USERS_OWN
+    run_install(machine, machine.top)
+    wrong: list[Any] = [{"entries": [["x"]]}, {"made": [1]}, [], "x", {"entries": [[[1], "x"]]}]
+    for broken in wrong:
+        path.write_text(json.dumps({**manifest, "settings": broken}))
+        result = run_install(machine, "--uninstall", machine.top)
+        assert (result.code, "not as claudetools writes it" in result.err) == (78, True), result.text
+
+
 # --- skills and commands -----------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -51,23 +52,27 @@ def test_the_plugin_names_the_version_and_the_license_of_the_toolkit() -> None:
     assert (TOOLKIT / plugin["commands"] / "install.md").is_file()
 
 
-def commands(settings: Any) -> dict[str, tuple[str | None, str]]:
-    """Matcher and command of each event; every event has one group with one handler."""
-    found = {}
-    for event, groups in settings["hooks"].items():
-        ((group,), (handler,)) = groups, groups[0]["hooks"]
-        found[event] = (group.get("matcher"), handler["command"])
-    return found
+def commands(settings: Any) -> dict[str, list[dict[str, Any]]]:
+    """The handlers of each event, each with its group's matcher."""
+    return {
+        event: [{"matcher": group.get("matcher"), **handler} for group in groups for handler in group["hooks"]]
+        for event, groups in settings["hooks"].items()
+    }
+
+
+def first(settings: Any, event: str) -> str:
+    return str(commands(settings)[event][0]["command"])
 
 
 def test_the_plugin_listens_to_the_same_events_as_an_installed_repository() -> None:
     ours, theirs = commands(read(TOOLKIT / "hooks/agent/settings.json")), commands(read(TOOLKIT / "hooks/hooks.json"))
     assert ours.keys() == theirs.keys()
-    for event, (matcher, command) in ours.items():
-        name = command.partition("hooks/agent/")[2].split(";")[0].strip('"')
-        assert (TOOLKIT / "hooks/agent" / name).is_file(), command
-        assert theirs[event][0] == matcher
-        assert theirs[event][1].endswith(f'bash "${{CLAUDE_PLUGIN_ROOT}}"/hooks/agent/{name}')
+    for event in ours:
+        for one, other in zip(ours[event], theirs[event], strict=True):
+            found = re.search(r"hooks/agent/([a-z-]+)", one.pop("command"))
+            assert found and (TOOLKIT / "hooks/agent" / found[1]).is_file(), event
+            assert other.pop("command").endswith(f'exec sh "${{CLAUDE_PLUGIN_ROOT}}"/hooks/agent/{found[1]}')
+            assert one == other, "matcher, timeout and whatever else there is"
 
 
 def start_session(machine: Machine, command: str) -> Result:
@@ -91,7 +96,7 @@ def sessions(machine: Machine) -> list[str]:
 
 
 def test_in_a_repository_that_has_its_own_hooks_the_plugin_is_silent(machine: Machine) -> None:
-    theirs = commands(read(TOOLKIT / "hooks/hooks.json"))["SessionStart"][1]
+    theirs = first(read(TOOLKIT / "hooks/hooks.json"), "SessionStart")
     result = start_session(machine, theirs)
     assert result.code == 0, result.text
     assert sessions(machine) == ["s-1"], "without hooks of its own the plugin's are active"
@@ -100,13 +105,14 @@ def test_in_a_repository_that_has_its_own_hooks_the_plugin_is_silent(machine: Ma
     result = start_session(machine, theirs)
     assert (result.code, result.out, result.err) == (0, "", "")
     assert sessions(machine) == []
-    ours = commands(read(machine.top / ".claude/settings.json"))["SessionStart"][1]
+    ours = first(read(machine.top / ".claude/settings.json"), "SessionStart")
     result = start_session(machine, ours)
     assert (result.code, sessions(machine)) == (0, ["s-1"]), result.text
 
 
 def test_hooks_that_are_gone_do_not_trouble_the_client(machine: Machine) -> None:
     """A branch from before the installation: the settings of the session call what is not there."""
-    for _, command in commands(read(TOOLKIT / "hooks/agent/settings.json")).values():
-        result = start_session(machine, command)
-        assert (result.code, result.out, result.err) == (0, "", "")
+    for handlers in commands(read(TOOLKIT / "hooks/agent/settings.json")).values():
+        for handler in handlers:
+            result = start_session(machine, handler["command"])
+            assert (result.code, result.out, result.err) == (0, "", "")

@@ -10,7 +10,7 @@ from claudetools.install import agent_settings
 from claudetools.install.clone import plan_clone
 from claudetools.install.files import plan_file, plan_removal, plan_sweep
 from claudetools.install.merged import as_record
-from claudetools.install.place import HELD, HOME_OF_OURS, SETUP, Place, Refused, run_git, show
+from claudetools.install.place import HELD, HOME_OF_OURS, SETUP, USAGE, Place, Refused, run_git, show
 from claudetools.install.plan import Plan, finish_plan
 from claudetools.install.record import FORMAT, Known, as_json
 from claudetools.install.sections import SECTIONS, plan_section
@@ -21,6 +21,10 @@ from claudetools.install.toolkit import MANIFEST, SHIMS, WORKFLOWS, Item, files_
 def plan_install(place: Place, toolkit: Path, known: Known, server: str = "") -> Plan:
     """What has to be done so that the repository has this version. Empty steps: nothing."""
     if is_inside(toolkit, place):
+        if server:
+            raise Refused(
+                USAGE, "The copy in a repository adds no workflow.", "Run install.sh of a claudetools folder."
+            )
         return plan_own_clone(place, toolkit, known)
     wanted = files_of(toolkit, [name for name in WORKFLOWS if name == server or WORKFLOWS[name] in known.files])
     plan = Plan(version_of(toolkit), known.version)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from claudetools.install.json_text import Keys
+
+OURS = re.compile(r"\.claude/(claudetools|scripts)/|session-logs/|wiki/")
 
 
 @dataclass
@@ -38,10 +42,10 @@ def as_record(merged: Merged) -> dict[str, Any]:
 
 
 def merged_from(record: dict[str, Any]) -> Merged:
-    """What a record says is ours. It may come from another person: only what calls us can be ours."""
+    """What a record says is ours. It may come from another person: only what speaks of us can be ours."""
     entries = [(keys_of(path), entry) for path, entry in record.get("entries", [])]
     return Merged(
-        [(path, entry) for path, entry in entries if path[:1] in (("hooks",), ("permissions",))],
+        [(path, entry) for path, entry in entries if OURS.search(json.dumps(entry))],
         [keys_of(path) for path in record.get("made", [])],
         {keys_of(path): text for path, text in record.get("blank", []) if not str(text).strip()},
         record.get("created") is True,

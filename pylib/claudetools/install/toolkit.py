@@ -20,7 +20,7 @@ FILES = ("LICENSE", "pyproject.toml")
 SHARED = (".claude/skills", ".claude/commands")
 OURS = (HOME_OF_OURS, *SHARED)
 WORKFLOWS = {"github": ".github/workflows/claudetools.yml", "gitea": ".gitea/workflows/claudetools.yml"}
-NOT_COPIED = ("scripts/demo.sh",)
+NOT_COPIED = ("scripts/demo.sh", "hooks/hooks.json")  # hooks.json is the plugin's
 # A user's "lib/" or "*.sh" must not keep a part of ours out of the commit.
 OWN_IGNORE = b"!*\n__pycache__/\n"
 
