@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from claudetools.install import environment
+from test_contention import Start
 from test_install import TOOLKIT, own_sync, run_install
 from world import Machine, Result, World, clean_environment
 
@@ -73,6 +74,22 @@ def test_a_sync_with_nothing_to_do_sets_it_up_as_well(clone: Machine) -> None:
     assert (result.code, "Set up in this clone" in result.err) == (0, True), result.text
     result = own_sync(clone)
     assert (result.code, result.err) == (0, ""), result.text
+
+
+def test_eight_first_syncs_at_once_set_the_clone_up_together(world: World, clone: Machine) -> None:
+    clone.git("config", "--global", "user.email", "howard@example.com")
+    start = Start()
+    for who in range(8):
+        script = f"echo {who} >'own-{who}.md'; exec bash .claude/scripts/sync.sh"
+        start.add(clone, script, CLAUDETOOLS_SESSION_ID=f"session-{who}")
+    results = start.go()
+    assert {r.code for r in results} <= {0, 75}, "\n".join(r.text for r in results)
+    assert not [r.text for r in results if "could not" in r.text or "Traceback" in r.text]
+    assert own_sync(clone).code == 0
+    assert [world.remote_file(f"own-{who}.md") for who in range(8)] == [f"{who}\n" for who in range(8)]
+    assert (clone.common / "hooks/pre-commit").read_bytes() == SHIM
+    assert len(list((clone.state / "helpers").iterdir())) == 1
+    clone.assert_sound()
 
 
 def test_a_dry_run_sets_nothing_up(clone: Machine) -> None:
@@ -293,6 +310,17 @@ def test_the_packages_are_installed_once_and_again_when_the_pins_change(clone: M
     assert f"Again: bash {SETUP}" in result.err
     assert version_in_environment(clone) == "2.0", "the one that is there stays until another is whole"
     assert not [p for p in clone.state.iterdir() if p.name.startswith("venv.")]
+
+
+def test_what_can_be_had_again_goes_with_the_uninstall(clone: Machine, shop: dict[str, str]) -> None:
+    clone.git("checkout", "-q", "--", ".")
+    assert setup(clone).code == 0
+    assert own_sync(clone).code == 0
+    (clone.state / "venv").mkdir(exist_ok=True)
+    assert {"helpers", "venv"} <= {p.name for p in clone.state.iterdir()}
+    result = clone.run("bash", ".claude/claudetools/scripts/install.sh", "--uninstall", ".")
+    assert result.code == 0, result.text
+    assert not {"helpers", "pycache", "venv", "installed.json"} & {p.name for p in clone.state.iterdir()}
 
 
 def test_uv_is_used_where_it_is(clone: Machine, shop: dict[str, str]) -> None:

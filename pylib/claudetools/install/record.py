@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from claudetools.install.text import Addition
 from claudetools.install.toolkit import MANIFEST, OURS, SHIMS, WORKFLOWS
 
 FORMAT = 1
+CACHES = ("helpers", "pycache", "venv")
 STATE_FILES = ("config.before", "config.edited", "installed.json")
 
 
@@ -133,7 +135,9 @@ def date_record(place: Place) -> None:
 
 
 def forget_local(place: Place) -> None:
-    """Last of all: until then the next run knows what is left to do."""
+    """Last of all: until then the next run knows what is left to do. What can be had again goes as well."""
+    for name in CACHES:
+        shutil.rmtree(place.state / name, ignore_errors=True)
     for name in STATE_FILES:
         with suppress(FileNotFoundError):
             (place.state / name).unlink()
