@@ -8,6 +8,7 @@ import pytest
 
 from agents import Agent
 from claudetools.sessions import calls, windows
+from claudetools.wiki import index
 from test_agent_hooks import prompt
 from world import Machine, World
 
@@ -504,3 +505,28 @@ def test_a_formatter_in_the_hook_gives_each_session_its_own_lines(shared: Machin
     assert ids(shared, 2) == [["me"], ["ended"]], result.text
     added = [x for x in shared.git("show", "--format=", "HEAD").split("\n") if x.startswith("+of")]
     assert added == ["+of me"] and shared.status() == ""
+
+
+# --- the wiki's index ------------------------------------------------------------------
+
+
+def test_each_commit_has_the_index_of_its_own_articles(shared: Machine, world: World) -> None:
+    def compile_article(agent: Agent, slug: str) -> None:
+        agent.write(f"wiki/clients/{slug}.md", f"---\ntitle: {slug.upper()}\n---\ntext\n".encode())
+        articles = {f"wiki/clients/{p.name}": p.read_bytes() for p in (shared.top / "wiki/clients").glob("*.md")}
+        agent.write("wiki/index.md", index.make((agent.read("wiki/index.md") or b"").decode(), articles).encode())
+
+    compile_article(Agent(shared, "zero"), "zulu")
+    assert shared.sync("--all").code == 0
+    one, two, ended = Agent(shared, "one"), Agent(shared, "two"), Agent(shared, "ended")
+    for agent, slug in ((ended, "dodo"), (two, "bravo"), (one, "acme")):
+        compile_article(agent, slug)
+    ended.end()
+    result = one.sync()
+    assert result.code == 0 and ids(shared, 2) == [["one"], ["ended"]], result.text
+    for commit, names in (("HEAD", {"ACME", "DODO", "ZULU"}), ("HEAD~1", {"DODO", "ZULU"})):
+        text = show(shared, commit, "wiki/index.md")
+        assert {name for name in ("ACME", "BRAVO", "DODO", "ZULU") if name in text} == names
+    assert shared.git("show", "--format=", "--name-only", "HEAD").split() == ["wiki/clients/acme.md", "wiki/index.md"]
+    assert two.sync().code == 0
+    assert shared.status() == "" and world.remote_file("wiki/index.md") == shared.read("wiki/index.md")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
+from claudetools.sessions import listing
 from claudetools.sessions.ledger import Edit
 from claudetools.sessions.objects import Entry, Objects
 from claudetools.sessions.owners import Owned, sessions_of
@@ -88,6 +89,8 @@ def make(
     nobody: Group | None,
 ) -> Plan:
     """The commits on `tree`, their trees written. `nobody`: the group that takes what nobody claims; None: it stays."""
+    owned = dict(owned)
+    index = listing.take(objects, owned)
     groups = group_sessions(owned, out)
     if nobody:
         nobody = groups.get(min(nobody), nobody)
@@ -101,10 +104,16 @@ def make(
     plan = Plan()
     there = {path: {group_of(some) for some in one.sets} for path, one in owned.items()}
     done: set[Group | None] = set()
-    for group in sorted({g for found in there.values() for g in found if g is not None}, key=order(workers, callers)):
+    whole = not any(None in found for found in there.values())
+    todo = sorted({g for found in there.values() for g in found if g is not None}, key=order(workers, callers))
+    for group in todo:
         done.add(group)
         mine = {path: owned[path] for path, found in there.items() if group in found}
         made = objects.tree_with(tree, entries(objects, mine, lambda some: group_of(some) in done))
+        if index and group == todo[-1] and whole:
+            made = objects.tree_with(made, {listing.PATH: index.tree})
+        elif index and listing.has_article(mine):
+            made = objects.tree_with(made, {listing.PATH: listing.entry(objects, index, made)})
         if made != tree:
             tree = made
             plan.commits.append(Commit(group, tree, any(one.window for one in mine.values())))
