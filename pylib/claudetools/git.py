@@ -8,7 +8,8 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cache
-from typing import NamedTuple
+
+from claudetools.light import NamedTuple
 
 TRIES = 10
 BUS_ERROR = -signal.SIGBUS if hasattr(signal, "SIGBUS") else None

@@ -7,7 +7,8 @@ adds the boot time and moves when the clock is stepped (psutil #1724, #2526). El
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+
+from claudetools.light import NamedTuple
 
 
 class Process(NamedTuple):

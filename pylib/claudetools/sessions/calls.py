@@ -6,17 +6,20 @@ what is older than a moment away.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
 
+from claudetools.light import NamedTuple, sha256
 from claudetools.place import Place
 from claudetools.sessions.ledger import MODES, OPEN, is_content, is_inside
 from claudetools.sessions.registry import folder_of, make_private, safe_id
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 MOMENT = 2.0  # seconds: calls that began together run side by side
 WINDOW = ""  # as the path of a call: it may change anything
@@ -40,7 +43,7 @@ def use_of(use: str, tool: str, given: Mapping[str, Any]) -> str:
     """The id of a call; made from what it is asked to do where the agent gives none."""
     if use:
         return use
-    return hashlib.sha256(json.dumps([tool, given], sort_keys=True).encode()).hexdigest()[:32]
+    return sha256(json.dumps([tool, given], sort_keys=True).encode()).hexdigest()[:32]
 
 
 def start(place: Place, session: str, call: Call) -> None:

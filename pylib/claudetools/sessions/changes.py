@@ -7,9 +7,13 @@ for byte, the change is known line by line; else (CRLF, a byte order mark, anoth
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
 
+from claudetools.light import NamedTuple
 from claudetools.sessions.sight import Sight
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 MISSING = object()  # nobody said
 BOM = "\ufeff"

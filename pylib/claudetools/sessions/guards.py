@@ -11,7 +11,8 @@ import os
 import re
 import shlex
 from contextlib import suppress
-from typing import NamedTuple
+
+from claudetools.light import NamedTuple
 
 SYNC = "bash .claude/scripts/sync.sh"
 SEPARATORS = set(";&|()\n{}")

@@ -13,9 +13,12 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
 from claudetools.place import Place, find_place
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 EVENTS = ("session-start", "user-prompt", "session-end", "pre-tool-use", "post-tool-use")
 AGENTS = ("claude", "gemini")

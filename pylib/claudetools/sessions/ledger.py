@@ -16,17 +16,20 @@ the start and the end of a shell command (one witness); others are notes of othe
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
 
+from claudetools.light import NamedTuple, sha256
 from claudetools.place import Place
 from claudetools.sessions.registry import folder_of, make_private
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 VERSION = 1
 EDITS = "edits.jsonl"
@@ -71,7 +74,7 @@ class Ledger(NamedTuple):
 
 def digest(data: bytes) -> str:
     """The name of a content."""
-    return hashlib.sha256(data).hexdigest()
+    return sha256(data).hexdigest()
 
 
 def record(place: Place, session: str, edits: Iterable[Edit], contents: Iterable[bytes] = ()) -> None:

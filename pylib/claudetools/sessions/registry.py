@@ -13,10 +13,14 @@ import stat
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
 
 from claudetools import processes
+from claudetools.light import NamedTuple, sha256
 from claudetools.place import Place
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 VERSION = 1
 IDLE = 30 * 60.0
@@ -84,9 +88,7 @@ def safe_id(id: str) -> str:
     """An id from outside as the name of a folder: as it is when it is plain, else a digest of it."""
     if PLAIN_ID.fullmatch(id):
         return id
-    import hashlib  # loads OpenSSL, 3 ms that no usual id costs
-
-    return "x-" + hashlib.sha256(id.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return "x-" + sha256(id.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def folder_of(place: Place, id: str) -> str:

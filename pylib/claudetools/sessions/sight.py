@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import NamedTuple
 
+from claudetools.light import NamedTuple
 from claudetools.sessions.ledger import LONGEST, UNKNOWN, digest
 
 REGULAR, EXECUTABLE, LINK = "100644", "100755", "120000"

@@ -13,12 +13,16 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
 
+from claudetools.light import NamedTuple
 from claudetools.place import Place
 from claudetools.sessions import calls, ledger, sight
 from claudetools.sessions.ledger import UNKNOWN, Edit
 from claudetools.sessions.registry import folder_of, make_private
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 STATUS = (
     *("git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "status.renames=false", "status"),

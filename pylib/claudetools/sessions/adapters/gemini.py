@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from claudetools.sessions.adapters.claude import text_of
 from claudetools.sessions.event import Event, Reply
 from claudetools.sessions.registry import current_id
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 NAMES = {
     "session-start": "SessionStart",
