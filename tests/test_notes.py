@@ -236,9 +236,9 @@ def test_a_new_machine_is_shown_what_nobody_has_done(world: World, mike: Machine
 def test_nothing_is_shown_twice_by_a_machine_that_lost_its_mark(mike: Machine, howard: Machine) -> None:
     send(howard, NOTE)
     assert banners(mike.sync(env=A)) == 1
-    (mike.state / "inbox" / "surfaced").unlink()
+    (mike.state / "trees" / "main" / "surfaced").unlink()
     assert banners(mike.sync(env=A)) == 0
-    assert (mike.state / "inbox" / "surfaced").read_text().strip() == mike.git("rev-parse", "origin/main")
+    assert (mike.state / "trees" / "main" / "surfaced").read_text().strip() == mike.git("rev-parse", "origin/main")
 
 
 # --- two sessions, dead ones, killed ones --------------------------------------------------

@@ -7,12 +7,14 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from claudetools.notes import banner, inbox, taking
 from claudetools.place import Place
@@ -221,6 +223,83 @@ def test_hooks_can_read_the_inbox_without_packages(module: str) -> None:
     load = f"import sys; sys.path.insert(0, {str(TOOLKIT / 'pylib')!r}); import claudetools.notes.{module}"
     done = subprocess.run([sys.executable, "-I", "-S", "-c", load], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+class Inbox(RuleBasedStateMachine):
+    """Sessions that come, take, are shown, die and acknowledge in any order: none is lost, none shown to two."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        git = os.path.join(self.folder.name, ".git")
+        self.place = Place(self.folder.name, git, git)
+        self.open: set[str] = set()
+        self.done: set[str] = set()
+        self.seen: set[tuple[str, str]] = set()  # note and session that was shown it
+        self.sessions: set[str] = set()
+        self.gone: set[str] = set()
+
+    def teardown(self) -> None:
+        self.folder.cleanup()
+
+    @rule(number=st.integers(0, 2))
+    def arrive(self, number: int) -> None:
+        id = f"n{number:012x}"
+        assert inbox.add(self.place, NOTE._replace(id=id), b"Call") == (id not in self.open | self.done)
+        if id not in self.done:
+            self.open.add(id)
+
+    @rule()
+    def begin(self) -> None:
+        name = f"s{len(self.sessions) + len(self.gone)}"
+        registry.register(self.place, name)
+        self.sessions.add(name)
+
+    @precondition(lambda self: self.sessions)
+    @rule(data=st.data())
+    def end(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.sessions)))
+        registry.end(self.place, name)
+        registry.touch(self.place, name, 1.0)
+        self.sessions.discard(name)
+        self.gone.add(name)
+
+    @precondition(lambda self: self.sessions)
+    @rule(data=st.data(), shown=st.booleans())
+    def take_and_perhaps_die_before_it_is_shown(self, data: st.DataObject, shown: bool) -> None:
+        name = data.draw(st.sampled_from(sorted(self.sessions)))
+        free = taking.unread(self.place, name)
+        mine, left = taking.take_unread(self.place, name)
+        assert len(mine) == min(len(free), taking.MOST) and len(mine) + left == len(free)
+        for note, number in mine:
+            assert (note.id, name) not in self.seen, "shown once"
+            assert not [s for n, s in self.seen if n == note.id and s in self.sessions], "handled by a live one"
+            if shown:
+                taking.mark_shown(self.place, note.id, number)
+                self.seen.add((note.id, name))
+
+    @rule(number=st.integers(0, 2))
+    def acknowledge(self, number: int) -> None:
+        id = f"n{number:012x}"
+        assert inbox.ack(self.place, id) == (id in self.open)
+        if id in self.open:
+            self.open.discard(id)
+            self.done.add(id)
+            assert id in inbox.pending_acks(self.place)
+
+    @invariant()
+    def nothing_is_lost(self) -> None:
+        assert {note.id for note in inbox.open_notes(self.place)} == self.open
+        assert {note.id for note in inbox.done_notes(self.place)} == self.done
+        for name in self.sessions:  # every open note is for somebody: free, or a live session's
+            free = {note.id for note in taking.unread(self.place, name)}
+            for id in self.open - free:
+                who = taking.holder(self.place, id)
+                assert who and who.session in self.sessions
+
+
+TestInbox = Inbox.TestCase
+TestInbox.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 
 
 # --- the banner ---------------------------------------------------------------------------

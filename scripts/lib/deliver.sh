@@ -12,7 +12,7 @@ deliver_notes() {
   NOTES_BANNER='' NOTES_JSON=() NOTES_SHOWN=()
   [ "$JOB" = sync ] && [ -z "$DRY_RUN" ] && [ -n "${ID_USER:-}" ] && [ -d "$STATE" ] || return 0
   READ_NOTES=run_python # to read Markdown takes a package
-  if notes_came_in "$inbox"; then arguments+=(--tip "$SEEN") READ_NOTES=run_python_with_packages; fi
+  if notes_came_in; then arguments+=(--tip "$SEEN") READ_NOTES=run_python_with_packages; fi
   find_reader
   if [ -n "$READER" ] && { [ ${#arguments[@]} -gt 0 ] || notes_wait_for "$inbox" "$READER"; }; then
     arguments+=(--session "$READER" --shell "$READER_PID")
@@ -33,12 +33,12 @@ find_reader() {
   READER=@terminal-$PPID READER_PID=$PPID
 }
 
-# notes_came_in INBOX: the remote branch has commits that nobody has looked at, with a log or an acknowledgement in them.
+# notes_came_in: the remote branch has commits that nobody has looked at, with a log or an acknowledgement in them.
 # `surfaced` is read and compared here, so that the usual sync starts nothing.
 notes_came_in() {
   local surfaced='' range text
   [ -n "$SEEN" ] || return 1
-  read -r surfaced 2>/dev/null <"$1/surfaced"
+  read -r surfaced 2>/dev/null <"$TREE/surfaced"
   [ "$surfaced" != "$SEEN" ] || return 1
   if [ -z "$surfaced" ] || [ "$surfaced" != "$COMMIT_PARENT" ] || [ "$SEEN" != "$COMMIT_OID" ]; then
     range=--since=14.days
@@ -46,8 +46,7 @@ notes_came_in() {
     text=$(git -C "$TOP" log -m --name-only --format='%(trailers:key=Note-Ack)' "$SEEN" "$range" -- 2>/dev/null) || return 0
     case $text in *session-logs/* | *Note-Ack:*) return 0 ;; esac
   fi
-  [ -d "$1" ] || (umask 077 && mkdir -p "$1")
-  printf '%s\n' "$SEEN" 2>/dev/null >"$1/surfaced"
+  printf '%s\n' "$SEEN" 2>/dev/null >"$TREE/surfaced"
   return 1
 }
 

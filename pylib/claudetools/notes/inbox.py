@@ -3,7 +3,7 @@
     inbox/open/<id>/   note.json and text; who handles it (taking.py)
     inbox/done/<id>    acknowledged, by this machine or another one of the same person; gone after 90 days
     inbox/acks/<id>    acknowledged here and not yet in a commit
-    inbox/surfaced     the last commit of the remote branch whose notes are all in here
+    trees/<tree>/surfaced   the last commit of that tree's remote branch whose notes are all in here
 
 A note comes into being by one rename and is closed by one rename: a kill leaves no half of anything.
 """
@@ -100,7 +100,7 @@ def add(place: Place, note: Note, text: bytes) -> bool:
 
 def read_surfaced(place: Place) -> str:
     """The commit up to which the remote's notes are in the inbox, "" when nothing was looked at yet."""
-    with suppress(OSError), open(folder(place, "surfaced"), encoding="ascii", errors="replace") as file:
+    with suppress(OSError), open(os.path.join(place.tree, "surfaced"), encoding="ascii", errors="replace") as file:
         word = file.read(100).strip()
         return word if re.fullmatch(r"[0-9a-f]{40,64}", word) else ""
     return ""
@@ -109,10 +109,11 @@ def read_surfaced(place: Place) -> str:
 def write_surfaced(place: Place, commit: str) -> None:
     """Everything up to `commit` is in the inbox."""
     registry.make_private(folder(place))
+    registry.make_private(place.tree)
     draft = folder(place, f"draft.{os.urandom(6).hex()}")
     with open(draft, "w", encoding="ascii") as file:
         file.write(commit + "\n")
-    os.replace(draft, folder(place, "surfaced"))
+    os.replace(draft, os.path.join(place.tree, "surfaced"))
 
 
 def prune(place: Place, now: float) -> None:

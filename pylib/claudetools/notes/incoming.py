@@ -1,6 +1,6 @@
 """From the commits that came in to the inbox: notes for the person of this machine, and what that person has done.
 
-What came in are the commits between the last one that was looked at (`inbox/surfaced`) and the remote branch's tip: it
+What came in are the commits between the last one that was looked at (`surfaced`) and the remote branch's tip: it
 is no matter how they came, a plain `git pull` hides none. Done twice, it does nothing the second time.
 """
 
