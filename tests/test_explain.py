@@ -45,6 +45,14 @@ def test_a_window_that_is_explained_altogether_leaves_nothing() -> None:
     assert pieces([seen, *others]) == []
 
 
+def test_a_write_over_what_its_client_had_not_seen_is_no_commands_doing() -> None:
+    """Two clients read 0; one made 1 of it, the other then 2: a command that ran meanwhile brought nothing back."""
+    seen = Witness("c", window(0, 2, 0, 10))
+    assert pieces([seen, Witness("a", edit(0, 1, 5, 4)), Witness("b", edit(0, 2, 5.1, 4.5))]) == []
+    late = [Witness("c", window(0, 2, 0, 10)), Witness("a", edit(0, 1, 3, 2)), Witness("b", edit(0, 2, 5.1, 4.5))]
+    assert pieces(late) == [("c", 1, 0)], "when b's call began, 0 was there again: the command may have done that"
+
+
 def test_overlapping_windows_that_both_saw_it_are_contested() -> None:
     both = [Witness("a", window(0, 1, 0, 10)), Witness("b", window(0, 1, 5, 20))]
     assert pieces(both) == [("a", 0, 1), ("b", 0, 1)]

@@ -73,6 +73,22 @@ def test_an_undo_is_no_loss(machine: Machine, two: tuple[Agent, Agent]) -> None:
     assert all(told == {} for told in a.said + b.said if told.get("hookEventName") != "PreToolUse")
 
 
+def test_a_command_that_runs_beside_them_does_not_hide_it(
+    machine: Machine, world: World, two: tuple[Agent, Agent]
+) -> None:
+    """Its window sees the file change from the one edit to the other; what was not there when it began is no proof."""
+    registry.register(place_of(machine), "c", pid=os.getpid(), topic="make")
+    c = Agent(machine, "c")
+    c.before("Bash", {"command": "make"})
+    told = fork(machine, *two, late=False)
+    assert "wrote over what 'acme vpn' wrote" in told[1]["additionalContext"]
+    c.after("Bash", {"command": "make"}, {})
+    for id in ("b", "a"):
+        assert machine.sync(env={"CLAUDETOOLS_SESSION_ID": id}).code == 0
+    both = TEXT.replace("line 1", "written by a").replace("line 8", "written by b")
+    assert world.remote_file("list.md") == both
+
+
 @pytest.mark.parametrize("late", [False, True])
 def test_the_next_sync_puts_back_what_was_lost(
     machine: Machine, world: World, two: tuple[Agent, Agent], late: bool

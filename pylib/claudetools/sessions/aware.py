@@ -60,8 +60,10 @@ def after_edit(place: Place, event: Event, edit: Edit) -> Reply:
         return SILENT
     from claudetools.sessions import lost
     from claudetools.sessions.chain import Touch
+    from claudetools.sessions.explain import Witness, explain
 
-    touches = [Touch(id, one) for id, one in sorted(touched, key=lambda item: item[1].time)]
+    records = explain(Witness(*one) for one in touched)
+    touches = [Touch(*one) for one in sorted(records, key=lambda one: one.edit.time)]
     own = next((one for id, one in reversed(touched) if id == event.session and one.use == edit.use), edit)
     times = {(id, one.seq): one.time for id, one in touched}
     topics = {one.id: one for one in registry.find_sessions(place)}

@@ -105,6 +105,7 @@ class Walk:
         self.content: str | None = None
         self.mode: str | None = None
         self.since = 0.0
+        self.past: list[tuple[str | None, float]] = []  # contents that were there, and when they were replaced
 
     def follow(self, events: list[Event]) -> list[Witness]:
         """The pieces that no arc explains."""
@@ -116,7 +117,9 @@ class Walk:
             event = next((e for e in events if self.goes_before(e, events[0])), events[0])
             events.remove(event)
             if event.arc:
-                self.bridge(event, event.before, event.edit.was)
+                if not self.is_fork(event):
+                    self.bridge(event, event.before, event.edit.was)
+                self.past.append((self.content, event.time))
                 self.content, self.mode = event.after, event.edit.mode
             elif event.time == event.edit.began:
                 self.bridge(event, event.after, event.edit.was)
@@ -124,6 +127,12 @@ class Walk:
                 self.bridge(event, event.after, event.edit.mode)
             self.since = max(self.since, event.began)
         return self.pieces
+
+    def is_fork(self, arc: Event) -> bool:
+        """Whether the tool had read what lay there while its call was under way, and wrote over what came since: that
+        explains itself (lost.py), no command has brought the old content back."""
+        read = any(content == arc.before and replaced >= arc.began for content, replaced in self.past)
+        return arc.edit.exact and arc.before != self.content and read
 
     def goes_before(self, arc: Event, event: Event) -> bool:
         """Whether this arc starts from the content at hand and explains why `event` sees another one."""
@@ -145,4 +154,5 @@ class Walk:
         for session, began, ended, seq in sorted(self.windows):
             if began < event.time and ended > self.since:
                 self.pieces.append(Witness(session, piece._replace(seq=seq)))
+        self.past.append((self.content, event.time))
         self.content, self.mode = content, mode
