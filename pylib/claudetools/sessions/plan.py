@@ -125,10 +125,12 @@ def make(
 
 
 def order(workers: Mapping[str, Worker], callers: Collection[str]) -> Callable[[Group], tuple[int, float, list[str]]]:
-    """Others first, then what nobody claims, the caller last: the tip is the caller's commit."""
+    """Others first, then what nobody claims, then the callers that are served along, and the one that runs last: the
+    tip is its commit."""
+    first = next(iter(callers), None)
 
     def key(group: Group) -> tuple[int, float, list[str]]:
-        rank = 2 if group & set(callers) else 0 if group else 1
+        rank = 3 if first in group else 2 if group & set(callers) else 0 if group else 1
         seen = [workers[id].session.seen for id in group if id in workers]
         return rank, min(seen, default=0.0), sorted(group)
 
