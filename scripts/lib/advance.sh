@@ -18,18 +18,24 @@ receive() {
 # What came in are the commits that we replayed ours upon. Where an earlier receive had stopped, copies of our own
 # commits are among them.
 count_received() {
-  local before=$1 name names='' lines count=0 not_ours=()
+  local before=$1 machine name names='' count=0
   [ "$UPSTREAM" != "$before" ] || return 0
-  [ ! -s "$TREE/pairs" ] || not_ours=(--fixed-strings --invert-grep --grep="Machine: $ID_MACHINE")
-  lines=$(git -C "$TOP" log --no-merges --format=%an ${not_ours[@]+"${not_ours[@]}"} "$UPSTREAM" ${before:+"^$before"} 2>/dev/null)
-  while IFS= read -r name; do
+  [ "$RELATED" = "$UPSTREAM $before" ] || list_received "$before"
+  while IFS='|' read -r machine name; do
     [ -n "$name" ] || continue
+    [ ! -s "$TREE/pairs" ] || [ "$machine" != "$ID_MACHINE" ] || continue
     count=$((count + 1))
-    name=$(visible "$name")
-    case ", $names, " in *", $name, "*) ;; *) names="${names:+$names, }$name" ;; esac
-  done <<<"$lines"
+    make_visible "$name"
+    case ", $names, " in *", $VISIBLE, "*) ;; *) names="${names:+$names, }$VISIBLE" ;; esac
+  done <<<"$BEHIND"
   RECEIVED_COMMITS=$((RECEIVED_COMMITS + count))
   RECEIVED_FROM=$names
+}
+
+# As relate has it, where that was not asked: there was no commit here yet.
+list_received() {
+  BEHIND=$(git -C "$TOP" log --no-merges --no-show-signature --format='%(trailers:key=Machine,valueonly,separator=%x20)|%an' \
+    "$UPSTREAM" ${1:+"^$1"} 2>/dev/null)
 }
 
 # advance_tree NEW: tree, index and branch from BASE_OID to NEW. 0 done; 1 go round again; else an exit code.

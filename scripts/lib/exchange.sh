@@ -58,7 +58,7 @@ check_history() {
   local accepted=''
   read -r accepted 2>/dev/null <"$TREE/accepted"
   [ -n "$SEEN" ] || return 0
-  if [ -n "$accepted" ] && [ "$accepted" != "$SEEN" ] && ! is_ancestor "$accepted" "$SEEN"; then
+  if [ -n "$accepted" ] && [ "$accepted" != "$SEEN" ] && ! is_upstream "$accepted"; then
     if [ -n "$TAKE_UPSTREAM" ]; then
       # The old tip and the new one stand for the same moment: only what came after it is replayed.
       printf '%s %s\n' "$accepted" "$SEEN" >>"$TREE/pairs"
@@ -73,6 +73,15 @@ check_history() {
   [ "$accepted" = "$SEEN" ] || printf '%s\n' "$SEEN" >"$TREE/accepted"
 }
 
+# is_upstream OID: whether the remote's tip holds that commit.
+is_upstream() {
+  if [ -n "$HEAD_OID" ]; then
+    relate || return
+    case "$SHARED$BEHIND_OIDS" in *" $1 "*) return 0 ;; esac
+  fi
+  is_ancestor "$1" "$SEEN"
+}
+
 is_ancestor() { git -C "$TOP" merge-base --is-ancestor "$1" "$2" 2>/dev/null; }
 
 # TIP: HEAD itself when it already contains what the remote has, else HEAD's own commits replayed on top of that.
@@ -82,9 +91,18 @@ plan_tip() {
     TIP=$SEEN
   elif holds_taken_back; then
     replay_onto "$SEEN"
-  elif [ -z "$SEEN" ] || [ "$SEEN" = "$HEAD_OID" ] || [ "$SEEN" = "$COMMIT_PARENT" ] || is_ancestor "$SEEN" "$HEAD_OID"; then
+  elif [ -z "$SEEN" ] || [ "$SEEN" = "$HEAD_OID" ] || [ "$SEEN" = "$COMMIT_PARENT" ]; then
     :
-  elif is_ancestor "$HEAD_OID" "$SEEN"; then
+  else
+    relate || return
+    plan_by_relation
+  fi
+}
+
+plan_by_relation() {
+  if [ -z "$SEEN_TREE" ]; then
+    : # HEAD holds the remote's tip
+  elif [ -z "$AHEAD" ]; then
     TIP=$SEEN
     tell_rewritten_here
   else
@@ -160,7 +178,7 @@ push_tip() {
     name_commits_as_pushed
     return 0
   fi
-  cp "$WORK/error" "$WORK/push-error"
+  printf '%s\n' "$(<"$WORK/error")" >"$WORK/push-error"
   fetch_remote || return
   [ "$SEEN" = "$old" ] || return 1
   settle_refusal

@@ -10,6 +10,7 @@ find_unsafe_commits() {
   UNSAFE=() ADDED=() ADDED_BLOBS=() OUTGOING_GONE=' '
   [ -n "$SEEN" ] && [ "$TIP" != "$SEEN" ] || return 0
   [ "$SEEN" != "$COMMIT_PARENT" ] || [ "$TIP" != "$COMMIT_OID" ] || return 0
+  [ "$RELATED" != "$SEEN $HEAD_OID" ] || [ -n "$AHEAD_PLAIN" ] || return 0
   git -C "$TOP" rev-list --no-merges --invert-grep --grep='^Machine: ' "$SEEN..$TIP" >"$WORK/plain" 2>/dev/null
   [ -s "$WORK/plain" ] || return 0
   git -C "$TOP" diff-tree --stdin --root -r -z --raw --no-abbrev --no-renames --diff-filter=AD <"$WORK/plain" >"$WORK/added" 2>"$WORK/error" || {

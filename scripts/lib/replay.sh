@@ -4,25 +4,66 @@
 
 readonly REPLAY_IN_SHELL=8 # more commits than that are quicker in Python
 
+# relate: how HEAD and the remote's tip lie to each other, by one walk over what they do not share. Sets AHEAD ("oid
+# parents" of each commit that only HEAD has, oldest first), AHEAD_PLAIN (1 when plain git made one of them), BEHIND
+# ("machine|author" of each that only the remote has, without merges), BEHIND_OIDS and SHARED, where both meet.
+relate() {
+  local mark oid tree parents machine author form='%m|%H|%T|%P|%(trailers:key=Machine,valueonly,separator=%x20)|%an'
+  [ "$RELATED" != "$SEEN $HEAD_OID" ] || return 0
+  AHEAD='' AHEAD_PLAIN='' BEHIND='' BEHIND_OIDS=' ' SHARED=' ' SEEN_TREE=''
+  git -C "$TOP" log --left-right --boundary --reverse --topo-order --no-show-signature --format="$form" \
+    "$SEEN...$HEAD_OID" >"$WORK/relation" 2>"$WORK/error" || {
+    report_git_failure "git log"
+    return "$EXIT_INTERNAL"
+  }
+  while IFS='|' read -r mark oid tree parents machine author; do
+    case $mark in
+      '>')
+        AHEAD+="$oid${parents:+ $parents}"$'\n'
+        case $machine/$parents in /*' '*) ;; /*) AHEAD_PLAIN=1 ;; esac
+        ;;
+      '<')
+        BEHIND_OIDS+="$oid "
+        [ "$oid" != "$SEEN" ] || SEEN_TREE=$tree
+        case $parents in *' '*) ;; *) BEHIND+="$machine|$author"$'\n' ;; esac
+        ;;
+      -) SHARED+="$oid " ;;
+    esac
+  done <"$WORK/relation"
+  RELATED="$SEEN $HEAD_OID"
+}
+
+# has_root LINES: one of the commits has no parent. Histories without a common commit show all of theirs.
+has_root() {
+  local line
+  while IFS= read -r line; do
+    case $line in '' | *' '*) ;; *) return 0 ;; esac
+  done <<<"$1"
+  return 1
+}
+
 # replay_onto TARGET: sets TIP to TARGET with the commits of HEAD that are not there yet, REPLAYED_PAIRS (old and new
 # name of each), and PARKED, CONFLICTS when some of them truly conflict. 0, or an exit code.
 replay_onto() {
   local target=$1 lines line tip tip_tree first=1 count=0
   PARKED=() CONFLICTS=() REPLAYED_PAIRS=()
-  git -C "$TOP" merge-base "$HEAD_OID" "$target" >/dev/null 2>&1 || {
+  relate || return
+  ! has_root "$AHEAD" || git -C "$TOP" merge-base "$HEAD_OID" "$target" >/dev/null 2>&1 || {
     problem "$EXIT_SETUP" error "This branch and $(visible "$REMOTE")/$(visible "$BRANCH") have no commit in common." \
       "Nothing was pushed. If they belong together: git -C $(quoted "$TOP") merge --allow-unrelated-histories $(quoted "$REMOTE/$BRANCH")"
     return "$EXIT_SETUP"
   }
   find_pair "$target"
-  lines=$(git -C "$TOP" rev-list --reverse --topo-order --parents "$target..$HEAD_OID" ${PAIR_LOCAL:+"^$PAIR_LOCAL"}) || return "$EXIT_INTERNAL"
-  while IFS= read -r line; do count=$((count + 1)); done <<<"$lines"
+  lines=$AHEAD
+  [ -z "$PAIR_LOCAL" ] || lines=$(git -C "$TOP" rev-list --reverse --topo-order --parents "$target..$HEAD_OID" "^$PAIR_LOCAL") || return "$EXIT_INTERNAL"
+  while IFS= read -r line; do [ -z "$line" ] || count=$((count + 1)); done <<<"$lines"
   if [ -n "$PAIR_PARKED$CONFIG_DRIVER" ] || [ "$count" -gt "$REPLAY_IN_SHELL" ] || holds_merge "$lines"; then
     replay_thoroughly "$target"
     return
   fi
   tip=$target
-  tip_tree=$(git -C "$TOP" rev-parse "$target^{tree}") || return "$EXIT_INTERNAL"
+  tip_tree=$SEEN_TREE
+  [ -n "$tip_tree" ] || tip_tree=$(exec git -C "$TOP" rev-parse "$target^{tree}") || return "$EXIT_INTERNAL"
   while IFS= read -r line; do
     [ -n "$line" ] || continue
     replay_commit "${line%% *}" "${line#* }" "$tip" "$tip_tree" "${first:+${PAIR_LOCAL:-ancestor}}"
@@ -95,7 +136,7 @@ replay_commit() {
     onto=$(git -C "$TOP" commit-tree "$tip_tree" -p "$parent" -m base) || return "$EXIT_INTERNAL"
   fi
   # Encrypted files have no lines that could be merged: a file of attributes that only our merges read.
-  text=$(git -C "$TOP" -c "core.attributesFile=${PYLIB:-$TOOLKIT/pylib}/claudetools/merge-attributes" merge-tree --write-tree --name-only "$onto" "$commit" 2>"$WORK/error")
+  text=$(exec git -C "$TOP" -c "core.attributesFile=${PYLIB:-$TOOLKIT/pylib}/claudetools/merge-attributes" merge-tree --write-tree --name-only "$onto" "$commit" 2>"$WORK/error")
   case $? in
     0) ;;
     1) return 1 ;;
@@ -136,7 +177,7 @@ rewrite_commit() {
   if [ "$CONFIG_SIGN" = true ]; then
     sign_rewritten "$tree" "$parent"
   else
-    REPLAYED=$(git -C "$TOP" hash-object -t commit -w "$WORK/commit.new" 2>"$WORK/error") && return 0
+    REPLAYED=$(exec git -C "$TOP" hash-object -t commit -w "$WORK/commit.new" 2>"$WORK/error") && return 0
     report_git_failure "git hash-object"
     return "$EXIT_INTERNAL"
   fi

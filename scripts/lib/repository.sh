@@ -6,7 +6,7 @@ readonly STATE_FORMAT=1
 
 # Nothing of the repository before may show in the report of the next one.
 forget_repository() {
-  TOP=$1 BRANCH='' REMOTE='' HEAD_OID='' HEAD_BRANCH='' SEEN='' TIP='' UPSTREAM='' WORK=/nonexistent STATE=/nonexistent
+  TOP=$1 BRANCH='' REMOTE='' HEAD_OID='' HEAD_BRANCH='' SEEN='' TIP='' UPSTREAM='' RELATED='' BEHIND='' WORK=/nonexistent STATE=/nonexistent
   COMMIT_PARENT='' COMMIT_OID='' TOLD_REWRITTEN=none POSTPONED='' PUT_BACK='' FIXES_SHARED='' REFUSED_WORK=() LOG_PATH='' CHANGED=() REPLAYED_PAIRS=() PARKED=() CONFLICTS=() RESOLVED='' REFUSED=0 HOOK_REFUSED=() HOOK_WORDS=() REMOTE_MOVED='' UNSAFE=() GLANCE=''
 }
 
