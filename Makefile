@@ -32,7 +32,7 @@ lab: $(STAMP) ## the long runs: kill fuzz, torture, the lock's model with all it
 model: ## the lock's and the journal's model, checked by spin
 	@bash tests/model/run.sh
 
-bench: $(STAMP) ## cost against plain git, as ratios
+bench: $(STAMP) ## cost against plain git, as ratios; a picture with: pip install -e .[bench]
 	@$(RUN)/python tests/bench/bench.py
 
 check: $(STAMP) ## shellcheck, shfmt, ruff, mypy

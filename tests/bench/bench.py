@@ -10,8 +10,11 @@ not milliseconds. Columns: median and minimum of wall time and CPU time (of the 
     edit       one changed file
     both       one changed file, and one commit that another clone pushed before
 
-`link` runs the same through a link with 50 ms per round trip in place of ssh (see link.py). `at once` starts several
-syncs at the same moment in one tree, each after writing a file of its own, and compares with one alone.
+    many       20 commits to send, and 20 that another clone pushed before
+
+`link` runs the same through a link with 50 ms per round trip in place of ssh (see link.py). Then crowds (crowds.py):
+sessions that save in one tree, and clones that push to one remote, in the same moment. `peak` is the largest program
+of a run, in megabytes. plot.py makes a picture of the JSON file.
 """
 
 from __future__ import annotations
@@ -34,10 +37,11 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS))
 
+from crowds import Crowd, fleet_at_once, sessions_at_once  # noqa: E402
 from world import SYNC, Machine, World  # noqa: E402
 
 FIVE = "git add -A; git commit -q -m work; git fetch -q; git rebase -q; git push -q"
-CASES = ("nothing", "edit", "both")
+CASES = ("nothing", "edit", "both", "many")
 LINK_MS = 50
 
 # Other tools, run once in a clone of their own when they are on PATH. Each saves, sends and receives like a sync.
@@ -66,6 +70,7 @@ class Times:
     cpu: list[float] = field(default_factory=list)
     failed: int = 0
     trips: list[int] = field(default_factory=list)
+    peak: float = 0.0  # megabytes of the largest program
 
     def summary(self) -> dict[str, float | int]:
         found: dict[str, float | int] = {
@@ -74,6 +79,7 @@ class Times:
             "cpu_median": statistics.median(self.cpu),
             "cpu_min": min(self.cpu),
             "failed": self.failed,
+            "peak": self.peak,
         }
         if self.trips:
             found["trips"] = statistics.median(self.trips)
@@ -92,20 +98,6 @@ class Row:
     five: dict[str, float | int]
     ratio: float  # median of the paired wall times
     cpu_ratio: float
-
-
-@dataclass
-class Once:
-    """Several syncs started together beside one alone, seconds until the last has ended."""
-
-    files: int
-    where: str
-    syncs: int
-    alone_median: float
-    together_median: float
-    ratio: float
-    exit_codes: dict[str, int]
-    all_there: bool
 
 
 class Twin:
@@ -130,12 +122,17 @@ class Twin:
     def change(self, case: str, turn: int) -> None:
         if case == "nothing":
             return
-        self.edit(self.machine, turn)
-        if case == "both":
+        count = 20 if case == "many" else 1
+        for n in range(count - 1):
+            self.edit(self.machine, 100 * turn + n)
+            self.machine.git("commit", "-q", "-a", "-m", f"Local {n}")
+        self.edit(self.machine, 100 * turn + count)
+        if case != "edit":
             self.other.git("fetch", "-q")
             self.other.git("reset", "-q", "--hard", "origin/main")
-            self.edit(self.other, turn + len(self.paths) // 2)
-            self.other.git("commit", "-q", "-a", "-m", f"Incoming {turn}")
+            for n in range(count):
+                self.edit(self.other, 100 * turn + 50 + n)
+                self.other.git("commit", "-q", "-a", "-m", f"Incoming {n}")
             self.other.git("push", "-q")
 
     def edit(self, machine: Machine, turn: int) -> None:
@@ -164,6 +161,7 @@ def run_timed(machine: Machine, argv: list[str], env: dict[str, str], times: Tim
     if times is not None:
         times.wall.append(wall)
         times.cpu.append(used.ru_utime + used.ru_stime)
+        times.peak = max(times.peak, used.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10))
     return process.returncode
 
 
@@ -244,45 +242,35 @@ class Bench:
             self.rows.append(row)
             self.say(row_line(row))
 
-    def at_once(self, count: int, link: bool) -> Once:
-        """One sync alone against `count` of them started together, in the same tree, in turns."""
-        twin = Twin(self.root / f"once-{self.files}", self.files)
-        env = self.link_environment() if link else {}
-        if link:
-            twin.machine.git("remote", "set-url", "origin", f"far:{twin.world.remote}")
-        run_timed(twin.machine, ["bash", str(SYNC)], env, None)
-        alone: list[float] = []
-        together: list[float] = []
-        codes: list[int] = []
-        for turn in range(max(3, self.rounds // 4)):
-            for number, into in ((1, alone), (count, together)):
-                began = time.perf_counter()
-                started = []
-                for i in range(number):
-                    twin.machine.write(f"own/{i}.md", f"{turn} {number}\n")
-                    started.append(twin.machine.start_sync(env={**env, "CLAUDETOOLS_SESSION_ID": f"session-{i}"}))
-                for process in started:
-                    process.communicate()
-                into.append(time.perf_counter() - began)
-                codes += [p.returncode for p in started]
-        found = Once(
-            files=self.files,
-            where=f"link {LINK_MS} ms" if link else "local",
-            syncs=count,
-            alone_median=statistics.median(alone),
-            together_median=statistics.median(together),
-            ratio=statistics.median(together) / statistics.median(alone),
-            exit_codes={str(c): codes.count(c) for c in sorted(set(codes))},
-            all_there=twin.is_even(),
-        )
-        shutil.rmtree(twin.world.root)
-        self.say(once_line(found))
+    def crowds(self, sessions: list[int], clones: list[int]) -> list[Crowd]:
+        """Every size of both kinds of crowd, here and over the link."""
+        found = []
+        for where in ("local", f"link {LINK_MS} ms"):
+            env = self.link_environment() if where != "local" else {}
+            for count in sessions:
+                twin = Twin(self.root / f"sessions-{count}", 200)
+                self.point_at(twin.world, where)
+                found.append(sessions_at_once(twin.world, count, max(3, self.rounds // 4), where, env))
+                shutil.rmtree(twin.world.root)
+                self.say(found[-1].line())
+            for count in clones:
+
+                def prepare(world: World, where: str = where, env: dict[str, str] = env) -> dict[str, str]:
+                    self.point_at(world, where)
+                    return env
+
+                found.append(fleet_at_once(self.root / f"clones-{count}", count, 2, where, prepare))
+                self.say(found[-1].line())
         return found
+
+    def point_at(self, world: World, where: str) -> None:
+        for machine in world.machines.values() if where != "local" else ():
+            machine.git("remote", "set-url", "origin", f"far:{world.remote}")
 
 
 HEADER = (
     f"{'files':>6}  {'remote':<10} {'case':<8} {'program':<10} {'median':>8} {'min':>8} {'five':>8} {'min':>8}"
-    f"  {'ratio':>6} {'of min':>6} {'cpu':>6}  trips"
+    f"  {'ratio':>6} {'of min':>6} {'cpu':>6} {'peak':>5}  trips"
 )
 
 
@@ -296,16 +284,13 @@ def row_line(row: Row) -> str:
     return (
         f"{row.files:>6}  {row.where:<10} {row.case:<8} {row.program:<10} "
         + " ".join(f"{1000 * t:>8.1f}" for t in ms)
-        + f"  {row.ratio:>6.2f} {least:>6.2f} {row.cpu_ratio:>6.2f}  {trips}{failed}"
+        + f"  {row.ratio:>6.2f} {least:>6.2f} {row.cpu_ratio:>6.2f} {row.own['peak']:>5.0f}  {trips}{failed}"
     )
 
 
-def once_line(once: Once) -> str:
-    return (
-        f"{once.files:>6}  {once.where:<10} {once.syncs} at once: {once.ratio:.2f} x one alone "
-        f"({once.together_median:.3f} s, {once.alone_median:.3f} s), exit codes {once.exit_codes}, "
-        f"all there: {once.all_there}"
-    )
+def numbers(text: str) -> list[int]:
+    """`1,8,32` as numbers; none for an empty text."""
+    return [int(n) for n in text.split(",") if n]
 
 
 def main(argv: list[str]) -> int:
@@ -313,19 +298,19 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(description="What a sync costs beside the five git commands.")
     parser.add_argument("--files", default="1000,50000", help="numbers of files, with commas")
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--at-once", type=int, default=8, help="syncs started together; 0 leaves it out")
+    parser.add_argument("--sessions", default="1,8,32", help="syncs started together in one tree")
+    parser.add_argument("--clones", default="2,8,32", help="clones that push to one remote together")
     parser.add_argument("--json", type=Path, help="write everything there")
     parser.add_argument("--quick", action="store_true", help="200 files, 3 rounds: only to see that it runs")
     args = parser.parse_args(argv)
-    sizes, rounds = [int(n) for n in args.files.split(",")], args.rounds
+    sizes, rounds = numbers(args.files), args.rounds
     if args.quick:
-        sizes, rounds = [200], 3
+        sizes, rounds, args.sessions, args.clones = [200], 3, "1,4", "2"
 
     def say(line: str) -> None:
         print(line, flush=True)
 
     rows: list[Row] = []
-    once: list[Once] = []
     with tempfile.TemporaryDirectory(prefix="claudetools-bench-") as folder:
         say(HEADER)
         for files in sizes:
@@ -334,14 +319,14 @@ def main(argv: list[str]) -> int:
                 bench.add_peers()
             bench.run(link=True)
             rows += bench.rows
-            if args.at_once and files == sizes[0]:
-                once += [bench.at_once(args.at_once, link) for link in (False, True)]
+        crowds = bench.crowds(numbers(args.sessions), numbers(args.clones))
     if args.json:
         git = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True).stdout.strip()
         system = {"git": git, "system": platform.platform(), "cpus": os.cpu_count(), "rounds": rounds}
+        system["date"] = time.strftime("%Y-%m-%d")
         args.json.write_text(
             json.dumps(
-                {"system": system, "rows": [asdict(r) for r in rows], "at_once": [asdict(o) for o in once]}, indent=2
+                {"system": system, "rows": [asdict(r) for r in rows], "crowds": [asdict(c) for c in crowds]}, indent=2
             )
         )
     return 0
