@@ -8,107 +8,30 @@ from __future__ import annotations
 import html
 import os
 import posixpath
-import stat
 import sys
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import click
 
 from claudetools import cli, git
-from claudetools.logs import front
-from claudetools.logs.sections import is_log_path
-from claudetools.notes.extract import starts
 from claudetools.place import Place
 from claudetools.text import visible
 from claudetools.wiki import sidecar
-from claudetools.wiki.html_page import Rendered, render
-from claudetools.wiki.sources import shown_lines
+from claudetools.wiki.html_page import render
+from claudetools.wiki.html_read import Page, read_pages, read_text
 from claudetools.wiki.target import FOLDERS
 
 REQUIREMENT = "mkdocs==1.6.1"  # as pinned in pyproject.toml, extra `html`
-LARGEST = 8 * 1024 * 1024
 NEWEST = 20  # logs on the first page
-HIDDEN = "*[Credentials are not shown here.]*"
 POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; img-src 'self' data:"
 STYLE = """:target { background: #fff3c4; outline: 2px solid #f0c000; } a:target::after { content: "\\2192\\a0"; }
 .facts { color: #666; font-size: 90%; } .stale { color: #a00; }
 sup.cites a { padding: 0 1px; } sup.cites a.changed { color: #a00; text-decoration: line-through; }
 """
-
-
-@dataclass
-class Page:
-    """One file of the repository. `path` is "/"-separated from the top; `shown` are its lines, None for
-    credentials; `lines` the same as they are rendered, without the front matter.
-    """
-
-    path: str
-    title: str
-    values: dict[str, Any]
-    lines: list[str]
-    shown: list[str | None]
-    rendered: Rendered | None = None
-    cited_by: list[str] = field(default_factory=list)
-
-    @property
-    def url(self) -> str:
-        """Where the page lies on the site."""
-        return self.path.removesuffix(".md") + ".html"
-
-    @property
-    def is_log(self) -> bool:
-        return is_log_path(self.path)
-
-
-# --- reading ------------------------------------------------------------------------------
-
-
-def read_pages(top: str) -> dict[str, Page]:
-    """Articles and logs of the working tree, by path. Links and what git ignores are left out."""
-    names = git.run(top, "ls-files", "-z", "-co", "--exclude-standard", "--deduplicate").split(b"\0")
-    pages = {}
-    for path in sorted(os.fsdecode(name) for name in names):
-        if is_log_path(path) or (path.startswith("wiki/") and path.endswith(".md") and "/." not in path):
-            text = read_text(os.path.join(top, path))
-            if text is not None:
-                pages[path] = make_page(path, text)
-    return pages
-
-
-def read_text(path: str) -> str | None:
-    """The text of a plain file that is not too large; None for anything else."""
-    try:
-        info = os.lstat(path)
-        if not stat.S_ISREG(info.st_mode) or info.st_size > LARGEST:
-            return None
-        with open(path, "rb") as file:
-            return file.read().decode("utf-8", "replace").removeprefix("\ufeff")
-    except OSError:
-        return None
-
-
-def make_page(path: str, text: str) -> Page:
-    """A page without its front matter and its credentials; its lines keep their numbers."""
-    try:
-        values = front.read_front(text)
-    except front.Unreadable:
-        values = {}
-    body = starts([line.encode("utf-8", "replace") + b"\n" for line in text.replace("\r\n", "\n").split("\n")])[0]
-    lines: list[str] = []
-    last: str | None = ""
-    shown = shown_lines(text)
-    for number, line in enumerate(shown):
-        hidden = HIDDEN if line is None and last is not None else ""
-        lines.append("" if number < body else hidden if line is None else line)
-        last = line
-    heading = next((line.lstrip("# ") for line in lines if line.startswith("# ")), "")
-    title = values.get("title") or values.get("topic") or heading or posixpath.basename(path).removesuffix(".md")
-    return Page(path, visible(str(title))[:120], values, lines, shown)
 
 
 # --- making pages -------------------------------------------------------------------------
