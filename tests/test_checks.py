@@ -13,6 +13,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents import Agent
 from claudetools.logs import sections
 from test_cost import wrap_path
 from test_git_hooks import installed, plain_commit
@@ -225,6 +226,35 @@ def test_a_session_changes_no_other_sessions_log_but_a_person_may(mike: Machine,
     result = judge(mike, CLAUDETOOLS_SESSION_ID=session)
     assert result.code == code, result.text
     assert not code or f"[ERROR] {LOG} is another session's log." in result.err
+
+
+def test_a_sync_leaves_out_a_log_that_another_session_changed(world: World, mike: Machine) -> None:
+    mine, theirs = Agent(mike, "mine1111", "acme"), Agent(mike, "theirs22", "sophos")
+    mine.write(LOG, log_text(mike, "mine1111").encode())
+    assert mine.sync().code == 0
+    theirs.append(LOG, "an intruder's line")
+    theirs.write("a.md", b"x\n")
+    result = theirs.sync()
+    assert result.code == 65, result.text
+    assert f"[WARN] Left out: {LOG} (is another session's log). It stays in your folder." in result.out
+    assert "log new TOPIC" in result.out
+    assert "a.md" in world.remote_files() and "intruder" not in world.remote_file(LOG)
+    assert "intruder" in mike.read(LOG)
+    assert mike.sync("--allow", LOG).code == 0, "a person may"
+    theirs.sync("--allow", LOG)
+    assert "intruder" in world.remote_file(LOG)
+    mine.append(LOG, "its own line")
+    assert mine.sync().code == 0 and world.remote_file(LOG).endswith("its own line\n")
+    mike.assert_sound()
+
+
+def test_a_new_log_may_be_put_in_order_by_whoever_is_asked_to(world: World, mike: Machine) -> None:
+    mine, theirs = Agent(mike, "mine1111", "acme"), Agent(mike, "theirs22", "sophos")
+    mine.write(LOG, b"---\nsession: mine1111\n---\n# VPN\n")
+    assert mine.sync().code == 65
+    theirs.write(LOG, log_text(mike, "mine1111").encode())
+    assert mine.sync("--all").code == 0
+    assert LOG in world.remote_files()
 
 
 def test_few_programs_are_started(mike: Machine, tmp_path: Path) -> None:

@@ -38,6 +38,34 @@ want_new_content() {
   if find_seal "$1"; then want_content "$1" seal "$SEAL"; elif is_log "$1"; then want_content "$1" log; fi
 }
 
+# find_foreign_logs: 1 when the commit that is being made (COMMIT_IDS, COMMIT_TREE) changes another session's log. The
+# next round leaves those out. Only logs that HEAD has: a new one may still be put in order by whoever is asked to.
+find_foreign_logs() {
+  local i path before=${#FOREIGN_LOGS[@]}
+  [ -n "$COMMIT_IDS" ] && has_sessions || return 0
+  begin_contents
+  for ((i = 0; i < ${#CHANGED[@]}; i++)); do
+    path=${CHANGED[i]}
+    [ "${CHANGE_KINDS[i]}" = M ] && is_log "$path" && ! is_allowed "$path" || continue
+    contains "$path" ${NEW_PATHS[@]+"${NEW_PATHS[@]}"} || want_content "$path" owner "${COMMIT_IDS//,/ }"
+  done
+  check_contents note_foreign_log "$COMMIT_TREE"
+  [ ${#FOREIGN_LOGS[@]} -eq "$before" ]
+}
+
+note_foreign_log() {
+  FOREIGN_LOGS+=("$1")
+  FOREIGN_FIX=$RULE_FIX
+}
+
+hold_foreign_logs() {
+  local path
+  for path in ${FOREIGN_LOGS[@]+"${FOREIGN_LOGS[@]}"}; do
+    forget_path "$path" || continue
+    hold "$path" "is another session's log" "$FOREIGN_FIX" "$(allow_hint "$path")"
+  done
+}
+
 hold_broken() {
   ! is_moved_log "$1" || return 0
   forget_path "$1" || return 0

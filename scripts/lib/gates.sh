@@ -6,6 +6,7 @@
 hold_back_unsafe_paths() {
   HELD=() LATER=() REFUSED_PATHS=() LEFT_OUT=()
   hold_what_hooks_refused
+  hold_foreign_logs
   hold_unmerged_paths
   hold_unsettled_paths
   sort_out_names || return

@@ -95,6 +95,7 @@ write_commits() {
     fi
     read_changes "$below" "$COMMIT_TREE" || return
     [ ${#CHANGED[@]} -gt 0 ] || continue
+    find_foreign_logs || return 1
     ALL_CHANGED+=("${CHANGED[@]}")
     find_log_in_changes
     count_changes
