@@ -104,3 +104,34 @@ def test_the_next_sync_puts_back_what_was_lost(
     assert machine.status() == ""
     told = machine.git("log", "-2", "--format=%(trailers:key=Session-Id,valueonly,separator=%x2c)").split()
     assert told == ["a", "b"]
+
+
+def test_a_second_loss_and_a_later_edit_do_not_hide_the_first(
+    machine: Machine, world: World, two: tuple[Agent, Agent]
+) -> None:
+    """a's edit is lost, a goes on with another one, and then loses one of b's."""
+    a, b = two
+    fork(machine, a, b, late=False)
+    a.edit("list.md", "line 3", "third by a")
+    given, answer = a.edit_call("list.md", "line 4", "fourth by a")
+    a.before("Edit", given)
+    text = machine.read("list.md")
+    b.edit("list.md", "line 6", "sixth by b")
+    machine.write("list.md", text.replace("line 4", "fourth by a"))
+    assert "wrote over what 'sophos' wrote" in a.after("Edit", given, answer)["additionalContext"]
+    for id in ("b", "a"):
+        assert machine.sync(env={"CLAUDETOOLS_SESSION_ID": id}).code == 0
+    wanted = [
+        ("1", "written by a"),
+        ("3", "third by a"),
+        ("4", "fourth by a"),
+        ("6", "sixth by b"),
+        ("8", "written by b"),
+    ]
+    text = TEXT
+    for number, new in wanted:
+        text = text.replace(f"line {number}", new)
+    assert machine.read("list.md") == world.remote_file("list.md") == text
+    machine.write("list.md", text.replace("written by a\n", ""))
+    assert machine.sync().code == 0
+    assert "written by a" not in world.remote_file("list.md"), "taken out on purpose, it never comes back"

@@ -33,8 +33,14 @@ def find(touches: Sequence[Touch], tree: str | None) -> list[Lost]:
     for n, later in enumerate(touches):
         if is_exact(later) and is_followed(touches[n:], tree):
             run = overwritten(touches[:n], later)
-            found += [lost for lost in run if not any(x.session == lost.session for x in touches[n + 1 :])]
+            found += [lost for lost in run if not was_put_back(lost, touches[n + 1 :])]
     return found
+
+
+def was_put_back(lost: Lost, later: Sequence[Touch]) -> bool:
+    """Whether a sync has brought it back already: then, if it is gone, somebody wanted that. Later edits of its own
+    session say nothing: that one has been told not to make the edit again."""
+    return any(x.session == lost.session and x.edit.tool == PUT_BACK for x in later)
 
 
 def is_exact(touch: Touch) -> bool:
@@ -43,10 +49,13 @@ def is_exact(touch: Touch) -> bool:
 
 
 def is_followed(touches: Sequence[Touch], tree: str | None) -> bool:
-    """Whether each record starts from what the one before has left, up to what is there now."""
-    states = [touches[0].edit.after, *(state for x in touches[1:] for state in (x.edit.before, x.edit.after)), tree]
-    links = zip(states[::2], states[1::2], strict=True)
-    return all(is_exact(x) for x in touches) and all(left == found for left, found in links)
+    """Whether what is there now comes from the first of these by known steps alone. One of them may be lost in turn."""
+    states = {touches[0].edit.after}
+    for touch in touches[1:]:
+        if not is_exact(touch) or touch.edit.before not in states:
+            return False
+        states.add(touch.edit.after)
+    return tree == touches[-1].edit.after
 
 
 def overwritten(earlier: Sequence[Touch], later: Touch) -> list[Lost]:
