@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from agents import Agent
 from claudetools.sessions import calls, windows
 from claudetools.wiki import index
+from forced import KILL_GROUP, at, ended, was_reached
 from test_agent_hooks import prompt
-from world import Machine, World
+from world import SYNC, Machine, World
 
 LIST = "clients/acme/notes.md"
 
@@ -530,3 +532,39 @@ def test_each_commit_has_the_index_of_its_own_articles(shared: Machine, world: W
     assert shared.git("show", "--format=", "--name-only", "HEAD").split() == ["wiki/clients/acme.md", "wiki/index.md"]
     assert two.sync().code == 0
     assert shared.status() == "" and world.remote_file("wiki/index.md") == shared.read("wiki/index.md")
+
+
+# --- kills -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["snapshot", "commit", "index-locked", "index", "ref", "push", "pushed"])
+def test_a_killed_split_is_finished_by_the_next(shared: Machine, world: World, place: str) -> None:
+    ended_one, live, me = Agent(shared, "ended"), Agent(shared, "live"), Agent(shared, "me")
+    for agent in (ended_one, live, me):
+        agent.append(LIST, f"of {agent.id}")
+    ended_one.end()
+    env = {"CLAUDETOOLS_SESSION_ID": "me", **at(shared, place, KILL_GROUP)}
+    assert ended(shared.start("bash", SYNC, env=env)) == -signal.SIGKILL and was_reached(env)
+    result = me.sync()
+    assert result.code == 0, result.text
+    assert ids(shared, 2) == [["me"], ["ended"]]
+    assert world.remote_file(LIST).endswith("l7\nof ended\nof me\n") and "of live" in shared.read(LIST)
+    assert live.sync().code == 0
+    assert shared.status() == "" and world.remote_file(LIST) == shared.read(LIST)
+    for n, id in enumerate(["live", "me", "ended"]):
+        patch = shared.git("show", "--format=", f"HEAD~{n}").split("\n")
+        assert [line for line in patch if line.startswith("+of")] == [f"+of {id}"]
+    shared.assert_sound()
+
+
+@pytest.mark.parametrize("place", ["advance-plan", "advance-journal", "swap-1", "swapped-1", "advance-kept"])
+def test_a_killed_put_back_is_finished_by_the_next(shared: Machine, world: World, place: str) -> None:
+    one, two = overwrite(shared)
+    env = {"CLAUDETOOLS_SESSION_ID": "one", **at(shared, place, KILL_GROUP)}
+    assert ended(shared.start("bash", SYNC, env=env)) == -signal.SIGKILL and was_reached(env)
+    for agent in (one, two):
+        result = agent.sync()
+        assert result.code == 0, result.text
+    assert shared.read(LIST).endswith("l7\nof one\nof two\n") and shared.status() == ""
+    assert ids(shared, 2) == [["two"], ["one"]] and world.remote_file(LIST) == shared.read(LIST)
+    shared.assert_sound()

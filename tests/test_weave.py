@@ -194,6 +194,13 @@ def test_what_was_taken_out_and_comes_back_was_withdrawn() -> None:
     assert "A" not in split.owners
 
 
+def test_what_nobody_brings_back_is_its_writers() -> None:
+    steps = [("A", b"1\na\n"), (NOBODY, b"1\n"), ("B", b"1\nb\n"), (NOBODY, b"1\na\nb\nc\n")]
+    split = woven(b"1\n", steps)
+    assert split.version({"A"}) == b"1\na\n" and split.version({"B"}) == b"1\nb\n"
+    assert split.owners - {"A", "B"} and len(split.owners) == 3
+
+
 def test_what_was_saved_ties_nobody() -> None:
     steps = [(SAVED, b"1\na\n"), ("B", b"1\nab\n")]
     split = woven(b"1\n", steps, b"1\na\n")

@@ -96,7 +96,7 @@ class Advance:
         """Judge, prepare and carry out an advance; `again` counts the rounds for what was written back."""
         if os.stat(self.state).st_dev != os.stat(self.top).st_dev:
             raise OSError("this folder and its .git lie on different file systems: files cannot be exchanged there")
-        if not journal.ref and os.path.exists(self.journal_path):
+        if not again and not journal.ref and os.path.exists(self.journal_path):
             # A restore may not forget on which commit the tree stands.
             raise OSError("what came in last is not settled yet; run a sync first")
         if os.path.isdir(self.swap):

@@ -174,9 +174,20 @@ class Weave:
                 inserted = [(min(place, found[n]), line) for place, line in inserted]
                 start = at = found[n] + 1
             else:
-                inserted.append((at, Line(text, step)))
+                inserted.append((at, Line(text, self.writer_of(text, step))))
         for place, line in reversed(inserted):
             self.lines.insert(place, line)
+
+    def writer_of(self, text: bytes, step: int) -> int:
+        """The step that a line which comes in with `step` is put down to. What nobody took out of a session's unsaved
+        work, nobody may bring back, in whatever place: it is that session's."""
+        if is_nobody(self.step_owners[step]) and text.strip():
+            for line in self.lines:
+                if line.text == text and line.taken is not None and is_nobody(self.step_owners[line.taken]):
+                    owner = self.step_owners[line.put]
+                    if owner != SAVED and not is_nobody(owner):
+                        return line.put
+        return step
 
     def may_come_back(self, line: Line, step: int) -> bool:
         """Its own step, or nobody's (an undo), brings anybody's line back; another session only what was saved."""
