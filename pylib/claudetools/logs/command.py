@@ -152,7 +152,7 @@ def own_logs(place: Place, session: str) -> list[str]:
 def check(file: str, fix: bool, as_json: bool) -> int:
     """Say what is wrong with a log.
 
-    Exit 65 when a sync would hold it back.
+    Exit 65 when it has to be mended; what a sync would hold back is among that.
     """
     place = cli.here()
     person = read_person(place)
