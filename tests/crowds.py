@@ -66,7 +66,7 @@ def sessions_at_once(world: World, count: int, rounds: int, where: str, env: Map
         for number, into in ((1, alone), (count, together)):
             began, started = time.perf_counter(), []
             for i in range(number):
-                machine.write(f"own/{i}.md", f"{turn} {number}\n")
+                machine.write(f"own/{i}.md", f"{turn} {len(into)} {into is alone}\n")
                 started.append(start(machine, {**env, "CLAUDETOOLS_SESSION_ID": f"session-{i}"}))
             codes += ended(started)
             into.append(time.perf_counter() - began)

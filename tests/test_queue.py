@@ -174,6 +174,7 @@ def test_a_deferred_request_stays_queued_and_goes_with_the_next_sync(world: Worl
         assert result.code == 75, result.text
         assert "your request is queued; the next sync sends them." in result.out
         assert len(requests(machine)) == 1
+        assert "Waiting: 1 request\n" in machine.sync("--status").out
     assert machine.sync().code == 0
     assert world.remote_file("mine.txt") == "mine\n"
     assert world.remote_git("log", "-1", "--format=%s", "main") == "acme: the wish of a deferred one\n"
