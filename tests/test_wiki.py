@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 from pathlib import Path
 
 import pytest
@@ -334,22 +335,29 @@ def test_a_write_between_the_comparison_and_the_swap_is_kept(wiki: Wiki) -> None
     assert "Ann is the contact" in wiki.article()
 
 
+def hear(ear: int, lines: int) -> None:
+    """Wait until so many lines have come through a pipe."""
+    heard = b""
+    while heard.count(b"\n") < lines:
+        assert select.select([ear], [], [], 60)[0], "nobody says anything"
+        heard += os.read(ear, 1)
+
+
 def test_two_compiles_of_one_article_end_well_and_share_the_work(wiki: Wiki) -> None:
     reached, go = wiki.folder / "reached", wiki.folder / "go"
     os.mkfifo(reached)
     os.mkfifo(go)
-    hold = f"if mkdir {wiki.folder}/held; then echo > {reached}; cat {go}; fi >&2"
+    ear, mouth = os.open(reached, os.O_RDWR), os.open(go, os.O_RDWR)
+    hold = f"if mkdir {wiki.folder}/held; then echo > {reached}; read -r _ < {go}; fi 2> /dev/null"
     wiki.script(f"echo x >> {wiki.folder}/asked; {hold}; cat {wiki.folder}/answer")
     command = ["bash", str(TOOLKIT / "scripts/claudetools.sh"), "wiki", "compile", "client:acme", "--full"]
     first = wiki.machine.start(*command)
-    reached.read_text()
+    hear(ear, 1)
     wiki.machine.write("clients/acme/session-logs/2026-06-06-howard-two.md", BODY)
     waiting = at(wiki.machine, "wiki-waiting", f"echo > {reached}", once=False)
     others = [wiki.machine.start(*command, env=waiting) for _ in range(3)]
-    seen = ""
-    while len(seen) < 3:  # each says once that it waits
-        seen += reached.read_text()
-    go.write_text("")
+    hear(ear, 3)  # each says once that it waits
+    os.write(mouth, b"go on\n")
     ends = [(p.communicate(timeout=60), p.returncode) for p in [first, *others]]
     assert [code for _, code in ends] == [0] * 4, ends
     said = sorted(out.decode() for (out, _), _ in ends)

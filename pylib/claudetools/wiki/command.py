@@ -18,12 +18,11 @@ from claudetools.place import Place
 from claudetools.sessions import registry
 from claudetools.text import visible
 from claudetools.wiki import checking, compiling, hours, prompt, reading, redirects, renaming, target
-from claudetools.wiki.compiling import REFRESHED, Outcome
 from claudetools.wiki.html import make_html
 from claudetools.wiki.store import Store, Unusable
 from claudetools.wiki.target import Target, Unfit
+from claudetools.wiki.telling import PROGRAM, count, show_report, tell
 
-PROGRAM = "claudetools.sh wiki"
 KEEP_READINGS = 50
 LARGEST_DRAFT = 4 * 1024 * 1024
 UNDER_LOCK = "CLAUDETOOLS_WIKI_LOCKED"
@@ -188,19 +187,6 @@ def check_articles(articles: Sequence[str], as_json: bool) -> int:
     return cli.OK if well else cli.HELD
 
 
-def show_report(report: checking.Report) -> None:
-    """One article that is not perfect, with its lost claims."""
-    marks = f", {report.marks} (verify)" if report.marks else ""
-    if report.problem:
-        click.echo(f"  {visible(report.path)}: {visible(report.problem)}")
-    elif report.lost or report.marks:
-        click.echo(f"  {visible(report.path)}: {report.resolved} of {report.claims}{marks}")
-    for words in report.lost[:20]:
-        click.echo(f"    {visible(words)}")
-    if len(report.lost) > 20:
-        click.echo(f"    and {len(report.lost) - 20} more; all of them: {PROGRAM} check --json")
-
-
 @wiki.command("rename")
 @click.argument("article", metavar="TYPE:OLD")
 @click.argument("slug", metavar="NEW")
@@ -286,51 +272,6 @@ def recall_reading(store: Store, wanted: Target, id: str) -> dict[str, object] |
             return reading.recall(file.read(), wanted, id)
     except OSError:
         return None
-
-
-def tell(outcome: Outcome) -> None:
-    """What happened, one status line on stdout; what to look at on stderr. Never an error: a save goes on."""
-    name, path = visible(str(outcome.target)), visible(outcome.target.path)
-    for note in outcome.notes:
-        cli.warn(visible(note))
-    if outcome.verdict:
-        tell_verdict(outcome)
-    if outcome.done == "compiled":
-        click.echo(f"[OK] {path} is compiled from {count(outcome.logs, 'log')}.")
-    elif outcome.done == "absorbed":
-        click.echo(f"[OK] {path} has absorbed all {count(outcome.logs, 'log')} already.")
-    elif outcome.reason and outcome.done == "refreshed":
-        cli.info(f"{name}: {visible(outcome.reason).rstrip('.')}.")
-        click.echo(f"[WARN] {REFRESHED}")
-    elif outcome.done == "refreshed":
-        click.echo(f"[OK] {path} is refreshed; {count(outcome.logs, 'log')} to compile.")
-    else:
-        click.echo(f"[WARN] {path} was left as it is: {visible(outcome.reason).rstrip('.')}.")
-
-
-def tell_verdict(outcome: Outcome) -> None:
-    """What the proof has changed in the draft."""
-    verdict = outcome.verdict
-    assert verdict is not None
-    for words in verdict.undone:
-        cli.info(f"Draft corrected: {visible(words)}.")
-    if verdict.replaced:
-        cli.info(f"No source says this; it reads (verify) now: {listed(verdict.replaced)}")
-    if verdict.resolved:
-        cli.info(f"Marked resolved: {listed(verdict.resolved)}")
-    if verdict.gone:
-        cli.info(f"The old article said this, the new one does not: {listed(verdict.gone)}")
-
-
-def listed(items: Sequence[str]) -> str:
-    """Some of them, and how many more."""
-    some = ", ".join(visible(item)[:80] for item in dict.fromkeys(items[:12]))
-    return some + (f" and {len(items) - 12} more" if len(items) > 12 else "")
-
-
-def count(number: int, what: str) -> str:
-    """`1 log`, `2 logs`."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 wiki.add_command(make_html)

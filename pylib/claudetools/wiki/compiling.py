@@ -6,7 +6,7 @@ A compile never stops a save: whatever goes wrong, the article records the sessi
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -173,6 +173,3 @@ def words_for(error: BaseException) -> str:
     if isinstance(error, OSError):
         return f"{os.path.basename(str(error.filename or ''))}: {error.strerror}".removeprefix(": ")
     return str(error)
-
-
-Tell = Callable[[str], None]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from claudetools.wiki.patterns import MONTHS, NO_VAULT, NUMBER, ORDINARY, PATHLIKE, PATTERNS, VAULT, VAULT_WORD
 
+TIME = next(pattern for kind, pattern in PATTERNS if kind == "time")
 PIECE = 20_000  # characters of one line that are looked at together
 
 
@@ -179,38 +180,70 @@ FORMS: dict[str, Callable[[str], set[str]]] = {
     "mac": mac_forms, "date": date_forms, "ip": address_forms, "ip6": address6_forms, "port": port_forms,
     "amount": amount_forms, "host": host_forms,
 }  # fmt: skip
-KINDS = {"share": "path", "drive": "path", "ip6": "ip"}
+KINDS = {"share": "path", "drive": "path", "ip6": "ip", "ports": "port"}
 
 
 class Known:
-    """All that the sources say. `text` of each is kept for what a pattern sees otherwise there."""
+    """All that the sources say. Looked through kind by kind, when a fact of it is asked for: there may be many logs."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self.lines = [plain(line[at : at + PIECE]) for line in lines for at in range(0, max(len(line), 1), PIECE)]
-        self.forms: dict[str, set[str]] = {}
-        for line in self.lines:
-            for fact in find(line):
-                self.forms.setdefault(fact.kind, set()).update(fact.forms)
         self.text = "\n".join(self.lines).lower()
-        for form in list(self.forms.get("date", ())):  # a date of a source also tells its month and its day
-            if re.fullmatch(r"\d{4}-\d\d-\d\d", form):
-                self.forms["date"] |= {form[:7], f"-{form[4:]}"}
-        for form in list(self.forms.get("host", ())):  # `fw1` for fw1.acme.example
-            self.forms["host"] |= host_forms(form.partition(".")[0])
-        for form in list(self.forms.get("ip", ())):
-            self.forms["ip"].add(re.split(r"[/-]", form)[0])
+        self.kinds: dict[str, set[str]] = {}
 
     def has(self, fact: Fact) -> bool:
-        """Whether a source says it: in the same sense, or (names and paths) letter for letter."""
-        if fact.forms & self.forms.get(fact.kind, set()):
+        """Whether a source says it: letter for letter (names, paths, numbers), or in the same sense."""
+        edges = EDGES.get(fact.kind)
+        if edges and any(self._stands(form, *edges) for form in fact.forms):
             return True
-        if fact.kind == "port":
-            return self._stands(fact.forms, r"(?<![\w.,:/$-])", r"(?![\w%]|[.,:/-]\d)")
-        if fact.kind == "number":
-            return self._stands(fact.forms, r"(?<!\d)", r"(?!\d)")
-        if fact.kind in ("host", "path", "name", "url", "email", "mac"):
-            return self._stands(fact.forms, r"(?<![\w-])", r"(?![\w-]|\.\w)")
-        return fact.kind == "ip" and self._stands(fact.forms, r"(?<![\w.:-])", r"(?![\w:/-]|\.\w)")
+        return bool(fact.forms & self.forms(fact.kind))
 
-    def _stands(self, forms: Iterable[str], before: str, after: str) -> bool:
-        return any(re.search(before + re.escape(form) + after, self.text) for form in forms)
+    def forms(self, kind: str) -> set[str]:
+        """What the sources call their facts of one kind."""
+        if kind not in self.kinds:
+            found = {form for line in self.lines for fact in of_kind(kind, line) for form in fact.forms}
+            self.kinds[kind] = found | implied(kind, found)
+        return self.kinds[kind]
+
+    def _stands(self, form: str, before: re.Pattern[str], after: re.Pattern[str]) -> bool:
+        """Whether the text holds it with nothing around that makes it another word or number."""
+        at = self.text.find(form)
+        while at >= 0:
+            end = at + len(form)
+            if not before.search(self.text, max(at - 2, 0), at) and not after.match(self.text, end):
+                return True
+            at = self.text.find(form, at + 1)
+        return False
+
+
+def of_kind(kind: str, line: str) -> Iterator[Fact]:
+    """The facts of one kind in a line, whatever else claims their place."""
+    if kind == "vault":
+        yield from vault_paths(line) if "vault" in line.lower() or "pass show" in line.lower() else ()
+        return
+    if kind == "port":
+        line = TIME.sub(" ", line)
+    for name, pattern in PATTERNS:
+        if KINDS.get(name, name) == kind:
+            for match in pattern.finditer(line):
+                yield from facts_of(name, match[0], match.start())
+
+
+def implied(kind: str, forms: Iterable[str]) -> set[str]:
+    """A date also tells its month and its day, `fw1.acme.example` its `fw1`, a network or range its first address."""
+    if kind == "date":
+        dates = [form for form in forms if re.fullmatch(r"\d{4}-\d\d-\d\d", form)]
+        return {form[:7] for form in dates} | {f"-{form[4:]}" for form in dates}
+    if kind == "host":
+        return set().union(*(host_forms(form.partition(".")[0]) for form in forms))
+    return {re.split(r"[/-]", form)[0] for form in forms} if kind == "ip" else set()
+
+
+# What must not stand right before and right after a fact that is found letter for letter.
+WORD = (re.compile(r"[\w-]$"), re.compile(r"[\w-]|\.\w"))
+EDGES = {
+    **dict.fromkeys(("host", "path", "name", "url", "email", "mac", "vault"), WORD),
+    "number": (re.compile(r"\d$"), re.compile(r"\d")),
+    "port": (re.compile(r"[\w.,:/$-]$"), re.compile(r"[\w%]|[.,:/-]\d")),
+    "ip": (re.compile(r"[\d.]$"), re.compile(r"[\d/]|[.-]\d")),
+}

@@ -85,6 +85,11 @@ def secret_starts(lines: list[str]) -> list[tuple[int, int]]:
 def end_of_secret(lines: list[str], start: int, level: int) -> int:
     """The next heading of the same level or above. Only `## ` ones: a secret above a line of dashes is no heading,
     and a comment that begins with one # is none either."""
+    for number in range(start + 1, len(lines)):
+        if lines[number].lstrip().startswith(("```", "~~~", "<")):
+            break  # what follows may look like a heading and be none: ask the parser
+        if (found := HEADING.match(lines[number])) and lines[number][0] == "#" and len(found[1]) <= level:
+            return number
     rest = [line + "\n" for line in lines[start + 1 :]]
     for section in outline.sections(rest):
         if section.atx and section.level <= level and (section.level > 1 or level == 1):
