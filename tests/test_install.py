@@ -141,7 +141,10 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing_at_all(busy: Machine) -> N
     assert "shim; yours (2026-05-02, 2 lines) is kept as .claude/before-claudetools/scripts/sync.sh" in lines[2]
     assert "+ 3 lines, + 3 lines" in result.out
     assert "calls ours, then yours (kept as pre-commit.before)" in result.out
-    assert "pull.ff=only (was unset)" in result.out
+    assert (
+        "pull.ff=only, merge.autoStash=false, rebase.autoStash=false, claudetools.branch=main (were unset)"
+        in result.out
+    )
     assert lines[-3:-1] == [
         "Nothing was changed.",
         "400 old logs named YYYY-MM-DD-session.md stay valid. "
@@ -916,6 +919,8 @@ def test_a_workflow_comes_when_it_is_asked_for_and_stays_until_the_end(
 ) -> None:
     before = tree_of(lived_in.top)
     path = lived_in.write(f".{server}/workflows/claudetools.yml", "mine\n")
+    plan = run_install(lived_in, "--dry-run", "--ci", server, lived_in.top, toolkit=with_workflows)
+    assert f"install.sh --ci {server} ~/ops " in plan.out
     result = run_install(lived_in, "--ci", server, lived_in.top, toolkit=with_workflows)
     assert result.code == 0, result.text
     assert "the same rules on the server; yours" in result.out
@@ -926,7 +931,13 @@ def test_a_workflow_comes_when_it_is_asked_for_and_stays_until_the_end(
     path.unlink()
     assert run_install(lived_in, "--ci", server, lived_in.top, toolkit=with_workflows).code == 0
     assert run_install(lived_in, "--uninstall", lived_in.top, toolkit=with_workflows).code == 0
-    assert not [n for n in difference(before, tree_of(lived_in.top, state=False)) if server in n and "workflows/" in n]
+    assert difference(before, tree_of(lived_in.top, state=False)) == []
+    assert run_install(lived_in, "--ci", server, lived_in.top, toolkit=with_workflows).code == 0
+    assert own_sync(lived_in).code == 0
+    result = run_install(lived_in, "--uninstall", lived_in.top, toolkit=with_workflows)
+    lived_in.git("config", "user.email", "m@example.com")
+    commit = lived_in.run("bash", "-c", result.out.splitlines()[-1].removeprefix("To commit it: "))
+    assert (commit.code, lived_in.status()) == (0, ""), commit.text
 
 
 def test_the_workflows_that_may_be_asked_for_are_there() -> None:

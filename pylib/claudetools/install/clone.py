@@ -89,7 +89,7 @@ def plan_settings(plan: Plan, place: Place) -> None:
         there = mine.get(key.lower())
         if there is None:
             wanted[key] = value
-            plan.settings.append(f"{key}={value} (was unset)")
+            plan.settings.append(f"{key}={value}")
         elif "autoStash" in key and there.lower() in ("true", "yes", "on", "1"):
             plan.warnings.append(
                 f"{key} is {there} here: a plain git pull stashes, and loses, what others write at that moment. "

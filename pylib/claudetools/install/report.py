@@ -15,7 +15,7 @@ from claudetools.install.place import HELD, HOME_OF_OURS, Place, old_bare_logs, 
 from claudetools.install.plan import Plan, counted
 from claudetools.install.steps import look
 from claudetools.install.table import rows_of, table
-from claudetools.install.toolkit import MANIFEST, SHIMS, is_inside
+from claudetools.install.toolkit import MANIFEST, SHIMS, WORKFLOWS, is_inside
 
 
 def home_path(path: Path) -> str:
@@ -57,7 +57,7 @@ def tell_warnings(plan: Plan, code: int) -> int:
 
 def tell_install(call: Call, place: Place, plan: Plan, where: str) -> Iterator[str]:
     """Plan, result or comparison."""
-    rows, again = table(rows_of(plan)), f"{call.command} {where}"
+    rows, again = table(rows_of(plan)), f"{call.command}{f' --ci {call.ci}' if call.ci else ''} {where}"
     out = f"To take it out again: {call.command} --uninstall {where}"
     if not plan.steps:
         word = "[WARN]" if plan.damaged else "[OK]"
@@ -126,7 +126,8 @@ def tell_uninstall(call: Call, place: Place, plan: Plan, where: str) -> Iterator
         yield f"Nothing was changed. To do it: {call.command} --uninstall {where}"
         return
     if run_git(place.top, "ls-files", "--", MANIFEST)[1]:
-        git, paths = f"git -C {where}", " ".join([".claude", *plan.lines])
+        servers = [path for path in WORKFLOWS.values() if path in plan.removed + plan.restored]
+        git, paths = f"git -C {where}", " ".join([".claude", *plan.lines, *servers])
         yield f"To commit it: {git} add -A -- {paths} && {git} commit -m 'Remove claudetools' -- {paths}"
 
 

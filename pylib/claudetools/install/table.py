@@ -51,7 +51,8 @@ def rows_of(plan: Plan) -> list[tuple[str, str]]:
         rows.append((" ".join(plan.lines), amounts))
     rows += plan.hooks.items()
     if plan.settings:
-        rows.append((".git/config", ", ".join(plan.settings)))
+        unset = "" if "=" not in plan.settings[0] else " (was unset)" if len(plan.settings) == 1 else " (were unset)"
+        rows.append((".git/config", ", ".join(plan.settings) + unset))
     return rows
 
 
@@ -61,8 +62,7 @@ def rows_of_shared(plan: Plan, notes: dict[str, str]) -> list[tuple[str, str]]:
     for folder in SHARED:
         words = []
         for paths, word in (
-            (plan.added, ""),
-            (plan.updated, ""),
+            (sorted(plan.added + plan.updated), ""),
             (plan.removed, " removed"),
             (plan.restored, " yours again"),
         ):
