@@ -170,14 +170,14 @@ def test_who_waits_and_is_killed_is_served_all_the_same(world: World, machine: M
 def test_a_deferred_request_stays_queued_and_goes_with_the_next_sync(world: World, machine: Machine) -> None:
     machine.write("mine.txt", "mine\n")
     with lock_held(machine):
-        result = machine.sync("--wait", "0", "-m", "acme: the wish of a deferred one")
+        result = machine.sync("--wait", "0", "-m", "acme: the wish of a deferred one, a=")
         assert result.code == 75, result.text
         assert "your request is queued; the next sync sends them." in result.out
         assert len(requests(machine)) == 1
         assert "Waiting: 1 request\n" in machine.sync("--status").out
     assert machine.sync().code == 0
     assert world.remote_file("mine.txt") == "mine\n"
-    assert world.remote_git("log", "-1", "--format=%s", "main") == "acme: the wish of a deferred one\n"
+    assert world.remote_git("log", "-1", "--format=%s", "main") == "acme: the wish of a deferred one, a=\n"
     assert not requests(machine)
     assert_together(world)
 

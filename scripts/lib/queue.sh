@@ -97,13 +97,13 @@ is_taken() {
 }
 
 read_request() {
-  local key value claim='' session='' whose='' message='' whole=''
-  while IFS='=' read -r key value; do
-    case $key in
-      claim) claim=$value ;;
-      session) session=$value ;;
-      whose) whose=$value ;;
-      message) message=$value ;;
+  local line claim='' session='' whose='' message='' whole=''
+  while IFS= read -r line; do
+    case $line in
+      claim=*) claim=${line#*=} ;;
+      session=*) session=${line#*=} ;;
+      whose=*) whose=${line#*=} ;;
+      message=*) message=${line#*=} ;;
       end) whole=1 ;;
     esac
   done <"$1"
