@@ -216,4 +216,4 @@ def test_sessions_people_and_syncs_in_any_order(capsys: pytest.CaptureFixture[st
 
 @pytest.mark.lab
 def test_many_of_them(capsys: pytest.CaptureFixture[str]) -> None:
-    play(capsys, 300, 30, same=False)
+    play(capsys, 150, 30, same=False)
