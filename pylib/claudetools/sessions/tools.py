@@ -9,6 +9,7 @@ from claudetools.place import Place
 from claudetools.sessions import calls, ledger, sight, windows
 from claudetools.sessions.changes import Change, change_of
 from claudetools.sessions.event import Event
+from claudetools.sessions.harmless import is_harmless
 from claudetools.sessions.ledger import UNKNOWN, Edit
 from claudetools.sessions.registry import folder_of
 
@@ -114,6 +115,8 @@ MOMENT = 1e-5  # seconds
 
 def start_command(place: Place, event: Event) -> None:
     """A command that may change anything is about to run. Raises OSError, GitFailed."""
+    if event.tool == "Bash" and is_harmless(event.given.get("command")):
+        return
     use = calls.use_of(event.use, event.tool, event.given)
     windows.start(place, event.session, use, event.tool, event.subagent)
 
