@@ -11,7 +11,7 @@ from claudetools.place import find_place
 from claudetools.sessions import ledger, registry
 from forced import at
 from test_wiki import ARTICLE, BODY, LOG, Wiki
-from world import Machine
+from world import TOOLKIT, Machine
 
 
 @pytest.fixture
@@ -105,6 +105,17 @@ def test_a_rename_moves_all_of_it_and_the_old_name_leads_there(wiki: Wiki) -> No
     wiki.machine.assert_sound()
     back = wiki.run("rename", "client:acme-group", "acme")
     assert back.code == 65 and "clients/acme is there already" in back.err
+
+
+def test_it_all_works_where_it_is_installed(wiki: Wiki) -> None:
+    machine = wiki.machine
+    machine.extra_env["CLAUDETOOLS_HOSTNAME"] = machine.name
+    assert machine.run("bash", TOOLKIT / "scripts" / "install.sh", machine.top).code == 0
+    for args in (["compile", "client:acme", "--full"], ["rename", "client:acme", "acme-group"], ["check"]):
+        done = machine.run("bash", ".claude/scripts/claudetools.sh", "wiki", *args)
+        assert done.code == 0 and done.out.startswith("[OK] "), done.text
+    assert (machine.top / "wiki/clients/acme-group.md").exists() and not (machine.top / "clients/acme").exists()
+    assert not (machine.lock / "owner").exists()
 
 
 @pytest.mark.parametrize(

@@ -218,10 +218,11 @@ def rename_article(article: str, slug: str, dry_run: bool) -> int:
 def under_lock(place: Place, *arguments: str) -> int:
     """This very command again, while no sync can start. The exit code."""
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    lock = os.path.join(package, "..", "..", "scripts", "with-lock.sh")
     again = [sys.executable, "-I", os.path.join(package, "__main__.py"), *arguments]
     environ = {**os.environ, UNDER_LOCK: "1"}
-    return subprocess.run(["bash", os.path.normpath(lock), "--", *again], env=environ, check=False).returncode
+    return subprocess.run(
+        ["bash", cli.script("with-lock.sh"), "--title", "wiki rename", "--", *again], env=environ, check=False
+    ).returncode
 
 
 def open_store() -> Store:
