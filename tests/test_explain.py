@@ -53,6 +53,12 @@ def test_a_write_over_what_its_client_had_not_seen_is_no_commands_doing() -> Non
     assert pieces(late) == [("c", 1, 0)], "when b's call began, 0 was there again: the command may have done that"
 
 
+def test_a_record_that_does_not_tell_its_beginning_may_be_late() -> None:
+    """A sync puts lines back, a command ends and sees them, then the sync writes its record."""
+    put_back = Witness("a", edit(0, 1, 10.1)._replace(began=0.0))
+    assert pieces([Witness("c", window(0, 1, 5, 10)), put_back]) == []
+
+
 def test_overlapping_windows_that_both_saw_it_are_contested() -> None:
     both = [Witness("a", window(0, 1, 0, 10)), Witness("b", window(0, 1, 5, 20))]
     assert pieces(both) == [("a", 0, 1), ("b", 0, 1)]
