@@ -180,6 +180,29 @@ def test_an_edit_after_laying_out_is_never_dropped(machine: Machine, other: Mach
     assert "one more thought" in machine.read(".claudetools-resolve/n.md")
 
 
+@pytest.mark.parametrize("wrote", ["", "mine and howard's\n"])
+def test_a_conflict_that_goes_by_itself_leaves_no_folder_behind_and_nothing_is_lost(
+    world: World, machine: Machine, other: Machine, wrote: str
+) -> None:
+    clash(machine, other)
+    assert machine.sync().code == 65
+    machine.sync("--resolve")
+    assert machine.status() == "", "what is laid out is nobody's to commit"
+    laid = machine.top / ".claudetools-resolve/n.md"
+    other.write("n.md", LINES)  # howard takes his line back
+    assert other.sync().code == 0
+    if wrote:
+        laid.write_text(wrote)
+    result = machine.sync()
+    assert result.code == 0, result.text
+    assert not laid.parent.exists()
+    assert world.remote_file("n.md") == LINES.replace("line 4", "mike's") == machine.read("n.md")
+    kept = [path.read_text() for path in (machine.state / "quarantine").rglob("n.md")]
+    assert kept == ([wrote] if wrote else [])
+    assert ("The conflict is gone without your resolution." in result.out) == bool(wrote)
+    machine.assert_sound()
+
+
 def test_deleted_there_and_edited_here_is_settled_by_taking_a_side(
     world: World, machine: Machine, other: Machine
 ) -> None:

@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -249,12 +250,31 @@ def forget(top: str, state: str) -> None:
         os.unlink(manifest_path(state))
 
 
+def put_away(top: str, state: str) -> str | None:
+    """The conflict is gone without a result from here. What somebody wrote goes to quarantine; returns where."""
+    place = None
+    if any(is_settled(top, c) and not is_a_side(top, c) for c in read_manifest(state)):
+        place = os.path.join(state, "..", "..", "quarantine", time.strftime("%Y%m%dT%H%M%SZ-resolve", time.gmtime()))
+        place = os.path.normpath(place)
+        os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)
+        shutil.move(os.path.join(top, FOLDER), place)
+    forget(top, state)
+    return place
+
+
+def is_a_side(top: str, c: Conflict) -> bool:
+    """The result is one of the two texts, which git has."""
+    data = files.look(None, place_of(top, c.path)).data
+    return data in (blob(top, c.theirs), blob(top, c.mine))
+
+
 def main(argv: list[str]) -> int:
-    """`lay-out`, `take SIDE PATH`, `forget`. Lines `file PATH WORD`. Exit 0; 1 nothing to settle or no such path."""
+    """`lay-out`, `take SIDE PATH`, `forget`, `put-away`. Lines `file PATH WORD`, `kept FOLDER`. Exit 0; 1 nothing to
+    settle or no such path."""
     from claudetools import replay
 
     parser = argparse.ArgumentParser(prog="resolve")
-    parser.add_argument("job", choices=("lay-out", "take", "forget"))
+    parser.add_argument("job", choices=("lay-out", "take", "forget", "put-away"))
     parser.add_argument("--top", required=True)
     parser.add_argument("--tree-state", required=True)
     parser.add_argument("--head", default="")
@@ -265,6 +285,10 @@ def main(argv: list[str]) -> int:
     top, state = args.top, args.tree_state
     if args.job == "forget":
         forget(top, state)
+        return 0
+    if args.job == "put-away":
+        if kept := put_away(top, state):
+            sys.stdout.write(f"kept\t{kept}\n")
         return 0
     if args.job == "take" and args.side:
         return 0 if take_side(top, state, args.side, os.fsencode(args.path)) else 1

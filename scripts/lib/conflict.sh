@@ -48,7 +48,16 @@ forget_conflict() {
     git -C "$TOP" -c core.hooksPath=/dev/null push --quiet "$REMOTE" ":$SAFETY" 2>/dev/null
   fi
   rm -f "$TREE/conflict-since" "$TREE/conflict-sent"
-  [ -z "$RESOLVED" ] || run_python resolve forget --top "$TOP" --tree-state "$TREE"
+  put_resolution_away
+}
+
+# A conflict may also go by itself: the other side took its text back, or history was rewritten.
+put_resolution_away() {
+  local job=put-away kept
+  [ -e "$TREE/resolve" ] && find_python || return 0
+  [ -z "$RESOLVED" ] || job=forget
+  kept=$(run_python resolve "$job" --top "$TOP" --tree-state "$TREE" 2>"$WORK/error")
+  [ -z "$kept" ] || note_fact "[INFO] The conflict is gone without your resolution. What you wrote is kept in $(visible "${kept#*$'\t'}")."
 }
 
 # --- sync.sh --resolve --------------------------------------------------------------
@@ -75,6 +84,7 @@ lay_out_conflict() {
     note_fact "[OK] Nothing to settle."
     return 0
   fi
+  git -C "$TOP" check-ignore -q .claudetools-resolve/x || { mkdir -p "$COMMON/info" && printf '/.claudetools-resolve/\n' >>"$COMMON/info/exclude"; }
   while IFS=$'\t' read -r word path how; do
     [ "$word" != file ] || lines+=("  .claudetools-resolve/$path    $how")
   done <<<"$out"

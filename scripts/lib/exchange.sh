@@ -33,6 +33,8 @@ exchange() {
 
 close_exchange() {
   note_reached
+  FACTS+=(${REPLAY_FACTS[@]+"${REPLAY_FACTS[@]}"}) # of the attempt that counted
+  REPLAY_FACTS=()
   if [ ${#PARKED[@]} -gt 0 ]; then
     report_conflict
   else

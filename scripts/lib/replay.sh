@@ -46,7 +46,7 @@ has_root() {
 # name of each), and PARKED, CONFLICTS when some of them truly conflict. 0, or an exit code.
 replay_onto() {
   local target=$1 lines line tip tip_tree first=1 count=0
-  PARKED=() CONFLICTS=() REPLAYED_PAIRS=()
+  PARKED=() CONFLICTS=() REPLAYED_PAIRS=() REPLAY_FACTS=() RESOLVED=''
   relate || return
   ! has_root "$AHEAD" || git -C "$TOP" merge-base "$HEAD_OID" "$target" >/dev/null 2>&1 || {
     problem "$EXIT_SETUP" error "This branch and $(visible "$REMOTE")/$(visible "$BRANCH") have no commit in common." \
@@ -117,10 +117,10 @@ replay_thoroughly() {
       replayed) REPLAYED_PAIRS+=("$one $other") ;;
       parked) PARKED+=("$one") ;;
       conflict) CONFLICTS+=("$one"$'\t'"$other") ;;
-      settled) note_fact "[INFO] $one: $other." ;;
+      settled) REPLAY_FACTS+=("[INFO] $one: $other.") ;;
       resolved)
         RESOLVED=1
-        note_fact "[INFO] $one: your resolution was taken."
+        REPLAY_FACTS+=("[INFO] $one: your resolution was taken.")
         ;;
     esac
   done <<<"$out"
