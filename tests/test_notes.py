@@ -540,3 +540,14 @@ def test_log_append_and_check_tell_the_writer(mike: Machine) -> None:
     assert again.code == 0 and words not in again.err
     checked = mike.run("bash", CLAUDETOOLS, "log", "check", path, env=A)
     assert f": {words}." in checked.out, checked.text
+
+
+def test_a_missing_package_is_named_and_no_traceback_shown(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE)
+    mike.git("fetch", "-q")
+    entry = TOOLKIT / "pylib/claudetools/__main__.py"
+    start = (
+        f"import runpy, sys; sys.modules['frontmatter'] = None; sys.argv[1:] = ['notes']; runpy.run_path({str(entry)!r}"
+    )
+    result = mike.run(sys.executable, "-c", f"{start}, run_name='__main__')")
+    assert (result.code, result.err) == (79, "[ERROR] The Python package frontmatter is missing.\n")

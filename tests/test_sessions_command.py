@@ -148,3 +148,11 @@ def test_a_large_transcript_is_read_line_by_line(machine: Machine, tmp_path: Pat
     told = run(machine, "sessions", "transcript", "big", "--size", "5000")
     assert told.code == 0 and len(told.out) < 8000, told.err
     assert "PERSON: the beginning" in told.out and "parts left out" in told.out and "AGENT: the end" in told.out
+
+
+def test_a_command_without_arguments_prints_its_manual(machine: Machine) -> None:
+    for name in ("log", "sessions", "wiki"):
+        result = run(machine, name)
+        assert (result.code, result.out) == (64, "")
+        assert result.err == run(machine, name, "--help").out
+    assert run(machine, "notes", "-h").out.startswith("Usage: claudetools.sh notes ")

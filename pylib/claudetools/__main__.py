@@ -43,13 +43,12 @@ def main() -> int:
         print(f"usage: __main__.py {'|'.join([*JOBS, *COMMANDS])} ARGS...", file=sys.stderr)
         return 64
     try:
-        module = importlib.import_module(f"claudetools.{COMMANDS[name]}")
+        return int(importlib.import_module(f"claudetools.{COMMANDS[name]}").main(arguments))
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("claudetools"):
             raise
         print(f"[ERROR] The Python package {error.name} is missing.", file=sys.stderr)
         return 79
-    return int(module.main(arguments))
 
 
 if __name__ == "__main__":

@@ -69,6 +69,9 @@ def run(command: click.Command, arguments: Sequence[str], program: str) -> int:
     except click.exceptions.Abort:
         return 130
     except click.ClickException as error:
+        if not arguments:  # the manual, which is no error message
+            print(visible(error.format_message(), keep="\n"), file=sys.stderr)
+            return USAGE
         return tell(USAGE, visible(error.format_message()), f"See: {program} --help")
     except BrokenPipeError:
         return OK

@@ -63,8 +63,8 @@ def rows_of_shared(plan: Plan, notes: dict[str, str]) -> list[tuple[str, str]]:
         words = []
         for paths, word in (
             (sorted(plan.added + plan.updated), ""),
-            (plan.removed, " removed"),
-            (plan.restored, " yours again"),
+            (sorted(plan.removed), " removed"),
+            (sorted(plan.restored), " yours again"),
         ):
             names = [p.removeprefix(f"{folder}/").split("/")[0].removesuffix(".md") for p in paths if is_in(p, folder)]
             if names:

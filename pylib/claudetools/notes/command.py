@@ -24,10 +24,13 @@ WHOLE = 1 << 30
 
 def main(arguments: Sequence[str]) -> int:
     """The command line of `notes`."""
-    return cli.run(notes, arguments, "notes")
+    return cli.run(notes, arguments, "claudetools.sh notes")
 
 
-@click.group(invoke_without_command=True)
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.option("--all", "with_done", is_flag=True, help="Also those that you have acknowledged.")
 @click.option("--json", "as_object", is_flag=True, help="As one JSON list.")
 @click.pass_context
