@@ -60,3 +60,10 @@ def test_the_exit_codes_are_those_of_the_shell() -> None:
     lines = Path(TOOLKIT / "scripts/lib/exit_codes.sh").read_text()
     for name, number in re.findall(r"readonly EXIT_(\w+)=(\d+)", lines):
         assert getattr(cli, name) == int(number)
+
+
+def test_the_readme_and_the_manual_of_sync_name_every_exit_code() -> None:
+    codes = re.findall(r"readonly EXIT_\w+=(\d+)", (TOOLKIT / "scripts/lib/exit_codes.sh").read_text())
+    readme = re.findall(r"(?m)^\| (\d+) \|", (Path(__file__).parent.parent / "README.md").read_text())
+    manual = (TOOLKIT / "scripts/sync.sh").read_text().partition("# Exit status:")[2].partition("# Environment:")[0]
+    assert sorted(codes) == sorted(readme) == sorted(re.findall(r"\b(\d+) [a-z]", manual))

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034
-# The exit codes, once. Documented for users in README.md, checked against it by tests/test_docs.py.
+# The exit codes, once. Documented for users in README.md, checked against it by tests/test_place.py.
 
 readonly EXIT_OK=0
 readonly EXIT_USAGE=64
