@@ -153,6 +153,14 @@ def test_pages_are_never_committed(machine: Machine, tmp_path: Path, site: Path)
     assert make(machine, "--out", str(tmp_path / "new")).code == 0
 
 
+@pytest.mark.parametrize("lines", [["```"], ["```", "abc"], ["    code"], ["> ```", "> abc", "after"]])
+def test_each_line_of_code_is_shown_and_can_be_linked_to(lines: list[str]) -> None:
+    page = render(lines, {}, lambda href: "")
+    ids = {int(id) for id in re.findall(r'id="L(\d+)"', page.html)}
+    assert ids == page.anchors
+    assert ("abc" in page.html) == any("abc" in line for line in lines)
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.text(st.sampled_from("#>-`~|*_ []()<>!ab1.\\&\t\ue000\ue001"), max_size=12), max_size=12))
 def test_any_lines_become_a_page_whose_anchors_are_unique(lines: list[str]) -> None:

@@ -120,6 +120,7 @@ still_on_branch() {
 # make_state: the state folder, private to this user. 0, 73 or 78. A sync that finds an older format goes on, and brings it
 # up to date under the lock (migrate.sh); everybody else waits for that.
 make_state() {
+  local found
   STATE_FOUND=$STATE_FORMAT
   if [ ! -d "$WORK" ]; then
     LOCK_MESSAGE=$( (umask 077 && mkdir -p "$WORK" "$STATE/claims") 2>&1) || {
@@ -127,7 +128,8 @@ make_state() {
       return "$EXIT_CANNOT_CREATE"
     }
   fi
-  if read -r STATE_FOUND 2>/dev/null <"$STATE/format"; then
+  if read -r found 2>/dev/null <"$STATE/format"; then
+    STATE_FOUND=$found
     [ "$STATE_FOUND" = "$STATE_FORMAT" ] || judge_format
   elif ! printf '%s\n' "$STATE_FORMAT" 2>/dev/null >"$STATE/format"; then
     problem "$EXIT_CANNOT_CREATE" error "$(visible "$STATE") cannot be written (permissions or a full disk?)." "Nothing was changed."

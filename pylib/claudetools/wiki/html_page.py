@@ -48,7 +48,8 @@ def render(lines: Sequence[str], marks: Mapping[int, str], link: Link) -> Render
 
     `link` says where a link of the text leads to on the pages, "" for nowhere.
     """
-    text = "\n".join(marked(PRIVATE_USE.sub("?", line), number, marks) for number, line in enumerate(lines, 1))
+    # With a line feed at the very end: without one the content of an open fence has none either.
+    text = "".join(marked(PRIVATE_USE.sub("?", line), number, marks) + "\n" for number, line in enumerate(lines, 1))
     markdown = parser()
     tokens = markdown.parse(text)
     anchors = set_anchors(tokens)
@@ -118,7 +119,7 @@ def parser() -> MarkdownIt:
 def render_code(renderer: Any, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
     """A block of code whose lines can be linked to one by one."""
     first = tokens[at].meta.get("line", 0)
-    lines = tokens[at].content.removesuffix("\n").split("\n")
+    lines = tokens[at].content.split("\n")[:-1]
     spans = (f'<span id="L{n}">{html.escape(line)}</span>' for n, line in enumerate(lines, first))
     return "<pre><code>" + "\n".join(spans) + "</code></pre>\n"
 
