@@ -156,3 +156,12 @@ def test_a_command_without_arguments_prints_its_manual(machine: Machine) -> None
         assert (result.code, result.out) == (64, "")
         assert result.err == run(machine, name, "--help").out
     assert run(machine, "notes", "-h").out.startswith("Usage: claudetools.sh notes ")
+
+
+def test_a_command_that_is_named_can_be_typed(machine: Machine) -> None:
+    for words in (("wiki", "refresh"), ("log", "nonsense"), ("sessions", "undo"), ("notes", "show")):
+        result = run(machine, *words)
+        named = result.err.partition("See: ")[2].strip()
+        assert result.code == 64 and machine.run("bash", "-c", named).out.startswith(
+            f"Usage: claudetools.sh {words[0]}"
+        )

@@ -51,6 +51,12 @@ def program(place: Place) -> str:
     return f"bash {shlex.quote(script(shim.rpartition('/')[2]))}"
 
 
+def typed(command: str) -> str:
+    """`claudetools.sh log` and the like as one types it where the caller stands."""
+    place = find_place(".")
+    return command.replace("claudetools.sh", program(place), 1) if place else command
+
+
 def script(name: str) -> str:
     """The path of a program of ours. We may be a copy that outlives an upgrade: the shell says where it started us."""
     here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -72,7 +78,7 @@ def run(command: click.Command, arguments: Sequence[str], program: str) -> int:
         if not arguments:  # the manual, which is no error message
             print(visible(error.format_message(), keep="\n"), file=sys.stderr)
             return USAGE
-        return tell(USAGE, visible(error.format_message()), f"See: {program} --help")
+        return tell(USAGE, visible(error.format_message()), f"See: {typed(program)} --help")
     except BrokenPipeError:
         return OK
     except OSError as error:

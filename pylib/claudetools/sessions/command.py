@@ -52,7 +52,7 @@ def show_one(id: str, as_json: bool) -> None:
     place, now = cli.here(), time.time()
     own = registry.current_id(os.environ) or ""
     if not id and not own:
-        cli.fail(cli.USAGE, "You are in no session: say which one.", f"See: {PROGRAM} who")
+        cli.fail(cli.USAGE, "You are in no session: say which one.", f"See: {cli.typed(PROGRAM)} who")
     session = find(place, id or own)
     work = next(one for one in find_work(place, True) if one.session.id == session.id)
     under_way = calls.under_way(place, session.id)
@@ -110,7 +110,11 @@ def record() -> None:
     try:
         record_all(cli.here(), os.environ, sys.stdin.buffer)
     except Refused as error:
-        cli.fail(cli.USAGE, visible(str(error)), f"Nothing behind that line was recorded. See: {PROGRAM} record --help")
+        cli.fail(
+            cli.USAGE,
+            visible(str(error)),
+            f"Nothing behind that line was recorded. See: {cli.typed(PROGRAM)} record --help",
+        )
     except GitFailed as error:
         cli.fail(cli.INTERNAL, visible(str(error)))
 

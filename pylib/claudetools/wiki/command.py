@@ -130,7 +130,9 @@ def apply_draft(article: str, id: str, keep: bool, draft: BinaryIO | None) -> No
     note = recall_reading(store, wanted, id)
     if note is None:
         raise cli.Stop(
-            cli.USAGE, f"No reading {visible(id)} of {wanted} is known here.", f"Read it: {PROGRAM} read {wanted}"
+            cli.USAGE,
+            f"No reading {visible(id)} of {wanted} is known here.",
+            f"Read it: {cli.typed(PROGRAM)} read {wanted}",
         )
     kept = os.path.join(store.scratch, "readings", f"{id}.draft")
     if draft is None and os.path.exists(kept):
@@ -139,7 +141,7 @@ def apply_draft(article: str, id: str, keep: bool, draft: BinaryIO | None) -> No
         text = (draft or sys.stdin.buffer).read(LARGEST_DRAFT)
     if keep:
         files.write_whole(kept, text)
-        click.echo(f"[OK] The draft is kept. Put it in place: {PROGRAM} apply {wanted} --reading {id}")
+        click.echo(f"[OK] The draft is kept. Put it in place: {cli.typed(PROGRAM)} apply {wanted} --reading {id}")
         return
     tell(compiling.apply_draft(store, wanted, note, text, os.environ))
 
@@ -157,7 +159,7 @@ def show_hours(client: str) -> None:
     if line:
         click.echo(line)
     else:
-        cli.info(f"Syncro has told nothing of {wanted} yet. Ask it: {PROGRAM} refresh {wanted}")
+        cli.info(f"Syncro has told nothing of {wanted} yet. Ask it: {cli.typed(PROGRAM)} refresh {wanted}")
 
 
 @wiki.command("check")
@@ -179,9 +181,7 @@ def check_articles(articles: Sequence[str], as_json: bool) -> int:
         click.echo(json.dumps({"claims": claims, "resolved": resolved, "share": round(share, 4), "articles": rows}))
     else:
         head = "[OK]" if well else "[WARN]"
-        click.echo(
-            f"{head} {resolved} of {count(claims, 'claim')} resolve ({share:.1%}) in {count(len(reports), 'article')}."
-        )
+        click.echo(f"{head} {resolved} of {claims} claims resolve ({share:.1%}) in {count(len(reports), 'article')}.")
         for report in reports:
             show_report(report)
     return cli.OK if well else cli.HELD

@@ -58,7 +58,7 @@ def show_report(report: Report) -> None:
     for words in report.lost[:20]:
         click.echo(f"    {visible(words)}")
     if len(report.lost) > 20:
-        click.echo(f"    and {len(report.lost) - 20} more; all of them: {PROGRAM} check --json")
+        click.echo(f"    and {len(report.lost) - 20} more; all of them: {cli.typed(PROGRAM)} check --json")
 
 
 def listed(items: Sequence[str]) -> str:
