@@ -36,17 +36,19 @@ main() {
 
   build_world
   say "claudetools demo: 2 machines, 2 people, $SESSIONS sessions, 1 vault, all in a temporary folder"
-  scene "$SESSIONS sessions save at once in one folder" eight_sessions
+  scene "$SESSIONS sessions edit one file and save at once" eight_sessions
   scene "the vault is synced in the same run" vault
   scene_with_python "machine B pushes in the same second" two_machines
   scene_with_python "sync is killed half way" killed
   scene_with_python "a program keeps writing meanwhile" writer
   scene_with_packages "howard leaves a note for mike" note
   compare_with_plain_git
-  if [ -n "$keep" ]; then say "Kept: $PLACE"; else rm -rf "$PLACE"; fi
+  [ -n "$keep" ] || rm -rf "$PLACE"
   [ "$FAILED" -eq 0 ] || die 1 "$FAILED of $SCENE scenes lost something." "Look: bash $(quoted "${BASH_SOURCE[0]}") --keep"
-  [ -n "$keep" ] || say "[OK] Nothing left behind. Try it on your repository, without changing it:"
-  [ -n "$keep" ] || say "     bash scripts/install.sh --dry-run ~/ops"
+  if [ -n "$keep" ]; then say "Kept: $PLACE"; else
+    say "[OK] Nothing left behind. Try it on your repository, without changing it:"
+    say "     bash scripts/install.sh --dry-run ~/ops"
+  fi
 }
 
 # --- the stage ------------------------------------------------------------------
@@ -61,22 +63,26 @@ scene() { # scene TITLE FUNCTION: the function prints its result, and fails when
   [ "$status" -eq 0 ] || FAILED=$((FAILED + 1))
 }
 
-scene_with_python() {
-  if find_python; then
+scene_with_python() { scene_where "needs Python $PYTHON_FLOOR" find_python "$@"; }
+
+scene_with_packages() { scene_where "needs the Python packages, see setup.sh" has_packages "$@"; }
+
+scene_where() { # scene_where NEED CONDITION TITLE FUNCTION: passed over by name where the condition does not hold
+  local need=$1 condition=$2
+  shift 2
+  if "$condition"; then
     scene "$@"
   else
     SCENE=$((SCENE + 1))
-    printf '  %s  %-46s %s\n' "$SCENE" "$1" "skipped: needs Python $PYTHON_FLOOR"
+    printf '  %s  %-46s %s\n' "$SCENE" "$1" "skipped: $need"
   fi
 }
 
-scene_with_packages() {
-  if find_python && "$PYTHON" -I -c 'import click, frontmatter, markdown_it' 2>/dev/null; then
-    scene "$@"
-  else
-    SCENE=$((SCENE + 1))
-    printf '  %s  %-46s %s\n' "$SCENE" "$1" "skipped: needs the Python packages, see setup.sh"
-  fi
+has_packages() { find_python && "$PYTHON" -I -c 'import click, frontmatter, markdown_it' 2>/dev/null; }
+
+fail_scene() {
+  printf '%s' "$1"
+  return 1
 }
 
 seconds_since() {
@@ -130,28 +136,63 @@ on_remote() { git -C "$PLACE/ops.git" cat-file -e "main:$1" 2>/dev/null; }
 
 # --- the scenes -------------------------------------------------------------------
 
+# Each session adds a line to one shared file and writes one of its own; then all of them save at once.
 eight_sessions() {
-  local i arrived=0 failed=0 pids=()
+  local i arrived=0 failed=0 commits foreign pids=() ops=$PLACE/home-A/ops text=''
+  find_python || PYTHON=''
   for ((i = 1; i <= SESSIONS; i++)); do
-    (
-      printf 'what session %s found out\n' "$i" >"$PLACE/home-A/ops/session-$i.md"
-      CLAUDETOOLS_SESSION_ID=session-$i sync_as A >"$PLACE/out-$i" 2>&1
-    ) &
+    printf 'what session %s found out\n' "$i" >>"$ops/findings.md"
+    tell_hook "session-$i" "$ops/findings.md" "$text" "${text}what session $i found out\\n"
+    text+="what session $i found out\\n"
+    printf 'mine\n' >"$ops/session-$i.md"
+    tell_hook "session-$i" "$ops/session-$i.md" '' 'mine\n'
+  done
+  for ((i = 1; i <= SESSIONS; i++)); do
+    CLAUDETOOLS_SESSION_ID=session-$i sync_as A >"$PLACE/out-$i" 2>&1 &
     pids+=($!)
   done
   for i in "${pids[@]}"; do wait "$i" || failed=$((failed + 1)); done
   for ((i = 1; i <= SESSIONS; i++)); do on_remote "session-$i.md" && arrived=$((arrived + 1)); done
-  printf '%s of %s files arrived, %s errors' "$arrived" "$SESSIONS" "$failed"
+  if [ -z "$PYTHON" ]; then
+    printf '%s of %s files arrived, %s errors' "$arrived" "$SESSIONS" "$failed"
+  else
+    count_foreign_lines
+    printf '%s commits, %s foreign lines, %s errors' "$commits" "$foreign" "$failed"
+    [ "$commits" -eq "$SESSIONS" ] && [ "$foreign" -eq 0 ] || return 1
+  fi
   [ "$arrived" -eq "$SESSIONS" ] && [ "$failed" -eq 0 ]
+}
+
+# What a coding agent's hook is told after a write, in the client's own words. Texts as JSON has them.
+tell_hook() {
+  local id=$1 file=$2 before=$3 after=$4 kind=update original=null
+  [ -n "$PYTHON" ] || return 0
+  if [ -n "$before" ]; then original="\"$before\""; else kind=create; fi
+  printf '{"hook_event_name": "PostToolUse", "session_id": "%s", "cwd": "%s", "tool_name": "Write", "tool_use_id": "%s",
+    "tool_input": {"file_path": "%s", "content": "%s"},
+    "tool_response": {"type": "%s", "filePath": "%s", "content": "%s", "structuredPatch": [], "originalFile": %s}}' \
+    "$id" "${file%/*}" "$id-${file##*/}" "$file" "$after" "$kind" "$file" "$after" "$original" |
+    as A bash "$TOOLKIT/hooks/agent/post-tool-use" >>"$PLACE/out-hooks" 2>&1
+}
+
+# Sets the caller's `commits`, those that name a session, and `foreign`, the lines in them that another one wrote.
+count_foreign_lines() {
+  local line id=''
+  commits=0 foreign=0
+  while IFS= read -r line; do
+    case $line in
+      '='*) id=${line#=} commits=$((commits + 1)) ;;
+      "+what session ${id#session-} found out" | +++* | +mine) ;;
+      +*) foreign=$((foreign + 1)) ;;
+    esac
+  done < <(git -C "$PLACE/ops.git" log -p --grep='^Session-Id: ' --format='=%(trailers:key=Session-Id,valueonly,separator=+)' main)
 }
 
 vault() {
   printf 'age-encryption.org/v1\n' >"$PLACE/home-A/vault/acme.age"
   sync_as A >"$PLACE/out" 2>&1
-  if git -C "$PLACE/vault.git" cat-file -e main:acme.age 2>/dev/null; then printf 'pushed'; else
-    printf 'not there'
-    return 1
-  fi
+  git -C "$PLACE/vault.git" cat-file -e main:acme.age 2>/dev/null || fail_scene 'not there' || return
+  printf 'pushed'
 }
 
 two_machines() {
@@ -162,18 +203,9 @@ two_machines() {
   one=$!
   sync_as B >"$PLACE/out-B" 2>&1 &
   two=$!
-  wait "$one" && wait "$two" || {
-    printf 'one of them failed'
-    return 1
-  }
-  on_remote a.md && on_remote b.md || {
-    printf 'a file is missing'
-    return 1
-  }
-  [ -z "$(git -C "$PLACE/ops.git" rev-list --merges main)" ] || {
-    printf 'a merge commit'
-    return 1
-  }
+  wait "$one" && wait "$two" || fail_scene 'one of them failed' || return
+  on_remote a.md && on_remote b.md || fail_scene 'a file is missing' || return
+  [ -z "$(git -C "$PLACE/ops.git" rev-list --merges main)" ] || fail_scene 'a merge commit' || return
   printf 'both arrived, no merge commit'
 }
 
@@ -181,10 +213,7 @@ killed() {
   local run
   sync_as A >/dev/null 2>&1
   printf 'incoming\n' >>"$PLACE/home-B/ops/shared.md"
-  sync_as B >/dev/null 2>&1 || {
-    printf 'B could not push'
-    return 1
-  }
+  sync_as B >/dev/null 2>&1 || fail_scene 'B could not push' || return
   printf 'mine\n' >"$PLACE/home-A/ops/killed.md"
   # shellcheck disable=SC2016
   printf 'kill -9 "$2"\n' >"$PLACE/kill"
