@@ -28,7 +28,7 @@ readonly EXIT_NO_PACKAGES=79
 main() {
   local status
   if [ "${1:-}" = --session ]; then
-    [ -n "${2:-}" ] || die "$EXIT_USAGE" "--session needs the id of a session." "See: claudetools.sh sessions who --all"
+    [ -n "${2:-}" ] || die "$EXIT_USAGE" "--session needs the id of a session." "See: bash $(quoted "$0") sessions who --all"
     export CLAUDETOOLS_SESSION_ID=$2
     shift 2
   fi
@@ -36,7 +36,7 @@ main() {
     log | notes | sessions | wiki) ;;
     -h | --help | help) print_header "${BASH_SOURCE[0]}" && exit 0 ;;
     '') print_header "${BASH_SOURCE[0]}" >&2 && exit "$EXIT_USAGE" ;;
-    *) die "$EXIT_USAGE" "Unknown command: $(visible "$1")" "See: claudetools.sh --help" ;;
+    *) die "$EXIT_USAGE" "Unknown command: $(visible "$1")" "See: bash $(quoted "$0") --help" ;;
   esac
   reset_results
   forget_repository .

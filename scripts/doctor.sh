@@ -22,7 +22,7 @@ main() {
     -h | --help) print_header "${BASH_SOURCE[0]}" && exit 0 ;;
     --locks) job=locks ;;
     --break-lock) job=break token=${2:-} ;;
-    *) die "$EXIT_USAGE" "Unknown argument: $(visible "$1")" "See: doctor.sh --help" ;;
+    *) die "$EXIT_USAGE" "Unknown argument: $(visible "$1")" "See: bash $(quoted "$0") --help" ;;
   esac
   [ "$job" != break ] || [ -n "$token" ] || die "$EXIT_USAGE" "--break-lock needs the token that the message named."
   reset_results

@@ -29,7 +29,7 @@ main() {
   case $job in
     -h | --help) print_header "${BASH_SOURCE[0]}" && exit 0 ;;
     install | remove | status | run) shift ;;
-    *) die "$EXIT_USAGE" "Say install, remove, status or run." "See: schedule.sh --help" ;;
+    *) die "$EXIT_USAGE" "Say install, remove, status or run." "See: bash $(quoted "$0") --help" ;;
   esac
   while [ $# -gt 0 ]; do
     case $job$1 in
@@ -39,7 +39,7 @@ main() {
         shift
         ;;
       run--now) now=1 ;;
-      *) die "$EXIT_USAGE" "Unknown argument: $(visible "$1")" "See: schedule.sh --help" ;;
+      *) die "$EXIT_USAGE" "Unknown argument: $(visible "$1")" "See: bash $(quoted "$0") --help" ;;
     esac
     shift
   done

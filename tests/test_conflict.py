@@ -102,7 +102,7 @@ def test_a_true_conflict_parks_its_commit_and_the_others_go(world: World, machin
     first = machine.sync()
     assert first.code == 65, first.text
     assert "[ERROR] n.md: you and Howard Lee (" in first.out
-    assert "--resolve" in first.out
+    assert "--resolve" in first.out and "Waiting for this: 1 received file. Your commits" in first.out
     assert machine.read("n.md") == LINES.replace("line 4", "mike's")
     machine.write("free.md", LINES + "more\n")
     second = machine.sync()

@@ -459,6 +459,18 @@ def test_the_header_is_the_help(path: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", programs(), ids=lambda p: p.name)
+def test_a_wrong_argument_is_answered_with_a_command_that_works(path: Path, tmp_path: Path) -> None:
+    env = clean_environment(tmp_path)
+    done = subprocess.run(["bash", path, "--nonsense"], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 64
+    named = done.stderr.partition("See: ")[2]
+    if path.name in ("install.sh", "whoami-block.sh"):  # one answers for itself, one has no arguments
+        assert not named
+    else:
+        assert subprocess.check_output(["bash", "-c", named], cwd=tmp_path, env=env).startswith(b"Summary: ")
+
+
+@pytest.mark.parametrize("path", programs(), ids=lambda p: p.name)
 def test_programs_are_executable_and_end_with_main(path: Path) -> None:
     assert path.stat().st_mode & 0o111
     assert path.read_text("utf-8").rstrip("\n").split("\n")[-1] == 'main "$@"'

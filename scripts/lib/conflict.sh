@@ -17,7 +17,7 @@ report_conflict() {
   done
   waiting=$(git -C "$TOP" diff --name-only -z "$HEAD_OID...$SEEN" 2>/dev/null | tr -dc '\0' | wc -c)
   problem "$EXIT_HELD" error "${lines[0]:-Your commits and the remote\'s conflict.}" ${lines[@]+"${lines[@]:1:9}"} \
-    "Your folder keeps your text (since $(clock_time "$since")). $(count_of $((waiting)) "received file") for it.$SAFETY_TEXT" \
+    "Your folder keeps your text (since $(clock_time "$since")). Waiting for this: $(count_of $((waiting)) "received file").$SAFETY_TEXT" \
     "Settle: $(sync_command) --resolve"
   return "$EXIT_HELD"
 }

@@ -24,7 +24,11 @@ def claim(paths: tuple[str, ...]) -> None:
     place = cli.here()
     me = registry.current_id(os.environ)
     if me is None:
-        cli.fail(cli.USAGE, "No session is known to claim it for.", "Name one: CLAUDETOOLS_SESSION_ID=... (see who)")
+        cli.fail(
+            cli.USAGE,
+            "No session is known to claim it for.",
+            "Name one: CLAUDETOOLS_SESSION_ID=ID before the command (ID: sessions who)",
+        )
     for told in paths:
         path = inside(place, told)
         if not claims.claim(place, me, path):
