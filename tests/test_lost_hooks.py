@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+from pathlib import Path
 
 import pytest
 
 from claudetools.sessions import registry
+from claudetools.sessions.record import wrote
+from forced import at, was_reached
 from test_tool_hooks import Agent, place_of
-from world import Machine, World
+from world import TOOLKIT, Machine, World
 
 TEXT = "".join(f"line {n}\n" for n in range(9))
 
@@ -135,3 +140,116 @@ def test_a_second_loss_and_a_later_edit_do_not_hide_the_first(
     machine.write("list.md", text.replace("written by a\n", ""))
     assert machine.sync().code == 0
     assert "written by a" not in world.remote_file("list.md"), "taken out on purpose, it never comes back"
+
+
+def authors(machine: Machine, *ids: str) -> None:
+    """Every line that says by whom it is lies in the commit of that session alone, and in one commit."""
+    rows = machine.git("log", "--grep=^Session-Id: ", "--format=%H %(trailers:key=Session-Id,valueonly,separator=%x2c)")
+    seen = []
+    for row in rows.splitlines():
+        oid, told = row.split()
+        patch = machine.git("show", "--format=", "-U0", oid)
+        found = re.findall(r"^\+.* by (\w)$", patch, re.M)
+        assert set(found) <= {told}, (told, patch)
+        seen += re.findall(r"^\+(.* by \w)$", patch, re.M)
+    assert len(seen) == len(set(seen)) and {line[-1] for line in seen} == set(ids), seen
+
+
+@pytest.fixture
+def three(machine: Machine, two: tuple[Agent, Agent]) -> tuple[Agent, Agent, Agent]:
+    registry.register(place_of(machine), "c", pid=os.getpid(), topic="isp")
+    return *two, Agent(machine, "c")
+
+
+def lose_two(machine: Machine, a: Agent, b: Agent, c: Agent) -> str:
+    """a and c edit the file while b's client works on what it has read. Gives the text with all three."""
+    given, answer = b.edit_call("list.md", "line 8", "written by b")
+    b.before("Edit", given)
+    a.edit("list.md", "line 1", "written by a")
+    c.edit("list.md", "line 4", "written by c")
+    machine.write("list.md", TEXT.replace("line 8", "written by b"))
+    b.after("Edit", given, answer)
+    return TEXT.replace("line 1", "written by a").replace("line 4", "written by c").replace("line 8", "written by b")
+
+
+def save_all(machine: Machine, ids: str) -> None:
+    for id in ids:
+        saved = machine.sync(env={"CLAUDETOOLS_SESSION_ID": id})
+        assert saved.code == 0, saved.text
+
+
+def test_two_losses_at_once_come_back_one_after_the_other(
+    machine: Machine, world: World, three: tuple[Agent, Agent, Agent]
+) -> None:
+    a, b, c = three
+    text = lose_two(machine, a, b, c)
+    save_all(machine, "bac")
+    assert machine.read("list.md") == world.remote_file("list.md") == text and machine.status() == ""
+    authors(machine, "a", "b", "c")
+    first, second = (agent.edits[-1] for agent in (a, c))
+    assert first.tool == second.tool == "put-back"
+    assert first.after == second.before and first.before != second.before, "each record is its own step"
+    assert first.after != second.after
+
+
+def test_of_two_that_came_back_what_is_taken_out_on_purpose_stays_out(
+    machine: Machine, world: World, three: tuple[Agent, Agent, Agent]
+) -> None:
+    """By an edit that makes exactly what lay there before they came back."""
+    a, b, c = three
+    text = lose_two(machine, a, b, c)
+    assert machine.sync(env={"CLAUDETOOLS_SESSION_ID": "b"}).code == 0
+    assert machine.read("list.md") == text
+    b.write("list.md", TEXT.replace("line 8", "written by b"))
+    save_all(machine, "bacb")
+    assert "by a" not in machine.read("list.md") + world.remote_file("list.md")
+    assert "by c" not in machine.read("list.md") + world.remote_file("list.md")
+
+
+@pytest.mark.parametrize("who", ["a", "b", "c"])
+@pytest.mark.parametrize("place", ["swap-1", "swapped-1", "advance-done"])
+def test_an_edit_while_lines_come_back_stays_its_own(
+    machine: Machine, world: World, three: tuple[Agent, Agent, Agent], place: str, who: str, tmp_path: Path
+) -> None:
+    """Before the file is exchanged: then it gets both. After it, before the sync has written down what it did."""
+    text = lose_two(machine, *three)
+    before = TEXT.replace("line 8", "written by b") if place == "swap-1" else text
+    after = before.replace("line 6", f"later by {who}")
+    (tmp_path / "text").write_text(after)
+    (tmp_path / "said").write_text(json.dumps({"session": who, "path": "list.md", "before": before, "after": after}))
+    record = f"bash '{TOOLKIT}/scripts/claudetools.sh' sessions record"
+    env = at(machine, place, f"cat '{tmp_path}/text' >list.md; {record} <'{tmp_path}/said'")
+    saved = machine.sync(env={"CLAUDETOOLS_SESSION_ID": "b", **env})
+    assert saved.code == 0 and was_reached(env), saved.text
+    save_all(machine, "acb")
+    wanted = text.replace("line 6", f"later by {who}")
+    assert machine.read("list.md") == world.remote_file("list.md") == wanted and machine.status() == ""
+    authors(machine, "a", "b", "c")
+    machine.write("list.md", wanted.replace("written by a\n", ""))
+    save_all(machine, "bac")
+    assert "written by a" not in machine.read("list.md") + world.remote_file("list.md")
+
+
+def test_what_was_taken_back_before_a_write_is_no_loss(machine: Machine, three: tuple[Agent, Agent, Agent]) -> None:
+    """While b's client works on what it has read, a edits and c undoes that."""
+    a, b, c = three
+    given, answer = b.edit_call("list.md", "line 8", "written by b")
+    b.before("Edit", given)
+    a.edit("list.md", "line 1", "written by a")
+    c.edit("list.md", "written by a", "line 1")
+    machine.write("list.md", TEXT.replace("line 8", "written by b"))
+    assert b.after("Edit", given, answer) == {}
+    save_all(machine, "bac")
+    assert machine.read("list.md") == TEXT.replace("line 8", "written by b")
+    assert not any(edit.tool == "put-back" for edit in a.edits + c.edits)
+
+
+def test_without_a_beginning_nothing_is_proved(machine: Machine, two: tuple[Agent, Agent]) -> None:
+    """b's agent has no hooks: it says what it did, not since when."""
+    a, _ = two
+    a.edit("list.md", "line 1", "written by a")
+    text = TEXT.replace("line 8", "written by b")
+    machine.write("list.md", text)
+    wrote(place_of(machine), "b", "list.md", TEXT.encode(), text.encode())
+    save_all(machine, "ba")
+    assert machine.read("list.md") == text

@@ -14,9 +14,9 @@
 5. Whoever had read BASE and wrote only now (an editor, `git checkout -- F`, `git stash`) has taken NEW out of the tree
    again: such paths go round once more, or the next commit would undo the other side's work.
 
-Lines on stdout, tab-separated: `swapped N`, `merged PATH`, `blocked PATH REASON`, `unsettled PATH REASON`,
-`late PATH`, `late-conflict PATH COPY`, `staged PATH`. Exit status: 0 done, 3 blocked and nothing written, 4 the branch
-had moved, 5 another git has the index, 70 anything else.
+Lines on stdout, tab-separated: `exchanged TIME` (before the first one), `swapped N`, `merged PATH`,
+`blocked PATH REASON`, `unsettled PATH REASON`, `late PATH`, `late-conflict PATH COPY`, `staged PATH`. Exit status:
+0 done, 3 blocked and nothing written, 4 the branch had moved, 5 another git has the index, 70 anything else.
 """
 
 from __future__ import annotations
@@ -319,6 +319,7 @@ class Advance:
         """Removals first: a file may have to make room for a folder."""
         steps = sorted(self.load_plan(), key=lambda s: s.action != "remove")
         swapped = 0
+        tell("exchanged", repr(time.time()))
         for n, step in enumerate((s for s in steps if s.action != "index"), 1):
             checkpoint(f"swap-{n}")
             swapped += self.perform(step)

@@ -62,7 +62,7 @@ put_back_lost() {
   now=$(git -C "$TOP" commit-tree "$SNAPSHOT_TREE" ${HEAD_OID:+-p "$HEAD_OID"} -m "Before lost lines came back") &&
     new=$(git -C "$TOP" commit-tree "$LOST_TREE" -p "$now" -m "With lost lines") || return 0
   run_advance begin --base "$now" --new "$new" >"$WORK/put-back" 2>"$WORK/error" || return 0
-  run_python put-back --top "$TOP" --git-dir "$GIT_FOLDER" --common "$COMMON" --scratch "$WORK" --old "$now" --new "$new" 2>"$WORK/error" || return 0
+  run_python put-back --top "$TOP" --git-dir "$GIT_FOLDER" --common "$COMMON" --scratch "$WORK" 2>"$WORK/error" || return 0
   for item in "${LOST[@]}"; do
     path=${item%%$'\t'*} topics=${item#*$'\t'}
     note_fact "[INFO] Put back: '${topics#*$'\t'}' wrote $path over what '${topics%%$'\t'*}' had just written there. It holds both now."

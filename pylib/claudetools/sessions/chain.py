@@ -16,6 +16,7 @@ from claudetools.sessions.ledger import UNKNOWN, Edit
 from claudetools.sessions.weave import NOBODY
 
 CLAIM = "claim"  # kind of a record: what nobody or several may have made of the path up to here is this session's
+PUT_BACK = "put-back"  # as the tool of the record that a sync makes when it has brought lost lines back
 STEPS = ("edit", "write", "window", CLAIM)
 
 
@@ -83,7 +84,11 @@ def in_order(touches: list[Touch]) -> list[Touch]:
     state: str | None = UNKNOWN
     queues: dict[str, deque[Touch]] = {}
     for touch in sorted(touches, key=lambda x: (x.edit.seq, x.edit.time)):
-        queues.setdefault(touch.session, deque()).append(touch)
+        queue = queues.setdefault(touch.session, deque())
+        at = len(queue)
+        while touch.edit.tool == PUT_BACK and at and queue[at - 1].edit.time > touch.edit.time:
+            at -= 1  # a sync writes it down a moment later than it did it
+        queue.insert(at, touch)
     ordered: list[Touch] = []
     while queues:
         heads = [queue[0] for queue in queues.values()]

@@ -11,27 +11,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from claudetools.sessions.chain import Touch
+from claudetools.sessions.chain import PUT_BACK, Touch
 from claudetools.sessions.weave import differences, join_lines, split_lines
-
-PUT_BACK = "put-back"  # as the tool of the record that a sync makes when it has brought lost lines back
 
 
 class Lost(NamedTuple):
-    """What `session` made of `before` is gone since `by` wrote: contents by their names, as in the ledger."""
+    """What `session` made of `before` is gone since `by` wrote: contents by their names, as in the ledger. `write`: the
+    position of that writing, the same for all that it took out."""
 
     session: str
     by: str
     before: str
     after: str
     seq: int
+    write: int
 
 
 def find(touches: Sequence[Touch], tree: str | None) -> list[Lost]:
     """The edits of one path that are proved lost. `touches` in the order of time, `tree` what the path holds now."""
     found = []
     for n, later in enumerate(touches):
-        if is_exact(later) and is_followed(touches[n:], tree):
+        if is_exact(later) and has_read(later) and is_followed(touches[n:], tree):
             run = overwritten(touches[:n], later)
             found += [lost for lost in run if not was_put_back(lost, touches[n + 1 :])]
     return found
@@ -48,6 +48,11 @@ def is_exact(touch: Touch) -> bool:
     return touch.edit.exact and touch.edit.before is not None and touch.edit.after is not None
 
 
+def has_read(touch: Touch) -> bool:
+    """Whether it comes of a call that is known to have begun earlier: a sync writes by compare-and-swap."""
+    return touch.edit.began > 0 and touch.edit.tool != PUT_BACK
+
+
 def is_followed(touches: Sequence[Touch], tree: str | None) -> bool:
     """Whether what is there now comes from the first of these by known steps alone. One of them may be lost in turn."""
     states = {touches[0].edit.after}
@@ -59,16 +64,18 @@ def is_followed(touches: Sequence[Touch], tree: str | None) -> bool:
 
 
 def overwritten(earlier: Sequence[Touch], later: Touch) -> list[Lost]:
-    """The records right before `later`, back to the state that it started from, if all were made during its call."""
+    """The records right before `later`, back to the state that it started from, if all were made during its call. None
+    when they end in that state: what they did was taken back before."""
     found: list[Lost] = []
     for touch in reversed(earlier):
         edit = touch.edit
         during = later.edit.began < edit.time < later.edit.time
         if not is_exact(touch) or not during or touch.session == later.session:
             return []
-        if found and edit.after != found[0].before:
+        if edit.after == later.edit.before if not found else edit.after != found[0].before:
             return []
-        found.insert(0, Lost(touch.session, later.session, str(edit.before), str(edit.after), edit.seq))
+        row = Lost(touch.session, later.session, str(edit.before), str(edit.after), edit.seq, later.edit.seq)
+        found.insert(0, row)
         if edit.before == later.edit.before:
             return found
     return []

@@ -12,17 +12,20 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 
-from claudetools import git
+from claudetools import files, git
 from claudetools.place import Place
-from claudetools.sessions import lost
-from claudetools.sessions.chain import Touch
+from claudetools.sessions import lost, sight
+from claudetools.sessions.chain import PUT_BACK, Touch
 from claudetools.sessions.ledger import Edit, digest, record
-from claudetools.sessions.objects import Objects
+from claudetools.sessions.lost import Lost
+from claudetools.sessions.objects import Entry, Objects
 from claudetools.sessions.owners import PLAIN
 
 PENDING = "put-back.json"  # in the sync's scratch folder, from the proof to the record
-Row = tuple[str, str, str, str]  # session, by whom, path, mode
+SAID = "put-back"  # beside it: what the job `advance` said
+Row = tuple[str, str, str, str, str, str]  # session, by whom, path, mode, git's names of the contents before and after
 
 
 def prepare(
@@ -33,25 +36,41 @@ def prepare(
     kept: Callable[[str], bytes | None],
 ) -> tuple[str, list[Row]]:
     """The tree with all that is proved lost, and what that is; the same tree when nothing is."""
-    texts: dict[bytes, bytes] = {}
     rows: list[Row] = []
-    modes = {}
+    entries: dict[bytes, Entry | None] = {}
     for change in changes:
         here = touches.get(change.path, [])
         if len({x.session for x in here}) < 2 or change.new_mode not in PLAIN:
             continue
-        now = objects.read(change.new_oid)
-        for one in lost.find(here, digest(now)):
-            base, after = kept(one.before), kept(one.after)
-            text = None if base is None or after is None else lost.put_back(base, after, texts.get(change.path, now))
-            if text is not None:
-                texts[change.path], modes[change.path] = text, change.new_mode
-                rows.append((one.session, one.by, os.fsdecode(change.path), change.new_mode))
+        text, oid = objects.read(change.new_oid), change.new_oid
+        for run in runs(lost.find(here, digest(text))):
+            texts = put_back_all(run, text, kept)
+            for one, made in zip(run, objects.write_blobs(texts), strict=False):
+                rows.append((one.session, one.by, os.fsdecode(change.path), change.new_mode, oid, made))
+                entries[change.path], oid = (change.new_mode, made), made
+            text = [text, *texts][-1]
     if not rows:
         return tree, []
-    oids = dict(zip(texts, objects.write_blobs(texts.values()), strict=True))
     write_pending(objects.scratch, rows)
-    return objects.tree_with(tree, {path: (modes[path], oid) for path, oid in oids.items()}), rows
+    return objects.tree_with(tree, entries), rows
+
+
+def runs(found: Sequence[Lost]) -> list[list[Lost]]:
+    """Those that one writing took out, in the order in which they had been made."""
+    return [list(some) for _, some in groupby(found, key=lambda one: (one.by, one.write))]
+
+
+def put_back_all(run: Sequence[Lost], text: bytes, kept: Callable[[str], bytes | None]) -> list[bytes]:
+    """The text after each of them came back; [] unless all can: a later one may have undone an earlier one."""
+    texts = []
+    for one in run:
+        base, after = kept(one.before), kept(one.after)
+        made = None if base is None or after is None else lost.put_back(base, after, text)
+        if made is None:
+            return []
+        text = made
+        texts.append(made)
+    return texts
 
 
 def write_pending(scratch: str, rows: Sequence[Row]) -> None:
@@ -60,10 +79,27 @@ def write_pending(scratch: str, rows: Sequence[Row]) -> None:
         json.dump(rows, file)
 
 
+def read_said(scratch: str) -> tuple[float, dict[str, str]]:
+    """When the files were exchanged; and of those where it did not go as planned, how it went: "merged" with what
+    somebody had written since, or "unsettled", and left alone."""
+    with open(os.path.join(scratch, SAID), encoding="utf-8", errors="replace") as file:
+        said = [line.rstrip("\n").split("\t") for line in file]
+    times = [float(words[1]) for words in said if words[0] == "exchanged"]
+    return min(times), {words[1]: words[0] for words in said if words[0] in ("merged", "unsettled")}
+
+
+def edit_of(top: str, objects: Objects, row: Sequence[str], merged: bool) -> tuple[Edit, list[bytes]]:
+    """The record of one row and its contents. In a `merged` file the steps are nobody's to tell: only that it was
+    done is written down, and whose the lines are the earlier records tell."""
+    _, _, path, mode, *oids = row
+    before, after = [sight.look(top, path).data] * 2 if merged else map(objects.read, oids)
+    return Edit(path, digest(before), digest(after), "edit", mode, mode, PUT_BACK), [before, after]
+
+
 def main(argv: list[str]) -> int:
-    """Write down what was put back: the trees before and after say what each file became. 0 or 70."""
+    """Write down what was put back, one step for each edit, and when. 0 or 70."""
     parser = argparse.ArgumentParser(prog="put-back")
-    for name in ("--top", "--git-dir", "--common", "--scratch", "--old", "--new"):
+    for name in ("--top", "--git-dir", "--common", "--scratch"):
         parser.add_argument(name, required=True)
     args = parser.parse_args(argv)
     place = Place(args.top, args.git_dir, args.common)
@@ -71,12 +107,12 @@ def main(argv: list[str]) -> int:
         with open(os.path.join(args.scratch, PENDING), encoding="ascii") as file:
             rows = json.load(file)
         with Objects(args.top, args.scratch) as objects:
-            trees = [git.tree_of(args.top, commit) for commit in (args.old, args.new)]
-            for session, _, path, mode in rows:
-                entries = [objects.entry_at(tree, os.fsencode(path)) for tree in trees]
-                before, after = (objects.read(entry[1]) if entry else b"" for entry in entries)
-                edit = Edit(path, digest(before), digest(after), "edit", mode, mode, lost.PUT_BACK)
-                record(place, session, [edit], [before, after])
+            at, otherwise = read_said(args.scratch)
+            for row in rows:
+                how = otherwise.get(files.shown(os.fsencode(row[2])), "")
+                edit, contents = edit_of(args.top, objects, row, how == "merged")
+                if how != "unsettled":
+                    record(place, row[0], [edit._replace(time=at)], contents)
         os.unlink(os.path.join(args.scratch, PENDING))
     except (git.GitError, OSError, ValueError) as error:
         print(error, file=sys.stderr)

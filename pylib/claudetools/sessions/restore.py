@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from claudetools.place import Place
 from claudetools.sessions import ledger, lost, sight
+from claudetools.sessions.chain import PUT_BACK
 from claudetools.sessions.ledger import Edit
 
 
@@ -48,5 +49,5 @@ def record(place: Place, session: str, path: str, made: Restored) -> None:
     """Write down what was brought back, as the session's work. Raises OSError."""
     after = ledger.digest(made.text)
     mode = made.before.mode or sight.REGULAR
-    edit = Edit(path, made.before.sha, after, "edit", mode, made.before.mode, lost.PUT_BACK)
+    edit = Edit(path, made.before.sha, after, "edit", mode, made.before.mode, PUT_BACK)
     ledger.record(place, session, [edit], [made.before.data, made.text])

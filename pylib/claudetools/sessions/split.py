@@ -164,7 +164,7 @@ def split(place: Place, objects: Objects, args: argparse.Namespace) -> None:
     touches = touches_of(place, objects, changes, workers)
     kept = partial(kept_by, place, workers)
     restored, lost = putback.prepare(objects, args.tree, changes, touches, kept)
-    for id, by, name, _ in lost:
+    for id, by, name, *_ in lost:
         tell("back", restored, files.shown(os.fsencode(name)), workers[id].topic, workers[by].topic)
     owned = tie_folders({c.path: own(c, touches[c.path], objects.read, kept) for c in changes})
     # A caller that nobody has registered (an agent without hooks) saves what nobody claims, as if it were alone.
