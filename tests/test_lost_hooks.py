@@ -230,6 +230,26 @@ def test_an_edit_while_lines_come_back_stays_its_own(
     assert "written by a" not in machine.read("list.md") + world.remote_file("list.md")
 
 
+def test_what_came_back_and_is_written_over_at_once_comes_back_again(
+    machine: Machine, world: World, three: tuple[Agent, Agent, Agent], tmp_path: Path
+) -> None:
+    """A client has read the file before the sync and writes before the sync has written down what it did."""
+    text = lose_two(machine, *three)
+    registry.register(place_of(machine), "d", pid=os.getpid(), topic="rename")
+    d = Agent(machine, "d")
+    given, answer = d.edit_call("list.md", "line 6", "written by d")
+    d.before("Edit", given)
+    (tmp_path / "text").write_text(answer["originalFile"].replace("line 6", "written by d"))
+    env = at(machine, "advance-done", f"cat '{tmp_path}/text' >list.md")
+    assert machine.sync("--mine", env={"CLAUDETOOLS_SESSION_ID": "b", **env}).code == 0 and was_reached(env)
+    assert "by a" not in machine.read("list.md")
+    told = d.after("Edit", given, answer)
+    assert "wrote over what" in told["additionalContext"]
+    save_all(machine, "dacb")
+    assert machine.read("list.md") == world.remote_file("list.md") == text.replace("line 6", "written by d")
+    authors(machine, "a", "b", "c", "d")
+
+
 def test_what_was_taken_back_before_a_write_is_no_loss(machine: Machine, three: tuple[Agent, Agent, Agent]) -> None:
     """While b's client works on what it has read, a edits and c undoes that."""
     a, b, c = three

@@ -557,7 +557,9 @@ def test_a_killed_split_is_finished_by_the_next(shared: Machine, world: World, p
     shared.assert_sound()
 
 
-@pytest.mark.parametrize("place", ["advance-plan", "advance-journal", "swap-1", "swapped-1", "advance-kept"])
+@pytest.mark.parametrize(
+    "place", ["advance-plan", "advance-journal", "swap-1", "swapped-1", "advance-kept", "advance-done"]
+)
 def test_a_killed_put_back_is_finished_by_the_next(shared: Machine, world: World, place: str) -> None:
     one, two = overwrite(shared)
     env = {"CLAUDETOOLS_SESSION_ID": "one", **at(shared, place, KILL_GROUP)}

@@ -25,6 +25,7 @@ from claudetools.sessions.owners import PLAIN
 
 PENDING = "put-back.json"  # in the sync's scratch folder, from the proof to the record
 SAID = "put-back"  # beside it: what the job `advance` said
+MOMENT = 1e-5  # seconds, between one step and the next
 Row = tuple[str, str, str, str, str, str]  # session, by whom, path, mode, git's names of the contents before and after
 
 
@@ -108,11 +109,11 @@ def main(argv: list[str]) -> int:
             rows = json.load(file)
         with Objects(args.top, args.scratch) as objects:
             at, otherwise = read_said(args.scratch)
-            for row in rows:
+            for n, row in enumerate(rows):
                 how = otherwise.get(files.shown(os.fsencode(row[2])), "")
                 edit, contents = edit_of(args.top, objects, row, how == "merged")
                 if how != "unsettled":
-                    record(place, row[0], [edit._replace(time=at)], contents)
+                    record(place, row[0], [edit._replace(time=at + n * MOMENT)], contents)
         os.unlink(os.path.join(args.scratch, PENDING))
     except (git.GitError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
