@@ -11,7 +11,7 @@ SHELL_FILES = $(shell git ls-files '*.sh' .ci/run)
 .PHONY: help demo install test e2e lab bench check format schedule sync model wiki-html clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## the whole job on real repositories in a temporary folder (8 s)
 	@bash scripts/demo.sh
@@ -29,7 +29,7 @@ lab: $(STAMP) ## the long runs: kill fuzz, torture, the lock's model with all it
 	@$(RUN)/python -m pytest -n $(JOBS) -m lab -rA
 	@bash tests/model/run.sh
 
-model: ## the lock's and the journal's model, checked by spin
+model: ## the models of lock, journal and queue, checked by spin
 	@bash tests/model/run.sh
 
 bench: $(STAMP) ## cost against plain git, as ratios; a picture with: pip install -e .[bench]

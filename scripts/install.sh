@@ -58,7 +58,7 @@ main() {
     esac
     shift
   done
-  [ $# -eq 1 ] && [ -n "$1" ] || die "$EXIT_USAGE" "Name one repository." "See: install.sh --help"
+  [ $# -eq 1 ] && [ -n "$1" ] || die "$EXIT_USAGE" "Name one repository." "See: bash $(quoted "$0") --help"
   case $wait in '' | *[!0-9]*) die "$EXIT_USAGE" "--wait takes whole seconds, not '$(visible "$wait")'." ;; esac
   repo=$1
   find_python || die "$EXIT_SETUP" "Python $PYTHON_FLOOR or newer is not to be found." \

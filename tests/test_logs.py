@@ -351,7 +351,7 @@ def test_sessions_without_a_log_are_listed(world: World, mike: Machine) -> None:
     registry.register(place_of(mike), "without", transcript="/t.jsonl", topic="acme vpn")
     result = log(mike, "missing")
     assert result.code == 0
-    assert "1 commits, 1 files  acme vpn" in result.out
+    assert "1 commit, 1 file  acme vpn" in result.out
     assert "session without (live); write its log: /save --for without" in result.out
     assert "session with (" not in result.out
     (found,) = json.loads(log(mike, "missing", "--json").out)

@@ -458,6 +458,12 @@ def test_the_header_is_the_help(path: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_make_help_lists_every_target() -> None:
+    targets = re.findall(r"(?m)^([a-z0-9-]+):.*## ", (TOOLKIT / "Makefile").read_text())
+    listed = subprocess.check_output(["make", "-s", "-C", TOOLKIT, "help"], text=True)
+    assert "e2e" in targets and targets == re.findall(r"(?m)^  make (\S+) ", listed)
+
+
 @pytest.mark.parametrize("path", programs(), ids=lambda p: p.name)
 def test_a_wrong_argument_is_answered_with_a_command_that_works(path: Path, tmp_path: Path) -> None:
     env = clean_environment(tmp_path)

@@ -21,6 +21,7 @@ from claudetools.notes.people import read_people
 from claudetools.notes.writing import faults
 from claudetools.place import Place
 from claudetools.sessions import registry
+from claudetools.sessions.show import count
 from claudetools.text import visible
 
 PROGRAM = "claudetools.sh log"
@@ -231,7 +232,8 @@ def find_missing(days: int, as_json: bool) -> None:
     for one in found:
         when = datetime.fromtimestamp(one.last, person.zone)
         work = visible(one.topic or one.subject)
-        print(f"{when:%Y-%m-%d} {clock.clock_text(when)}  {one.commits} commits, {len(one.files)} files  {work}")
+        amount = f"{count(one.commits, 'commit')}, {count(len(one.files), 'file')}"
+        print(f"{when:%Y-%m-%d} {clock.clock_text(when)}  {amount}  {work}")
         print(f"        session {visible(one.id)} ({one.state}); write its log: /save --for {visible(one.id)}")
     if not found:
         print(f"[OK] Every session of the last {days} days that committed work has a log.")
