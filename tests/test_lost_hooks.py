@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from claudetools.sessions import registry
+from claudetools.sessions import registry, windows
 from claudetools.sessions.record import wrote
 from forced import at, was_reached
 from test_tool_hooks import Agent, place_of
@@ -273,3 +273,24 @@ def test_without_a_beginning_nothing_is_proved(machine: Machine, two: tuple[Agen
     wrote(place_of(machine), "b", "list.md", TEXT.encode(), text.encode())
     save_all(machine, "ba")
     assert machine.read("list.md") == text
+
+
+@pytest.mark.parametrize("saver", ["b", "d"])
+@pytest.mark.parametrize("place", ["snapshot", "swap-1", "swapped-1", "advance-done"])
+def test_a_command_that_ends_while_lines_come_back_did_not_write_them(
+    machine: Machine, world: World, three: tuple[Agent, Agent, Agent], place: str, saver: str, tmp_path: Path
+) -> None:
+    registry.register(place_of(machine), "d", pid=os.getpid(), topic="make")
+    d = Agent(machine, "d")
+    text = lose_two(machine, *three)
+    d.edit("list.md", "line 6", "written by d")
+    windows.start(place_of(machine), "d", "u1", "Bash")
+    (tmp_path / "said").write_text(json.dumps({"session": "d", "event": "close", "use": "u1"}))
+    record = f"bash '{TOOLKIT}/scripts/claudetools.sh' sessions record"
+    env = at(machine, place, f"echo x >made.txt; {record} <'{tmp_path}/said'")
+    saved = machine.sync(env={"CLAUDETOOLS_SESSION_ID": saver, **env})
+    assert saved.code == 0 and was_reached(env), saved.text
+    save_all(machine, "acbd")
+    wanted = text.replace("line 6", "written by d")
+    assert machine.read("list.md") == world.remote_file("list.md") == wanted and machine.status() == ""
+    authors(machine, "a", "b", "c", "d")
