@@ -589,6 +589,22 @@ def test_a_file_that_was_renamed_before_a_plain_commit_is_whole_after_the_sync(s
     story.settle()
 
 
+def test_the_index_follows_where_a_cut_off_receive_left_the_tree_ahead_of_the_branch(story: Story) -> None:
+    """It kept what upstream had changed in a file that the tree had received: a plain commit would have undone it."""
+    for number, place in ((1, "locked"), (7, "swapped-1")):
+        story.edit(story.mike, "insert", number)
+        story.edit(story.mike, "add", number)
+        story.sync(story.mike)
+        story.edit(story.howard, "change", number + 1)
+        story.kill(story.howard, place)
+    story.rewrite_remote()
+    story.amend(story.howard, "-a")
+    for who in (story.mike, story.howard):
+        story.edit(who, "insert", 6, 7)
+    story.settle()
+    assert "the tree" not in story.world.remote_git("log", "--format=%s", "main").splitlines()
+
+
 def test_work_that_came_in_is_no_rewriting_of_ours(story: Story) -> None:
     for who in (story.mike, story.howard) * 2:
         story.edit(who, "insert", 1)

@@ -469,25 +469,28 @@ class Advance:
     def record_index(self, journal: Journal) -> None:
         """The index follows for exactly these paths. What somebody staged is merged, or left alone where it conflicts:
         a plain commit of it would otherwise take the other side's text out again."""
-        changes = git.changes(self.top, journal.base, journal.new)
+        tree = {c.path: c for c in git.changes(self.top, journal.base, journal.new)}
+        # After a cut-off receive the tree may stand on another commit than the branch, whose entries the index has.
+        apart = journal.old.strip("0") and journal.old != journal.base
+        branch = {c.path: c for c in git.changes(self.top, journal.old, journal.new)} if apart else {}
+        changes = tree | branch
         if not changes:
             return
         with index.locked_copy(self.git_dir, self.claim, self.state) as copy:
-            held = index.entries(self.top, copy, [c.path for c in changes])
+            held = index.entries(self.top, copy, list(changes))
             entries = []
-            for change in changes:
-                entry = self.follow(change, *held.get(change.path, index.ABSENT))
+            for path, change in changes.items():
+                now = held.get(path, index.ABSENT)
+                entry = self.follow(change if now in sides(change) else tree.get(path, change), *now)
                 if entry:
                     entries.append(entry)
                 else:
-                    tell("staged", files.shown(change.path))
+                    tell("staged", files.shown(path))
             index.record(self.top, copy, entries)
 
     def follow(self, change: git.Change, mode: str, oid: str) -> git.Change | None:
         """The change of an index entry that holds `mode` and `oid`. None: it stays as somebody staged it."""
-        old = index.ABSENT if change.added else (change.old_mode, change.old_oid)
-        new = index.ABSENT if change.deleted else (change.new_mode, change.new_oid)
-        if (mode, oid) in (old, new):
+        if (mode, oid) in sides(change):
             return change
         if {mode, change.old_mode, change.new_mode} - {git.REGULAR, git.EXECUTABLE}:
             return None
@@ -572,6 +575,13 @@ class Advance:
             tell("late", files.shown(path))
         for path, copy in conflicts:
             tell("late-conflict", files.shown(path), copy)
+
+
+def sides(change: git.Change) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Mode and oid of the old and the new side, as an index has them."""
+    old = index.ABSENT if change.added else (change.old_mode, change.old_oid)
+    new = index.ABSENT if change.deleted else (change.new_mode, change.new_oid)
+    return old, new
 
 
 def permissions(change: git.Change, current: files.Content) -> int:

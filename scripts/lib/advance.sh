@@ -109,9 +109,10 @@ settle_base() {
     rm -f "$TREE/journal"
     return
   fi
+  # Never to get onto the branch, for it holds what others did as if it were ours: "old" is a value the branch never has.
   BASE_OID=$(git -C "$TOP" commit-tree "$SPLIT_TREE" -p "$COMMIT_PARENT" -m "the tree") || return "$EXIT_INTERNAL"
   printf '{"base": "%s", "new": "%s", "ref": "%s", "old": "%s", "stage": "stands"}\n' \
-    "$BASE_OID" "$BASE_OID" "refs/heads/$BRANCH" "$HEAD_OID" >"$TREE/journal.new" && mv "$TREE/journal.new" "$TREE/journal"
+    "$BASE_OID" "$BASE_OID" "refs/heads/$BRANCH" "$BASE_OID" >"$TREE/journal.new" && mv "$TREE/journal.new" "$TREE/journal"
 }
 
 # Something was written into a file that an earlier advance had replaced: seen by the shell alone.
