@@ -16,8 +16,8 @@ help: ## this list
 demo: ## the whole job on real repositories in a temporary folder (8 s)
 	@bash scripts/demo.sh
 
-install: ## put claudetools into a repository: make install REPO=path
-	@bash scripts/install.sh -- "$${REPO:-}"
+install: ## put claudetools into a repository: make install REPO=path [CI=github|gitea]
+	@bash scripts/install.sh $(if $(filter github gitea,$(CI)),--ci $(CI)) -- "$${REPO:-}"
 
 test: $(STAMP) ## the tests: real git, real processes, real signals
 	@$(RUN)/python -m pytest -n $(JOBS)
