@@ -272,7 +272,7 @@ note() {
 
 # The same eight saves with the five commands that everybody knows.
 compare_with_plain_git() {
-  local i arrived=0 top=$PLACE/home-B/plain state='tree in order'
+  local i arrived=0 mixed top=$PLACE/home-B/plain state='tree in order'
   git init -q --bare -b main "$PLACE/plain.git"
   new_repository "$PLACE/plain.git" "$top" B
   printf 'x\n' >"$top/x"
@@ -292,7 +292,8 @@ compare_with_plain_git() {
     git -C "$PLACE/plain.git" cat-file -e "main:session-$i.md" 2>/dev/null && arrived=$((arrived + 1))
   done
   [ ! -e "$top/.git/rebase-merge" ] || state='tree left mid-rebase'
-  say "  the same $SESSIONS saves with plain git: $arrived of $SESSIONS files arrived, $state"
+  mixed=$(git -C "$PLACE/plain.git" log --format= --shortstat main | grep -c 'files changed')
+  say "  the same $SESSIONS saves with plain git: $arrived of $SESSIONS files arrived, commits of several sessions: $mixed, $state"
 }
 
 main "$@"
