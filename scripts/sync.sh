@@ -169,7 +169,7 @@ look_at_tree() {
 
 # 0 saved, or nothing to save; 1 go round again; else an exit code.
 save_changes() {
-  COMMIT_PARENT=$HEAD_OID SPLIT_FACTS=()
+  COMMIT_PARENT=$HEAD_OID SPLIT_FACTS=() WAITS=()
   if [ $((${#PATHS[@]} + ${#GONE[@]} + ${#UNSTAGED[@]} + ${#UNMERGED[@]})) -eq 0 ] && [ "$BASE_OID" = "$HEAD_OID" ]; then
     return 0
   fi

@@ -134,6 +134,21 @@ def test_each_of_several_agents_gets_a_commit_of_its_own(logged: World, machine:
     machine.assert_sound()
 
 
+def test_whoever_is_served_hears_what_of_its_own_has_to_wait(logged: World, machine: Machine) -> None:
+    other, callers = Agent(machine, "other", "isp"), [Agent(machine, f"session-{n}") for n in range(3)]
+    for n, caller in enumerate(callers):
+        caller.write(f"with-{n}.md", b"a line\nand more\n")
+        other.replace(f"with-{n}.md", "and more", "and much more")
+    with lock_held(machine):
+        started = [machine.start_sync(env={"CLAUDETOOLS_SESSION_ID": caller.id}) for caller in callers]
+        wait_until(lambda: len(requests(machine)) == 3)
+    results = [result_of(process) for process in started]
+    assert sum("Another sync has done this one's work." in result.text for result in results) == 2
+    for n, result in enumerate(results):
+        assert result.out.startswith("[OK] Nothing saved, 1 file waiting for another session."), result.text
+        assert f"[INFO] Waiting: with-{n}.md has changes that hang together with unsaved work of 'isp'" in result.out
+
+
 @pytest.mark.parametrize("whom", [KILL_BASH, KILL_GROUP], ids=["bash", "group"])
 @pytest.mark.parametrize("place", PLACES)
 def test_a_leader_that_is_killed_leaves_its_followers_to_the_next(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 
@@ -157,6 +158,50 @@ def test_the_same_line_waits_for_the_other_or_goes_with_both(shared: Machine, wo
     assert ids(shared, 1) == [["one", "two"]]
     assert message(shared).count("\nEdits: ") == 2
     assert shared.status() == ""
+
+
+def test_two_whose_lines_hang_together_go_when_both_have_saved(shared: Machine, world: World) -> None:
+    one, two = Agent(shared, "one", "acme vpn"), Agent(shared, "two", "isp")
+    one.replace(LIST, "l3\n", "l3 of one\n")
+    two.replace(LIST, "l3 of one\n", "l3 of both\n")
+    two.write("b.txt", b"not finished\n")
+    assert one.sync("--dry-run").code == 0
+    result = one.sync()
+    assert result.out.startswith("[OK] Nothing saved, 1 file waiting for another session. main is at "), result.text
+    assert "They go together, with that session's next save." in result.out, result.text
+    said = json.loads(one.sync("--json").out)["main"]
+    assert (said["status"], said["waiting"]) == ("waiting", [LIST])
+    (shared.top / "b.txt").unlink()
+    two.write("c.txt", b"of two\n")
+    result = two.sync()
+    assert result.out.startswith("[OK] Saved and pushed: 1 commit of this session.\n"), result.text
+    assert world.remote_file(LIST).count("l3 of both\n") == 1 and "c.txt" in world.remote_files()
+    assert sorted(ids(shared, 1)[0]) == ["one", "two"] and shared.status() == ""
+
+
+def test_who_goes_on_after_asking_has_not_asked_for_that(shared: Machine, world: World) -> None:
+    one, two, three = Agent(shared, "one"), Agent(shared, "two"), Agent(shared, "three")
+    one.replace(LIST, "l3\n", "l3 of one\n")
+    two.replace(LIST, "l3 of one\n", "l3 of both\n")
+    three.append("c.txt", "of three")
+    assert one.sync("--dry-run").code == 0, "looking asks for nothing"
+    assert two.sync().out.startswith("[OK] Nothing saved, 1 file waiting for another session.")
+    assert three.sync().code == 0 and ids(shared, 1) == [["three"]], "somebody else's save does not take them"
+    two.append(LIST, "half done")
+    result = one.sync()
+    assert result.out.startswith("[OK] Nothing saved, 1 file waiting for another session."), result.text
+    assert "l3\n" in world.remote_file(LIST)
+    assert two.sync().code == 0
+    assert sorted(ids(shared, 1)[0]) == ["one", "two"] and shared.status() == ""
+
+
+def test_commands_that_ran_at_once_go_when_both_have_saved(shared: Machine, world: World) -> None:
+    one, two = Agent(shared, "one"), Agent(shared, "two")
+    one.write("made.txt", b"by a command\n", "window", began=100.0, time=110.0)
+    two.record("made.txt", None, b"by a command\n", "window", began=105.0, time=115.0)
+    assert "Waiting: made.txt" in one.sync().out
+    assert two.sync().code == 0 and "made.txt" in world.remote_files()
+    assert sorted(ids(shared, 1)[0]) == ["one", "two"]
 
 
 def test_commands_that_ran_at_once_are_contested_until_one_ends(shared: Machine, world: World) -> None:

@@ -43,6 +43,8 @@ json_repository() {
     comma=', '
   done
   printf '], "received": {"commits": %s, "files": %s, "from": %s}' "$RECEIVED_COMMITS" "$RECEIVED_FILES" "$(json_string "$RECEIVED_FROM")"
+  waiting_paths "$SESSION"
+  printf ', "waiting": %s' "$(json_list ${WAITING[@]+"${WAITING[@]}"})"
   printf ', "left_out": %s' "$(json_list ${LEFT_OUT[@]+"${LEFT_OUT[@]}"})"
   printf ', "problems": %s' "$(json_list ${PROBLEMS[@]+"${PROBLEMS[@]}"})"
   printf ', "facts": %s, "ms": {' "$(json_list ${FACTS[@]+"${FACTS[@]}"})"

@@ -3,13 +3,14 @@
 # request that was there before it read the tree, with one exchange for all. N syncs at once cost about two.
 #
 #   queue/ID     in the tree's state: claim, session, message of a request. ID is the token of its claim
-#   results/ID   the answer: how the exchange ended, and the tip that holds the work. A torn one has no `end`
+#   results/ID   the answer: how the exchange ended, and the tip that holds the work. A torn one has no last word
 #
 # Both are hints. What a request came to stands in the commits (trailer `Request:`): a leader that dies leaves the
 # request, the next one serves it again and says the same, and whoever waits may take the lock itself at any time.
 # Needs: lock, repository, identity, commit, split, results.
 
-readonly MORE_ROUNDS=3 # for requests that come while others are being saved
+readonly MORE_ROUNDS=3         # for requests that come while others are being saved
+readonly ANSWER_END='end of 2' # another version's answer is taken for torn
 
 # A request for less or more than a plain sync waits for the lock itself.
 may_be_served() {
@@ -37,19 +38,26 @@ read_answer() {
   local field
   ANSWER=()
   while IFS= read -r -d '' field; do ANSWER+=("$field"); done 2>/dev/null <"$TREE/results/$REQUEST"
-  [ ${#ANSWER[@]} -gt 0 ] && [ "${ANSWER[${#ANSWER[@]} - 1]}" = end ]
+  [ ${#ANSWER[@]} -gt 0 ] && [ "${ANSWER[${#ANSWER[@]} - 1]}" = "$ANSWER_END" ]
 }
 
 # The results of a run that another one has done for us.
 take_answer() {
-  local line i count
+  local line i problems waits
   LOCK_LITTER+=("$TREE/results/$REQUEST" "$TREE/queue/$REQUEST")
   read -r line <"$GIT_FOLDER/HEAD" && choose_branch "${line#ref: refs/heads/}" || return
   [ "$ROLE" != main ] || load_identity "$TOP" || return
-  HEAD_OID=${ANSWER[0]} TIP=${ANSWER[0]} REPO_EXIT=${ANSWER[1]} PUSHED=${ANSWER[2]} count=${ANSWER[6]}
+  HEAD_OID=${ANSWER[0]} TIP=${ANSWER[0]} REPO_EXIT=${ANSWER[1]} PUSHED=${ANSWER[2]}
   RECEIVED_FILES=${ANSWER[3]} RECEIVED_COMMITS=${ANSWER[4]} RECEIVED_FROM=${ANSWER[5]}
-  for ((i = 7; i < ${#ANSWER[@]} - 1; i++)); do
-    if [ $((i - 7)) -lt "$count" ]; then PROBLEMS+=("${ANSWER[i]}"); else LEFT_OUT+=("${ANSWER[i]}"); fi
+  problems=$((8 + ANSWER[6])) waits=$((8 + ANSWER[6] + ANSWER[7]))
+  for ((i = 8; i < ${#ANSWER[@]} - 1; i++)); do
+    if [ "$i" -lt "$problems" ]; then
+      PROBLEMS+=("${ANSWER[i]}")
+    elif [ "$i" -lt "$waits" ]; then
+      WAITS+=("${ANSWER[i]}") SPLIT_FACTS+=("${ANSWER[i]##*$'\t'}")
+    else
+      LEFT_OUT+=("${ANSWER[i]}")
+    fi
   done
   find_own_commits
   [ ${#COMMITS[@]} -gt 0 ] || PUSHED=''
@@ -195,17 +203,21 @@ recall_own_changes() {
 
 # After the exchange, with the lock still ours. Whatever else it ended with, the waiters try themselves.
 answer_requests() {
-  local i answer
+  local i item waits
   [ -z "$REQUEST" ] || answer_ourselves
   case $REPO_EXIT in "$EXIT_OK" | "$EXIT_HELD" | "$EXIT_OFFLINE" | "$EXIT_REFUSED") ;; *) return 0 ;; esac
   [ ${#SERVED[@]} -gt 0 ] && verify_lock || return 0
-  answer=("${HEAD_OID:-}" "$REPO_EXIT" "$PUSHED" "$RECEIVED_FILES" "$RECEIVED_COMMITS" "$RECEIVED_FROM" "${#PROBLEMS[@]}"
-    ${PROBLEMS[@]+"${PROBLEMS[@]}"} ${LEFT_OUT[@]+"${LEFT_OUT[@]}"} end)
   for ((i = 0; i < ${#SERVED[@]}; i++)); do
     LOCK_LITTER+=("$TREE/queue/${SERVED[i]}")
     # Without a claim nobody waits: it gave up and said that the next sync does it.
     [ "${SERVED[i]}" != "$REQUEST" ] && [ -e "$LOCK_STATE/claims/${SERVED_CLAIMS[i]}" ] || continue
-    printf '%s\0' "${answer[@]}" 2>/dev/null >"$TREE/results/${SERVED[i]}" || continue
+    waits=()
+    for item in ${WAITS[@]+"${WAITS[@]}"}; do
+      [ "${item%%$'\t'*}" != "${SERVED_SESSIONS[i]}" ] || waits+=("$item")
+    done
+    printf '%s\0' "${HEAD_OID:-}" "$REPO_EXIT" "$PUSHED" "$RECEIVED_FILES" "$RECEIVED_COMMITS" "$RECEIVED_FROM" \
+      "${#PROBLEMS[@]}" "${#waits[@]}" ${PROBLEMS[@]+"${PROBLEMS[@]}"} ${waits[@]+"${waits[@]}"} \
+      ${LEFT_OUT[@]+"${LEFT_OUT[@]}"} "$ANSWER_END" 2>/dev/null >"$TREE/results/${SERVED[i]}" || continue
     ring "$LOCK_STATE/claims/${SERVED_CLAIMS[i]}.alive"
     checkpoint answered
   done

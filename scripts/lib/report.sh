@@ -37,6 +37,8 @@ print_vault() {
 print_status_line() {
   local own=${#COMMITS[@]} left='' branch remote COUNT
   [ ${#LEFT_OUT[@]} -eq 0 ] || left=", $(count_of ${#LEFT_OUT[@]} file) left out"
+  waiting_paths "$SESSION"
+  [ ${#WAITING[@]} -eq 0 ] || left+=", $(count_of ${#WAITING[@]} file) waiting for another session"
   make_visible "$BRANCH" && branch=$VISIBLE
   make_visible "$REMOTE" && remote=$VISIBLE
   make_count "$own" commit
@@ -50,7 +52,7 @@ print_status_line() {
   elif [ -n "$DRY_RUN" ]; then
     say "[OK] Would save: $(count_of "${#ALL_CHANGED[@]}" file) in $COUNT$left. Nothing was changed."
   elif [ "$own" -gt 0 ] && [ -n "$SESSION" ] && [ "$OWN_COMMITS" = 0 ]; then
-    [ "$REPO_EXIT" = "$EXIT_OK" ] && own='This session had nothing to save. ' || own=''
+    [ "$REPO_EXIT" = "$EXIT_OK" ] && [ ${#WAITING[@]} -eq 0 ] && own='This session had nothing to save. ' || own=''
     say "[OK] ${own}Saved${PUSHED:+ and pushed} for others: $COUNT$left."
   elif [ "$own" -gt 0 ] && [ -n "$PUSHED" ]; then
     [ -z "$SESSION" ] || make_count "$OWN_COMMITS" commit
@@ -61,6 +63,8 @@ print_status_line() {
     say "[OK] Pushed: main is at ${TIP:0:7} here and on $remote$left."
   elif [ "$RECEIVED_FILES" -gt 0 ] || [ "$RECEIVED_COMMITS" -gt 0 ]; then
     say "[OK] Received: $branch is at ${HEAD_OID:0:7} here and on $remote$left."
+  elif [ ${#WAITING[@]} -gt 0 ]; then
+    say "[OK] Nothing saved${left}. $branch is at ${HEAD_OID:0:7}."
   elif [ -z "$REMOTE" ]; then
     say "[OK] Nothing to do. $branch is at ${HEAD_OID:0:7}; no remote is configured$left."
   else

@@ -10,6 +10,7 @@ reset_results() {
   COMMITS=()  # "oid subject", oldest first
   MERGED=() BLOCKED=()
   SPLIT_FACTS=() # lines on what stays in the folder, as the last round saw it
+  WAITS=()       # id, path and line: what callers cannot save before somebody else does
   OWN_COMMITS=0 PUSHED='' RECEIVED_FILES=0 RECEIVED_COMMITS=0 RECEIVED_FROM='' OFFLINE=''
   PHASE_NAMES=() PHASE_MS=()
 }
@@ -34,6 +35,17 @@ left_out() {
 close_results() {
   FACTS+=(${SPLIT_FACTS[@]+"${SPLIT_FACTS[@]}"})
   [ ${#LEFT_OUT[@]} -eq 0 ] || REPO_EXIT=$(worse_exit "$REPO_EXIT" "$EXIT_HELD")
+}
+
+# waiting_paths ID: sets WAITING, the paths that this session's save has left for another session's.
+waiting_paths() {
+  local item path
+  WAITING=()
+  for item in ${WAITS[@]+"${WAITS[@]}"}; do
+    [ "${item%%$'\t'*}" = "$1" ] || continue
+    path=${item#*$'\t'} path=${path%%$'\t'*}
+    contains "$path" ${WAITING[@]+"${WAITING[@]}"} || WAITING+=("$path")
+  done
 }
 
 note_fact() { FACTS+=("$1"); }
@@ -87,7 +99,7 @@ checkpoint() {
 
 repository_word() { # sets WORD
   if [ "$REPO_EXIT" = "$EXIT_OK" ] && [ ${#COMMITS[@]} -eq 0 ] && [ -z "$PUSHED" ]; then
-    if [ ${#BLOCKED[@]} -gt 0 ]; then WORD=waiting; else WORD=nothing; fi
+    if [ $((${#BLOCKED[@]} + ${#WAITS[@]})) -gt 0 ]; then WORD=waiting; else WORD=nothing; fi
   else
     status_word "$REPO_EXIT"
   fi

@@ -5,14 +5,15 @@
 
 # split_snapshot: 0, or 1 to go round again (what a session's write took out of a file was put back). Sets SPLITS, one
 # item a commit: tree, ids, positions, window, topic ("-" for none), SPLIT_TREE, the tree of the last, SPLIT_FACTS, what
-# stays in the folder, and HOLDERS (path, id, topic), the live sessions that have unsaved work there. Without any
-# session: one commit, nothing is started.
+# stays in the folder, WAITS (id, path, its fact), what of it callers wanted to save, and HOLDERS (path, id, topic), the
+# live sessions that have unsaved work there. Without any session: one commit, nothing is started.
 split_snapshot() {
   local out id callers=() ids=''
   LOST=() LOST_TREE=''
   name_callers
   for id in ${CALLERS[@]+"${CALLERS[@]}"}; do callers+=(--session "$id") ids+=${ids:+,}$id; done
   for id in ${REFUSED_WORK[@]+"${REFUSED_WORK[@]}"}; do callers+=("--without=$id"); done
+  [ -z "$DRY_RUN" ] || callers+=(--look)
   SPLITS=("$SNAPSHOT_TREE ${ids:--} - 0 -") SPLIT_TREE=$SNAPSHOT_TREE IDLE_IDS=() HOLDERS=()
   has_sessions || return 0
   if find_python && out=$(run_python split --top "$TOP" --git-dir "$GIT_FOLDER" --common "$COMMON" --scratch "$WORK" \
@@ -32,20 +33,20 @@ has_sessions() {
 }
 
 read_split() {
-  local word rest one two three
+  local word rest one two three four
   SPLITS=()
   while IFS=$'\t' read -r word rest; do
-    IFS=$'\t' read -r one two three <<<"$rest"
+    IFS=$'\t' read -r one two three four <<<"$rest"
     case $word in
       commit) SPLITS+=("${rest//$'\t'/ }") ;;
       tree) SPLIT_TREE=$one ;;
       back)
         LOST_TREE=$one
-        LOST+=("$two"$'\t'"$three")
+        LOST+=("$two"$'\t'"$three"$'\t'"$four")
         ;;
       idle) IDLE_IDS+=("$one") ;;
       alone) tell_left_alone "$one" "$two" "$three" ;;
-      waits) SPLIT_FACTS+=("[INFO] Waiting: $one has changes that hang together with unsaved work of '$three' ($two). They go together. Now: $(sync_command) --all") ;;
+      waits) tell_waiting "$one" "$two" "$three" "$four" ;;
       holds) HOLDERS+=("$one"$'\t'"$two"$'\t'"$three") ;;
       said) SPLIT_FACTS+=("[WARN] $one") ;;
     esac
@@ -77,6 +78,16 @@ tell_left_alone() {
   else
     SPLIT_FACTS+=("[INFO] Left alone: unsaved work of '$topic' ($state, $(count_of "$count" file)). It goes with that session's next save.")
   fi
+}
+
+# tell_waiting PATH STATE TOPIC IDS: what IDS would save goes with what the session TOPIC has not saved.
+tell_waiting() {
+  local id fact
+  fact="[INFO] Waiting: $1 has changes that hang together with unsaved work of '$3' ($2). They go together, with that session's next save. Now: $(sync_command) --all"
+  SPLIT_FACTS+=("$fact")
+  for id in ${CALLERS[@]+"${CALLERS[@]}"}; do
+    case ",$4," in *",$id,"*) WAITS+=("$id"$'\t'"$1"$'\t'"$fact") ;; esac
+  done
 }
 
 # write_commits: SPLITS as commits on HEAD, as objects only. Sets MADE ("oid subject" each), MADE_OWN, ALL_CHANGED,

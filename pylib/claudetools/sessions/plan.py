@@ -1,13 +1,16 @@
 """Who goes out with a sync, and what that makes of the snapshot: one commit for each session, one for nobody's work.
 
 Out go the callers, every session that has ended or died, one that idles (once an hour), and what nobody claims. What a
-live session has not saved stays in the tree; so does a change that hangs together with such work.
+live session has not saved stays in the tree; so does a change that hangs together with such work, until that session
+saves as well: each that was kept waiting has asked for it, and the last one takes them all.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from claudetools.sessions import listing
 from claudetools.sessions.ledger import Edit
@@ -31,11 +34,18 @@ class Worker:
     rested: bool = False
     position: int = 0
     edits: list[Edit] = field(default_factory=list)
+    asked: dict[str, int] = field(default_factory=dict)  # path -> position when a save of it had to wait
 
     @property
     def topic(self) -> str:
         """What to call it."""
         return visible(self.session.topic) or f"session {self.session.id[:4]}"
+
+    def has_asked(self, path: bytes) -> bool:
+        """Whether a save of all that the session changed in this path had to wait for somebody."""
+        name = os.fsdecode(path)
+        last = max((edit.seq for edit in self.edits if edit.path == name), default=0)
+        return self.asked.get(name, -1) >= last
 
 
 @dataclass
@@ -50,12 +60,12 @@ class Commit:
 @dataclass
 class Plan:
     """The commits, in their order. `left` counts the paths of each session that stays ("": nobody's); `waits` names
-    paths where work that could go hangs together with a session that stays; `staying`: paths, with a session each
-    that has something left there."""
+    paths where work that could go hangs together with a session that stays, and whose work that is; `staying`: paths,
+    with a session each that has something left there."""
 
     commits: list[Commit] = field(default_factory=list)
     left: dict[str, int] = field(default_factory=dict)
-    waits: list[tuple[bytes, str]] = field(default_factory=list)
+    waits: list[tuple[bytes, str, frozenset[str]]] = field(default_factory=list)
     staying: set[tuple[bytes, str]] = field(default_factory=set)
 
 
@@ -68,12 +78,19 @@ def who_goes(workers: Mapping[str, Worker], callers: Collection[str], mode: str)
     return takes_idle | takes_over | set(callers)
 
 
-def group_sessions(owned: Owners, out: Collection[str]) -> dict[str, Group]:
+def staying(path: bytes, names: frozenset[str], workers: Mapping[str, Worker], out: Collection[str]) -> frozenset[str]:
+    """Of sessions that hang together in a path, those for which it has to wait. Who has asked waits for the others."""
+    left = names - set(out)
+    asking = {id for id in left if id in workers and workers[id].has_asked(path)}
+    return left if left == names else left - asking
+
+
+def group_sessions(owned: Owners, workers: Mapping[str, Worker], out: Collection[str]) -> dict[str, Group]:
     """Each session that goes out with those that it hangs together with somewhere."""
     groups: dict[str, Group] = {}
-    for some in (found for one in owned.values() for found in one.sets):
+    for path, some in ((path, found) for path, one in owned.items() for found in one.sets):
         names = sessions_of(some)
-        if names and names <= set(out):
+        if names and not staying(path, names, workers, out):
             joined = names.union(*(groups.get(name, names) for name in names))
             groups.update(dict.fromkeys(joined, joined))
     return groups
@@ -91,25 +108,25 @@ def make(
     """The commits on `tree`, their trees written. `nobody`: the group that takes what nobody claims; None: it stays."""
     owned = dict(owned)
     index = listing.take(objects, owned)
-    groups = group_sessions(owned, out)
+    groups = group_sessions(owned, workers, out)
     if nobody:
         nobody = groups.get(min(nobody), nobody)
 
-    def group_of(some: frozenset[str]) -> Group | None:
+    def group_of(path: bytes, some: frozenset[str]) -> Group | None:
         names = sessions_of(some)
         if not names:
             return nobody
-        return groups[min(names)] if names <= set(out) else None
+        return None if staying(path, names, workers, out) else groups[min(names)]
 
     plan = Plan()
-    there = {path: {group_of(some) for some in one.sets} for path, one in owned.items()}
+    there = {path: {group_of(path, some) for some in one.sets} for path, one in owned.items()}
     done: set[Group | None] = set()
     whole = not any(None in found for found in there.values())
     todo = sorted({g for found in there.values() for g in found if g is not None}, key=order(workers, callers))
     for group in todo:
         done.add(group)
         mine = {path: owned[path] for path, found in there.items() if group in found}
-        made = objects.tree_with(tree, entries(objects, mine, lambda some: group_of(some) in done))
+        made = objects.tree_with(tree, entries(objects, mine, lambda path, some: group_of(path, some) in done))
         if index and group == todo[-1] and whole:
             made = objects.tree_with(made, {listing.PATH: index.tree})
         elif index and listing.has_article(mine):
@@ -119,8 +136,9 @@ def make(
             plan.commits.append(Commit(group, tree, any(one.window for one in mine.values())))
     for path, one in owned.items():
         for some in one.sets:
-            if group_of(some) is None:
-                keep_back(plan, path, sessions_of(some), out)
+            if group_of(path, some) is None:
+                names = sessions_of(some)
+                keep_back(plan, path, names, staying(path, names, workers, out))
     return plan
 
 
@@ -137,18 +155,20 @@ def order(workers: Mapping[str, Worker], callers: Collection[str]) -> Callable[[
     return key
 
 
-def entries(objects: Objects, owned: Owners, goes: Callable[[frozenset[str]], bool]) -> dict[bytes, Entry | None]:
+def entries(
+    objects: Objects, owned: Owners, goes: Callable[[bytes, frozenset[str]], bool]
+) -> dict[bytes, Entry | None]:
     """What the paths hold once these sets are out."""
-    found = {path: one.content(goes) for path, one in owned.items()}
+    found = {path: one.content(partial(goes, path)) for path, one in owned.items()}
     texts = {path: data for path, data in found.items() if isinstance(data, bytes)}
     oids = dict(zip(texts, objects.write_blobs(texts.values()), strict=True))
     return {path: (owned[path].mode, oids[path]) if isinstance(data, bytes) else data for path, data in found.items()}
 
 
-def keep_back(plan: Plan, path: bytes, names: frozenset[str], out: Collection[str]) -> None:
+def keep_back(plan: Plan, path: bytes, names: frozenset[str], stay: frozenset[str]) -> None:
     """Note what stays, and where it keeps work back that could go."""
     plan.staying |= {(path, name) for name in names}
-    for name in sorted(names - set(out)) or [""]:
+    for name in sorted(stay) or [""]:
         plan.left[name] = plan.left.get(name, 0) + 1
-        if names & set(out):
-            plan.waits.append((path, name))
+        if names - stay:
+            plan.waits.append((path, name, names - stay))

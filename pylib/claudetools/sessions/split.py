@@ -4,8 +4,8 @@ The trees of the commits are written, the commits themselves are the shell's (sc
 
 Lines on stdout, tab-separated: `commit TREE IDS POSITIONS WINDOW TOPIC` (ids and positions joined by commas, "-" for
 none), `tree OID` (what is committed in the end), `back TREE PATH TOPIC BY` (the snapshot with what BY's write took out
-of PATH), `alone STATE FILES TOPIC`, `waits PATH STATE TOPIC`, `holds PATH ID TOPIC` (a live session has unsaved work
-there), `idle ID`, `said TEXT`.
+of PATH), `alone STATE FILES TOPIC`, `waits PATH STATE TOPIC IDS` (for a session of that state; whose work it keeps),
+`holds PATH ID TOPIC` (a live session has unsaved work there), `idle ID`, `said TEXT`.
 Exit status: 0, or 70 when it cannot be told; then nothing was written but objects.
 """
 
@@ -21,7 +21,7 @@ from functools import cache, partial
 
 from claudetools import files, git
 from claudetools.place import Place
-from claudetools.sessions import calls, plan, positions, putback, registry, sight, windows
+from claudetools.sessions import asking, calls, plan, positions, putback, registry, sight, windows
 from claudetools.sessions.chain import CLAIM, Touch
 from claudetools.sessions.explain import Witness, explain
 from claudetools.sessions.ledger import CONTENT_KINDS, Edit, blob, digest, forget, read_ledger
@@ -42,6 +42,7 @@ def find_workers(place: Place, tips: Collection[str]) -> tuple[dict[str, Worker]
         worker = Worker(session, session.state(now), had_idle_commit(place, session.id, now))
         ledger = read_ledger(place, session.id)
         worker.edits = [edit for edit in ledger.edits if edit.kind in (*CONTENT_KINDS, CLAIM)]
+        worker.asked = asking.asked(ledger.edits)
         workers[session.id] = worker
         if ledger.problems:
             more = f", and {len(ledger.problems) - 1} more" if len(ledger.problems) > 1 else ""
@@ -74,6 +75,9 @@ def touches_of(
         here = [*records.get(change.path, []), *seen_so_far(place, objects, change, running)]
         found[change.path] = [Touch(id, edit, edit.seq <= workers[id].position) for id, edit in explain(here)]
         found[change.path].sort(key=lambda x: x.edit.time)
+        for touch in found[change.path]:
+            if touch.edit.seq == LAST:  # it goes on with the path: what it has asked for is not all
+                workers[touch.session].asked.pop(os.fsdecode(change.path), None)
     return found
 
 
@@ -190,14 +194,26 @@ def split(place: Place, objects: Objects, args: argparse.Namespace) -> None:
     tell("tree", made.commits[-1].tree if made.commits else base)
     for id, count in made.left.items():
         tell("alone", workers[id].state if id else "unclaimed", count, workers[id].topic if id else "")
-    for path, id in made.waits:
-        tell("waits", files.shown(path), workers[id].state, workers[id].topic)
+    for path, id, whose in made.waits:
+        tell("waits", files.shown(path), workers[id].state, workers[id].topic, ",".join(sorted(whose)))
+    if not args.look:
+        note_asking(place, made, workers, callers)
     for path, id in sorted(made.staying):
         if id in workers and workers[id].state == "live" and id not in callers:
             tell("holds", files.shown(path), id, workers[id].topic)
     for text in said:
         tell("said", text)
     forget_what_is_done(place, workers)
+
+
+def note_asking(place: Place, made: plan.Plan, workers: Mapping[str, Worker], callers: Iterable[str]) -> None:
+    """What callers want to save and cannot: the save of those they wait for takes it along."""
+    for id in callers:
+        waits = {path for path, _, whose in made.waits if id in whose}
+        new = {path for path in waits if id in workers and not workers[id].has_asked(path)}
+        if new:
+            with suppress(OSError):
+                asking.ask(place, id, new)
 
 
 def forget_what_is_done(place: Place, workers: Mapping[str, Worker]) -> None:
@@ -218,6 +234,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--mode", choices=("", "mine", "all"), default="")
     parser.add_argument("--session", action="append", default=[])
     parser.add_argument("--without", action="append", default=[], help='ids, "-" for what nobody claims')
+    parser.add_argument("--look", action="store_true", help="nothing is saved: write nothing down")
     args = parser.parse_args(argv)
     try:
         with Objects(args.top, args.scratch) as objects:
