@@ -23,7 +23,9 @@ from pathlib import Path
 
 import pytest
 
-from claudetools import lock, processes
+from claudetools import processes
+from claudetools.lock import command, judging
+from claudetools.lock.record import MAX_RECORD
 from world import TOOLKIT, WITH_LOCK, Result, clean_environment
 
 LIB = TOOLKIT / "scripts" / "lib"
@@ -223,7 +225,7 @@ class Yard:
             beacons = [
                 Path(folder, f) for folder, _, files in os.walk(self.state) for f in files if f.endswith(".alive")
             ]
-            return all(lock.beacon_is_dark(str(path)) is not False for path in beacons)
+            return all(judging.beacon_is_dark(str(path)) is not False for path in beacons)
 
         wait_until(dark)
 
@@ -804,7 +806,7 @@ def test_a_live_owners_record_cut_at_any_byte_is_never_cleared(yard: Yard, with_
     yard.plant(whole, claim_name(yard, **living()) if with_claim else "")
     for length in range(len(whole) + 1):
         yard.owner.write_bytes(whole[:length])
-        said = lock.judge_and_clear(str(yard.lock), str(yard.state), machine, boot)
+        said = command.judge_and_clear(str(yard.lock), str(yard.state), machine, boot)
         assert said.split()[0] == "HELD" if with_claim else said.split()[0] in ("HELD", "FOREIGN"), (length, said)
         assert yard.owner.exists()
 
@@ -861,8 +863,8 @@ def test_another_start_proves_nothing_on_a_shared_file_system(tmp_path: Path) ->
         + line.format("/fuse", "fuse.sshfs") + line.format("/stick", "fuseblk")
     )  # fmt: skip
     expected = {"/home": True, "/net dir/x": False, "/net dir/local/x": True, "/fuse/x": False, "/stick/x": True}
-    assert {path: lock.on_local_disk(path, str(mounts)) for path in expected} == expected
-    assert lock.on_local_disk("/home", str(tmp_path / "missing"))
+    assert {path: judging.on_local_disk(path, str(mounts)) for path in expected} == expected
+    assert judging.on_local_disk("/home", str(tmp_path / "missing"))
 
 
 @linux_only
@@ -887,7 +889,7 @@ def test_a_title_cannot_forge_another_field_of_the_record(yard: Yard) -> None:
     holder = yard.start_with_lock("--title", title, "--", "sh", "-c", gate.shell)
     gate.reached()
     text = yard.owner.read_text()
-    assert text.count("\npid=") == 1 and f"\npid={holder.pid}\n" in text and len(text) < lock.MAX_RECORD
+    assert text.count("\npid=") == 1 and f"\npid={holder.pid}\n" in text and len(text) < MAX_RECORD
     done = yard.with_lock("--wait", "0", "--", "true")
     assert done.code == 75 and f"(process {holder.pid} " in done.err, done.text
     gate.open()

@@ -11,14 +11,14 @@ import os
 import sys
 
 JOBS = {
-    "advance": "advance",
+    "advance": "advance.command",
     "deliver": "notes.deliver",
     "hook": "sessions.hook",
     "environment": "install.environment",
     "helpers": "install.helpers",
     "identity": "identity",
     "install": "install.command",
-    "lock": "lock",
+    "lock": "lock.command",
     "put-back": "sessions.putback",
     "refused": "refused",
     "replay": "replay",

@@ -34,8 +34,9 @@ class Content(NamedTuple):
     def executable(self) -> bool:
         return bool(self.permissions & 0o100)
 
-    def oid(self, algorithm: str) -> str:
-        """The id of these very bytes as a blob, before any conversion."""
+    def oid(self, like: str) -> str:
+        """The id of these very bytes as a blob, before any conversion, in the object format of the id `like`."""
+        algorithm = "sha1" if len(like) == 40 else "sha256"
         return hashlib.new(algorithm, b"blob %d\0" % len(self.data) + self.data).hexdigest()
 
 

@@ -110,6 +110,16 @@ def signs(top: str) -> bool:
     return run(top, "config", "--bool", "--default", "false", "commit.gpgsign").strip() == b"true"
 
 
+def blob(top: str, oid: str) -> bytes:
+    """The bytes of a blob."""
+    return run(top, "cat-file", "blob", oid)
+
+
+def store(top: str, data: bytes) -> str:
+    """Write a blob and return its id."""
+    return run(top, "hash-object", "-w", "--stdin", stdin=data).decode().strip()
+
+
 def entry(top: str, commit: str, path: bytes) -> tuple[str, str]:
     """Mode and oid of a path in a commit, ('', '') when it is not there."""
     out = run(top, "ls-tree", "-z", "--full-tree", commit, "--", f":(literal){os.fsdecode(path)}")

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Bringing incoming commits into the shared tree. The work is done by pylib/claudetools/advance.py.
+# Bringing incoming commits into the shared tree. The work is done by pylib/claudetools/advance/.
 # Needs: repository, lock, python, report.
 
 # 0 the tree holds what the remote has, or had nothing to take; 1 go round again; else an exit code.

@@ -142,7 +142,7 @@ hold_unmerged_paths() {
   done
 }
 
-# Paths where an incoming file met an edit in the same moment (pylib/claudetools/advance.py).
+# Paths where an incoming file met an edit in the same moment (pylib/claudetools/advance/).
 hold_unsettled_paths() {
   local path reason kept=()
   [ -s "$TREE/unsettled" ] || return 0

@@ -7,7 +7,7 @@
 #   R.alive    a FIFO that this process and all its children hold open: the beacon
 #
 # One test decides ownership: [ L/owner -ef R ]. Exit codes of mkdir and ln decide nothing: some lie.
-# Only an owner that is proved dead is cleared, and only by Python under a kernel lock (pylib/claudetools/lock.py).
+# Only an owner that is proved dead is cleared, and only by Python under a kernel lock (pylib/claudetools/lock/).
 # An old lock is never a reason; a silent owner is never a reason. CONTRIBUTING.md has the races by name.
 # Needs: environment, exit_codes, ui, python, claim.
 

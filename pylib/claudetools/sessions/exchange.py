@@ -10,7 +10,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from claudetools import cli, git
-from claudetools.advance import BLOCKED, DONE, Advance, Journal
+from claudetools.advance.command import BLOCKED, DONE, Advance
+from claudetools.advance.plan import Journal
 from claudetools.merging import tree_with
 from claudetools.place import Place
 from claudetools.sessions.objects import Entry

@@ -53,14 +53,14 @@ class Shelf:
     def is_used(self, item: Kept, data: bytes) -> bool:
         kind, _, oid = item.used.partition(":")
         if kind == "blob":
-            return files.Content("file", data).oid("sha1" if len(oid) == 40 else "sha256") == oid
+            return files.Content("file", data).oid(oid) == oid
         return self.used_bytes(item) == data
 
     def used_bytes(self, item: Kept) -> bytes:
         """The bytes that have been accounted for."""
         kind, _, oid = item.used.partition(":")
         if kind == "blob":
-            return git.run(self.top, "cat-file", "blob", oid)
+            return git.blob(self.top, oid)
         with open(f"{self.place(item)}.used", "rb") as file:
             return file.read()
 

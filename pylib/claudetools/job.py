@@ -1,4 +1,7 @@
-"""The command line of a job. argparse alone would cost a job as much as a git command, and no person types these."""
+"""What a job and the shell say to each other.
+
+argparse alone would cost a job as much as a git command, and no person types these.
+"""
 
 from __future__ import annotations
 
@@ -20,3 +23,8 @@ def read_options(argv: list[str], needed: Iterable[str], defaults: Mapping[str, 
         print(f"missing: --{sorted(missing)[0]}", file=sys.stderr)
         raise SystemExit(64)
     return found
+
+
+def tell(*words: str) -> None:
+    """One line for the shell."""
+    print("\t".join(words))

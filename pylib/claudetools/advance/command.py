@@ -1,0 +1,207 @@
+"""The job `advance`: bring the shared tree from one commit to another, file by file, by compare-and-swap.
+
+    BASE   the commit that the tree holds now, apart from edits
+    NEW    the commit that it shall hold
+    REF    the branch, moved from OLD to NEW at the very end
+
+1. Every path is judged first. If one of them cannot take NEW, nothing is written at all.
+2. The new files are prepared beside the tree (`swap/<number>`, written by git, filters and modes applied), the plan
+   and the journal are saved.
+3. Each prepared file is exchanged with the one in the tree. The old inode is then at `swap/<number>`: so after a
+   crash the inode number tells whether that step was done, and late writes to it are carried over (late.py).
+4. Index, then branch. If the branch moved meanwhile the tree is NOT put back: it holds NEW, the journal says so
+   (stage "stands"), and the caller goes round again with NEW as the tree's base.
+5. Whoever had read BASE and wrote only now (an editor, `git checkout -- F`, `git stash`) has taken NEW out of the tree
+   again: such paths go round once more, or the next commit would undo the other side's work.
+
+Lines on stdout, tab-separated: `exchanged TIME` (before the first one), `swapped N`, `merged PATH`,
+`blocked PATH REASON`, `unsettled PATH REASON`, `late PATH`, `late-conflict PATH COPY`, `staged PATH`. Exit status:
+0 done, 3 blocked and nothing written, 4 the branch had moved, 5 another git has the index, 70 anything else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import time
+
+from claudetools import files, git, index
+from claudetools.advance import late
+from claudetools.advance.following import Followers
+from claudetools.advance.judging import Judge
+from claudetools.advance.plan import Journal, Plan, Step, read_journal, save_journal
+from claudetools.advance.swapping import Swaps
+from claudetools.checkpoint import checkpoint
+from claudetools.job import read_options, tell
+
+DONE, BLOCKED, MOVED, BUSY, INTERNAL = 0, 3, 4, 5, 70
+NOTHING = -1  # never an exit status: a further round had nothing to do
+AGAIN = 5  # rounds for paths that others wrote back to what they had been
+
+
+class Advance:
+    """One tree and its state folder. `claim` is the lock's record of this run."""
+
+    def __init__(self, top: str, git_dir: str, tree_state: str, claim: str) -> None:
+        self.top, self.git_dir, self.state = top, git_dir, tree_state
+        self.journal_path = os.path.join(tree_state, "journal")
+        self.stamps: dict[bytes, files.Stamp] = {}  # of paths that this run judged or wrote
+        self.plan = Plan(top, os.path.join(tree_state, "swap"))
+        self.judge = Judge(top, self.plan, self.stamps)
+        self.swaps = Swaps(self.judge, tree_state)
+        self.followers = Followers(top, git_dir, tree_state, claim)
+
+    def begin(self, journal: Journal, again: int = 0) -> int:
+        """Judge, prepare and carry out an advance; `again` counts the rounds for what was written back."""
+        if os.stat(self.state).st_dev != os.stat(self.top).st_dev:
+            raise OSError("this folder and its .git lie on different file systems: files cannot be exchanged there")
+        if not again and not journal.ref and os.path.exists(self.journal_path):
+            # A restore may not forget on which commit the tree stands.
+            raise OSError("what came in last is not settled yet; run a sync first")
+        self.plan.begin()
+        changes = git.changes(self.top, journal.base, journal.new)
+        ours = set(self.stamps)
+        steps, blocked = self.judge.judge_all(changes)
+        if again:
+            steps = [s for s in steps if self.was_put_back(s, ours)]
+            if not steps:
+                self.plan.drop()
+                return NOTHING
+        elif blocked:
+            for path, text in blocked:
+                tell("blocked", files.shown(path), text)
+            self.plan.drop()
+            return BLOCKED
+        self.plan.save(self.plan.prepared(steps))
+        checkpoint("advance-plan")
+        save_journal(self.journal_path, journal)
+        checkpoint("advance-journal")
+        return self.carry_out(journal, again)
+
+    def was_put_back(self, step: Step, ours: set[bytes]) -> bool:
+        """Whether the path holds again what it held before NEW. What was edited on top of NEW stays."""
+        path = step.change.path
+        return step.action != "index" and (path in ours or not step.merged) and path not in self.swaps.unsettled
+
+    def finish(self, journal: Journal) -> int:
+        """Complete what a killed run began."""
+        if journal.stage == "swapping" and journal.old != journal.new and self.followers.ref_contains(journal):
+            # Killed just before the end, or somebody has pulled NEW since: git itself looked after the tree.
+            self.keep_late()
+            os.unlink(self.journal_path)
+            return DONE
+        return self.carry_out(journal, 0)
+
+    def carry_out(self, journal: Journal, again: int) -> int:
+        """Everything from the journal on. After a crash it is simply done again."""
+        if journal.ref and not self.followers.on_branch(journal):
+            return MOVED
+        if journal.stage == "swapping":
+            self.perform_all()
+            self.keep_late()
+            checkpoint("advance-kept")
+            self.carry_late_writes()
+            if journal.ref:
+                self.followers.record_index(journal)
+        index_before = files.stamp(self.git_dir, b"index")
+        checkpoint("advance-index")
+        arrived = not journal.ref or self.followers.move_ref(journal)
+        checkpoint("advance-ref")
+        if journal.ref and files.stamp(self.git_dir, b"index") != index_before:
+            self.followers.record_index(journal)
+        if again < AGAIN and self.was_written_to(journal):
+            old = journal.new if arrived else journal.old
+            status = self.begin(journal._replace(old=old, stage="swapping"), again + 1)
+            if status != NOTHING:
+                return status
+        if not arrived:
+            save_journal(self.journal_path, journal._replace(stage="stands"))
+            return MOVED
+        checkpoint("advance-done")
+        os.unlink(self.journal_path)
+        return DONE
+
+    def perform_all(self) -> None:
+        """Removals first: a file may have to make room for a folder."""
+        steps = sorted(self.plan.load(), key=lambda s: s.action != "remove")
+        swapped = 0
+        tell("exchanged", repr(time.time()))
+        for n, step in enumerate((s for s in steps if s.action != "index"), 1):
+            checkpoint(f"swap-{n}")
+            swapped += self.swaps.perform(step)
+            checkpoint(f"swapped-{n}")
+        for step in steps:
+            if git.GITLINK in (step.change.old_mode, step.change.new_mode):
+                self.swaps.place_submodule(step.change)
+        tell("swapped", str(swapped))
+        for path in sorted(self.swaps.merged):
+            tell("merged", files.shown(path))
+        self.swaps.merged.clear()
+
+    def was_written_to(self, journal: Journal) -> bool:
+        """Whether a path has another stamp than we gave it. Paths of a killed run have none: they are looked at."""
+        return any(
+            c.path not in self.stamps or files.stamp(self.top, c.path) != self.stamps[c.path]
+            for c in git.changes(self.top, journal.base, journal.new)
+            if c.path not in self.swaps.unsettled
+        )
+
+    def keep_late(self) -> None:
+        """Put the old inodes away, to `late/<time>`, where late writes to them are looked for."""
+        if not os.path.isdir(self.plan.folder):
+            return
+        kept = []
+        for step in self.plan.load():
+            with contextlib.suppress(FileNotFoundError):
+                if step.used and os.lstat(self.plan.place(step)).st_ino != step.inode:
+                    kept.append(late.Kept(step.number, step.change.path, step.used))
+        late.Shelf(self.top, self.plan.folder, kept).save()
+        root = os.path.join(self.state, "late")
+        os.makedirs(root, mode=0o700, exist_ok=True)
+        place = os.path.join(root, str(time.time_ns()))
+        os.rename(self.plan.folder, place)
+        if not kept:
+            shutil.rmtree(place)
+
+    def carry_late_writes(self) -> None:
+        carried, conflicts = late.look(self.top, self.state)
+        for path in carried:
+            tell("late", files.shown(path))
+        for path, copy in conflicts:
+            tell("late-conflict", files.shown(path), copy)
+
+
+def run_job(advance: Advance, job: str, journal: Journal) -> int:
+    """One of the four jobs; its exit status."""
+    if job == "begin":
+        return advance.begin(journal)
+    if job == "finish":
+        left = read_journal(advance.journal_path)
+        return advance.finish(left) if left else DONE
+    if job == "index":
+        advance.followers.record_index(journal)
+    elif job == "late":
+        advance.carry_late_writes()
+    else:
+        raise ValueError(f"no such job: {job}")
+    return DONE
+
+
+def main(argv: list[str]) -> int:
+    """See the module."""
+    job = argv[0] if argv else ""
+    args = read_options(
+        argv[1:], ("top", "git_dir", "tree_state", "claim"), {"base": "", "new": "", "ref": "", "old": ""}
+    )
+    journal = Journal(args["base"], args["new"], args["ref"], args["old"])
+    advance = Advance(args["top"], args["git_dir"], args["tree_state"], args["claim"])
+    try:
+        return run_job(advance, job, journal)
+    except index.IndexBusy as error:
+        print(f"{error} is held by another git command", file=sys.stderr)
+        return BUSY
+    except (git.GitError, OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return INTERNAL

@@ -1,0 +1,92 @@
+"""Is the owner of the lock dead? Fails closed: only what is proved is DEAD, all the rest is HELD or FOREIGN."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from enum import Enum
+
+from claudetools import processes
+from claudetools.lock.record import Record, clean
+
+# Kinds of file system that several kernels may have mounted at once, where another boot id proves nothing.
+SHARED_FILE_SYSTEMS = (
+    "9p afs ceph cifs coda davfs fakeowner gfs2 glusterfs gpfs lustre ncpfs nfs nfs4 ocfs2 prl_fs smb3 smbfs "
+    "vboxsf virtiofs vmhgfs"
+)
+
+
+class Verdict(Enum):
+    """What may be said about an owner."""
+
+    DEAD = "DEAD"
+    HELD = "HELD"
+    FOREIGN = "FOREIGN"
+
+
+def beacon_is_dark(path: str) -> bool | None:
+    """True: no process has the FIFO open. False: some process has. None: there is no beacon to ask.
+
+    Opening a FIFO for writing without blocking gives ENXIO when nobody reads it (fifo(7)); the owner and all its
+    descendants hold it open for reading and writing.
+    """
+    try:
+        if not stat.S_ISFIFO(os.lstat(path).st_mode):
+            return None
+        fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return error.errno == errno.ENXIO
+    os.close(fd)
+    return False
+
+
+def on_local_disk(path: str, mounts: str = "/proc/self/mountinfo") -> bool:
+    """Whether only this machine can have written `path`, as far as the system tells. Format: proc(5)."""
+    path, best, kind = os.path.realpath(path), "", ""
+    try:
+        with open(mounts, encoding="utf-8", errors="surrogateescape") as file:
+            for line in file:
+                left, _, right = line.partition(" - ")
+                point = left.split()[4].replace("\\040", " ")
+                if len(point) >= len(best) and (path + "/").startswith(point.rstrip("/") + "/"):
+                    best, kind = point, right.split()[0]
+    except (OSError, IndexError):
+        return not os.path.exists(mounts)
+    return kind not in SHARED_FILE_SYSTEMS.split() and not (kind.startswith("fuse") and kind != "fuseblk")
+
+
+def judge(record: Record, machine: str, boot: str) -> tuple[Verdict, str]:
+    """The verdict on a record, and a sentence for the user."""
+    # The beacon first: it goes dark for ever, while a pid that was seen gone says nothing about children.
+    dark = beacon_is_dark(record.beacon)
+    if "unknown" in (record.boot, boot):
+        if record.machine != machine:
+            return Verdict.FOREIGN, f"The lock belongs to {record.label}, on another machine."
+    elif record.boot != boot:
+        if dark is False:  # a container that was given a boot id of its own, on this very kernel
+            return Verdict.HELD, f"{record.label} has the lock, in another container or as another user."
+        if record.machine not in (machine, ""):
+            return Verdict.FOREIGN, f"The lock belongs to {record.label}, on another machine."
+        if not on_local_disk(record.beacon):
+            return Verdict.FOREIGN, f"The lock of {record.label} is on a shared file system and of another start."
+        return Verdict.DEAD, f"The lock of {record.label} is older than this machine's last start: cleared."
+    try:
+        process = processes.look_up(record.pid)
+    except OSError as error:
+        return Verdict.HELD, f"Whether {record.label} still runs cannot be told: {error}."
+    gone = process is None or process.zombie
+    if process and process.start != record.start and "unknown" not in (process.start, record.start):
+        gone = True
+    if not gone:
+        return Verdict.HELD, f"{record.label} has the lock."
+    if dark is False:
+        holders = processes.holders_of(record.beacon)
+        # The owner itself may be among them: another container gave it another number, but its start is the same.
+        if not holders or record.start in [p.start for p in holders]:
+            return Verdict.HELD, f"{record.label} has the lock, in another container or as another user."
+        names = ", ".join(f"{p.pid} {clean(p.command)}" for p in holders[:3])
+        return Verdict.HELD, f"{record.label} died, but a program that it started still runs: {names}."
+    return Verdict.DEAD, f"{record.label} died without releasing the lock: cleared."
