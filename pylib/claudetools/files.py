@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import hashlib
 import os
 import stat
 import subprocess
@@ -16,9 +15,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
 
 from claudetools.checkpoint import checkpoint
+from claudetools.light import NamedTuple, sha1, sha256
 
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
@@ -36,8 +35,8 @@ class Content(NamedTuple):
 
     def oid(self, like: str) -> str:
         """The id of these very bytes as a blob, before any conversion, in the object format of the id `like`."""
-        algorithm = "sha1" if len(like) == 40 else "sha256"
-        return hashlib.new(algorithm, b"blob %d\0" % len(self.data) + self.data).hexdigest()
+        algorithm = sha1 if len(like) == 40 else sha256
+        return algorithm(b"blob %d\0" % len(self.data) + self.data).hexdigest()
 
 
 ABSENT = Content("absent")

@@ -6,15 +6,20 @@ from collections import namedtuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from hashlib import sha1 as sha1
     from hashlib import sha256 as sha256
     from typing import NamedTuple as NamedTuple
 else:
-    for _source in ("_sha2", "_sha256", "hashlib"):  # Python 3.12 and later, before, and wherever neither is
-        try:
-            sha256 = __import__(_source).sha256
-            break
-        except (ImportError, AttributeError):
-            continue
+
+    def _first(name, *sources):
+        for source in sources:
+            try:
+                return getattr(__import__(source), name)
+            except (ImportError, AttributeError):
+                continue
+
+    sha1 = _first("sha1", "_sha1", "hashlib")
+    sha256 = _first("sha256", "_sha2", "_sha256", "hashlib")  # Python 3.12 and later, before, wherever neither is
 
     class _Fields(type):
         """Makes a class with annotated fields a named tuple, with their defaults, methods and docstring."""

@@ -10,9 +10,9 @@ import json
 import os
 import shutil
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from claudetools import files, git
+from claudetools.light import NamedTuple
 
 
 class Journal(NamedTuple):

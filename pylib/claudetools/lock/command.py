@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 
@@ -37,48 +36,43 @@ def judge_and_clear(lock: str, state: str, machine: str, boot: str) -> str:
         return f"FOREIGN {record.label} is dead, but its lock cannot be cleared: {clean(str(error))}."
 
 
-def show(args: argparse.Namespace) -> int:
+def show(lock: str, state: str, machine: str, boot: str) -> int:
     """Who has the lock, in a person's words. Exit 0 free or held, 73 when nobody here can tell."""
     try:
-        record = read_record(os.path.join(args.lock, "owner"), os.path.join(args.state, "claims"))
+        record = read_record(os.path.join(lock, "owner"), os.path.join(state, "claims"))
     except ValueError as error:
         print(error)
         return 73
     if record is None:
         print("The lock is free.")
         return 0
-    verdict, text = judge(record, args.machine, args.boot)
+    verdict, text = judge(record, machine, boot)
     print(text if verdict is not Verdict.DEAD else f"{record.label} is dead; the next sync clears its lock.")
     return 73 if verdict is Verdict.FOREIGN else 0
 
 
-def break_lock(args: argparse.Namespace) -> int:
+def break_lock(lock: str, state: str, token: str) -> int:
     """A person's word replaces the proof of death; the guard and the token still decide whom it hits."""
     try:
-        done = clear(args.lock, args.state, args.token)
+        done = clear(lock, state, token)
     except (OSError, ValueError) as error:
         print(f"{error}", file=sys.stderr)
         return 73
-    print(f"{'Cleared' if done else 'Not the owner any more, nothing was done'}: {clean(args.token)}")
+    print(f"{'Cleared' if done else 'Not the owner any more, nothing was done'}: {clean(token)}")
     return 0 if done else 73
 
 
 def main(argv: list[str]) -> int:
-    """judge, sweep, break TOKEN or show, for LOCK STATE MACHINE BOOT; what each says is on stdout."""
-    parser = argparse.ArgumentParser(prog="lock")
-    parser.add_argument("job", choices=("judge", "sweep", "break", "show"))
-    parser.add_argument("lock")
-    parser.add_argument("state")
-    parser.add_argument("machine")
-    parser.add_argument("boot")
-    parser.add_argument("token", nargs="?", default="")
-    args = parser.parse_args(argv)
-    if args.job == "judge":
-        print(judge_and_clear(args.lock, args.state, args.machine, args.boot))
-    elif args.job == "sweep":
-        print("\n".join(sweep(args.lock, args.state, args.machine, args.boot)))
-    elif args.job == "show":
-        return show(args)
+    """judge, sweep, show or break for LOCK STATE MACHINE BOOT [TOKEN]; what each says is on stdout."""
+    job, lock, state, machine, boot, token = [*argv, ""][:6]
+    if job == "judge":
+        print(judge_and_clear(lock, state, machine, boot))
+    elif job == "sweep":
+        print("\n".join(sweep(lock, state, machine, boot)))
+    elif job == "show":
+        return show(lock, state, machine, boot)
+    elif job == "break":
+        return break_lock(lock, state, token)
     else:
-        return break_lock(args)
+        raise ValueError(f"no such job: {job}")
     return 0

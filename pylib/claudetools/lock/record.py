@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from dataclasses import dataclass
+
+from claudetools.light import NamedTuple
 
 MAX_RECORD = 4096
 MAX_PID = 2**31 - 1
 NAMED = ("boot", "pid", "start", "token")  # what a claim's name tells as well, in this order
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """A claim: `key=value` lines, written once before the lock is tried. See scripts/lib/lock.sh."""
 
     token: str
