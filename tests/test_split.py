@@ -216,6 +216,17 @@ def test_commands_that_ran_at_once_are_contested_until_one_ends(shared: Machine,
     assert "made.txt" in world.remote_files() and "Attribution: window" in message(shared)
 
 
+def test_a_change_that_two_commands_may_have_made_is_one_step_once_it_is_saved(shared: Machine) -> None:
+    shared.write("made.txt", b"first\n")
+    assert shared.sync().code == 0
+    one, two, three = (Agent(shared, name) for name in ("one", "two", "three"))
+    one.write("made.txt", b"first\nsecond\n", "window", began=100.0, time=110.0)
+    two.record("made.txt", b"first\n", b"first\nsecond\n", "window", began=105.0, time=115.0)
+    assert one.sync("--all").code == 0 and ids(shared, 1) == [["one", "two"]]
+    three.write("made.txt", b"first\nsecond\nthird\n", "window", began=120.0, time=121.0)
+    assert one.sync("--all").code == 0 and ids(shared, 1) == [["three"]], message(shared)
+
+
 @pytest.mark.parametrize("data", [b"\0\1\2", b""])
 def test_what_has_no_lines_goes_as_a_whole(shared: Machine, world: World, data: bytes) -> None:
     one, two = Agent(shared, "one"), Agent(shared, "two")

@@ -97,12 +97,24 @@ def in_order(touches: list[Touch]) -> list[Touch]:
             coming = {x.edit.after for queue in queues.values() for x in queue if x.edit.after != x.edit.before}
             fitting = [x for x in heads if x.edit.before not in coming] or heads
         first = min(fitting, key=lambda x: (x.edit.time, x.session))
-        queues[first.session].popleft()
-        if not queues[first.session]:
-            del queues[first.session]
-        ordered.append(first)
+        # What several commands may have done is one step: none of them did it again later.
+        for touch in (first, *(x for x in heads if x.session != first.session and is_same(x.edit, first.edit))):
+            queues[touch.session].popleft()
+            if not queues[touch.session]:
+                del queues[touch.session]
+            ordered.append(touch)
         state = first.edit.after
     return ordered
+
+
+def is_same(one: Edit, other: Edit) -> bool:
+    """Whether two records are of one change that several commands may have made (see explain.py)."""
+    return piece_of(one) == piece_of(other) and one.kind == other.kind == "window"
+
+
+def piece_of(edit: Edit) -> tuple[object, ...]:
+    """When it was, and what became of what."""
+    return edit.began, edit.time, edit.before, edit.after
 
 
 def link(ordered: list[Touch], head: str | None, tree: str | None) -> list[Step]:
@@ -129,8 +141,7 @@ def contested(touches: list[Touch]) -> set[str]:
     makers: dict[tuple[object, ...], set[str]] = {}
     for touch in touches:
         if touch.edit.kind == "window" and not touch.done:
-            edit = touch.edit
-            makers.setdefault((edit.began, edit.time, edit.before, edit.after), set()).add(touch.session)
+            makers.setdefault(piece_of(touch.edit), set()).add(touch.session)
     return set().union(*(some for some in makers.values() if len(some) > 1))
 
 
