@@ -63,6 +63,7 @@ class Tree(RuleBasedStateMachine):
         self.past: dict[str, list[bytes]] = {path: [] for path in SHARED}
         self.loose: set[bytes] = set()  # lines of which nobody can tell whose they are
         self.returned: set[bytes] = set()  # lines that an undo has brought back
+        self.asked: set[str] = set()  # whose work a killed sync was asked for
         self.judged = self.commits()
         COUNTS["examples"] += 1
 
@@ -294,6 +295,7 @@ class Tree(RuleBasedStateMachine):
         ended(self.machine.start("bash", SYNC, *whose, env={**env, "CLAUDETOOLS_SESSION_ID": f"s{n}"}))
         COUNTS["killed"] += was_reached(env)
         note(f"killed at {kill}: {was_reached(env)}")
+        self.asked |= {f"s{m}" for m in range(4) if m == n or "--all" in whose}
         self.judge(live)
         self.compare(before)
 
@@ -303,6 +305,8 @@ class Tree(RuleBasedStateMachine):
         note(result.text)
         assert result.code == 0, result.text
         COUNTS["syncs"] += 1
+        if whose != ("--no-push",):
+            self.asked = set()
         self.judge(live)
         self.compare(before)
 
@@ -326,8 +330,9 @@ class Tree(RuleBasedStateMachine):
     # --- what has to hold ----------------------------------------------------------
 
     def live(self, n: int, whose: tuple[str, ...]) -> set[str]:
-        """The sessions whose work must stay."""
-        return set() if "--all" in whose else {a.id for a in self.agents if a.state() == "live" and a.id != f"s{n}"}
+        """The sessions whose work must stay. What a killed sync was asked for, the next one does."""
+        live = {a.id for a in self.agents if a.state() == "live" and a.id != f"s{n}"}
+        return set() if "--all" in whose else live - self.asked
 
     def commits(self) -> dict[bytes, tuple[str, str]]:
         """The commits of our syncs, here or sent: a rebase keeps time and message. -> oid and ids."""
