@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from claudetools.place import Place, find_place
-from claudetools.sessions import calls, ledger
+from claudetools.sessions import calls, ledger, tools
 from claudetools.sessions.ledger import Edit
 from test_agent_hooks import HOOKS, fire, recorded
 from world import Machine
@@ -187,6 +188,34 @@ def test_a_notebook_is_known_as_a_file(machine: Machine) -> None:
     machine.write("a.ipynb", '{"cells": []}\n')
     agent.after("NotebookEdit", given, {})
     assert [(e.path, e.kind) for e in agent.edits] == [("a.ipynb", "file")]
+
+
+def test_what_a_tool_of_another_server_writes_is_its_sessions(machine: Machine) -> None:
+    """Of an MCP tool nobody knows what it does: it is looked at from outside, as a shell command is."""
+    machine.write("a.md", "one\n")
+    agent = Agent(machine, "s1")
+    given = {"path": str(machine.top / "a.md"), "content": "two\n"}
+    assert agent.before("mcp__filesystem__write_file", given) == {}
+    machine.write("a.md", "two\n")
+    machine.write("b.md", "new\n")
+    agent.after("mcp__filesystem__write_file", given, [{"type": "text", "text": "done"}])
+    assert sorted(agent.contents(), key=str) == [("a.md", "one\n", "two\n"), ("b.md", None, "new\n")]
+    assert {e.kind for e in agent.edits} == {"window"} and calls.under_way(agent.place, agent.id) == []
+    agent.before("mcp__search__look_up", {"query": "x"})
+    agent.after("mcp__search__look_up", {"query": "x"}, "nothing")
+    assert len(agent.edits) == 2
+
+
+@pytest.mark.parametrize("file", ["settings.json", "../hooks.json"])
+def test_the_client_is_told_to_call_for_every_tool_that_writes(file: str) -> None:
+    """A matcher of other than letters and bars is a regular expression that may match anywhere in the name."""
+    hooks = json.loads((HOOKS / file).read_text())["hooks"]
+    for event in ("PreToolUse", "PostToolUse", "PostToolUseFailure"):
+        (group,) = hooks[event]
+        for tool in (*tools.FILE_TOOLS, *tools.SHELL_TOOLS, "mcp__filesystem__write_file", "mcp__a-b__c"):
+            assert re.search(group["matcher"], tool), tool
+        for tool in ("Read", "Grep", "TodoWrite", "BashOutput", "Task", "KillBash"):
+            assert not re.search(group["matcher"], tool), tool
 
 
 def test_a_read_leaves_no_trace(machine: Machine) -> None:
