@@ -260,6 +260,43 @@ def test_deletions_modes_and_moves_belong_to_who_made_them(shared: Machine, worl
     assert ids(shared, 2) == [["two"], ["one"]] and shared.status() == ""
 
 
+@pytest.mark.parametrize("how", ["as it is", "changed", "by a person", "edited under the new name"])
+def test_a_renamed_file_goes_with_what_others_have_not_saved_in_it(shared: Machine, world: World, how: str) -> None:
+    one, two = Agent(shared, "one"), Agent(shared, "two")
+    two.replace(LIST, "l5\n", "l5 of two\n")
+    new, text = "clients/acme/info.md", one.read(LIST)
+    assert text is not None
+    if how == "by a person":
+        (shared.top / LIST).rename(shared.top / new)
+    else:
+        one.write(LIST, None, "window")
+        one.write(new, text.replace(b"l1\n", b"l1 of one\n") if how == "changed" else text, "window")
+    if how == "edited under the new name":
+        two.replace(new, "l6\n", "l6 of two\n")
+    one.write("a.txt", b"a\n")
+    result = one.sync()
+    assert result.code == 0 and "a.txt" in world.remote_files(), result.text
+    assert LIST in world.remote_files() and new not in world.remote_files(), "neither half of it"
+    result = two.sync()
+    assert result.code == 0, result.text
+    assert LIST not in world.remote_files()
+    assert world.remote_file(new).count(" of two\n") == (2 if how == "edited under the new name" else 1)
+    assert sorted(ids(shared, 1)[0]) == (["two"] if how == "by a person" else ["one", "two"])
+    assert shared.status() == ""
+    shared.assert_sound()
+
+
+def test_a_renamed_folder_of_ones_own_waits_for_nobody(shared: Machine, world: World) -> None:
+    one, two = Agent(shared, "one"), Agent(shared, "two")
+    two.write("b.txt", b"b\n")
+    text = one.read(LIST)
+    one.write(LIST, None, "window")
+    one.write("clients/acme-group/notes.md", text, "window")
+    assert one.sync().code == 0
+    assert LIST not in world.remote_files() and "clients/acme-group/notes.md" in world.remote_files()
+    assert ids(shared, 1) == [["one"]]
+
+
 def test_a_file_in_the_place_of_a_folder_goes_as_a_whole(shared: Machine, world: World) -> None:
     shared.write("x/a.txt", "a\n")
     assert shared.sync().code == 0

@@ -15,18 +15,18 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, partial
 
 from claudetools import files, git
 from claudetools.place import Place
-from claudetools.sessions import asking, calls, plan, positions, putback, registry, sight, windows
+from claudetools.sessions import asking, calls, moves, plan, positions, putback, registry, sight, windows
 from claudetools.sessions.chain import CLAIM, Touch
 from claudetools.sessions.explain import Witness, explain
 from claudetools.sessions.ledger import CONTENT_KINDS, Edit, blob, digest, forget, read_ledger
 from claudetools.sessions.objects import Objects
-from claudetools.sessions.owners import Owned, own
+from claudetools.sessions.owners import Owned, Read, own
 from claudetools.sessions.plan import NOBODYS, Worker
 from claudetools.text import visible
 
@@ -115,6 +115,14 @@ def kept_by(place: Place, sessions: Collection[str], name: str) -> bytes | None:
     return next((data for id in sessions if (data := blob(place, id, name)) is not None), None)
 
 
+def owners_of(
+    objects: Objects, changes: Sequence[git.Change], touches: Mapping[bytes, Sequence[Touch]], kept: Read
+) -> dict[bytes, Owned]:
+    """Whose each change is. `kept`: the contents that the ledgers hold."""
+    found = {c.path: own(c, touches[c.path], objects.read, kept) for c in changes}
+    return tie_folders(moves.tie(found, changes, touches, objects.read, kept))
+
+
 def tie_folders(found: dict[bytes, Owned]) -> dict[bytes, Owned]:
     """Where a file takes the place of a folder, or the other way round, all of it goes as a whole."""
     parents = {path.rsplit(b"/", n)[0] for path in found for n in range(1, path.count(b"/") + 1)}
@@ -170,7 +178,7 @@ def split(place: Place, objects: Objects, args: argparse.Namespace) -> None:
     restored, lost = putback.prepare(objects, args.tree, changes, touches, kept)
     for id, by, name, *_ in lost:
         tell("back", restored, files.shown(os.fsencode(name)), workers[id].topic, workers[by].topic)
-    owned = tie_folders({c.path: own(c, touches[c.path], objects.read, kept) for c in changes})
+    owned = owners_of(objects, changes, touches, kept)
     # A caller that nobody has registered (an agent without hooks) saves what nobody claims, as if it were alone.
     unknown = frozenset(id for id in callers if id not in workers)
     nobody = unknown or (None if args.mode == "mine" and callers else NOBODYS)

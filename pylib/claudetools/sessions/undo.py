@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import partial
 
 from claudetools import files, git, merging
 from claudetools.place import Place
 from claudetools.sessions import exchange, split
 from claudetools.sessions.objects import Entry, Objects
-from claudetools.sessions.owners import own, sessions_of
+from claudetools.sessions.owners import sessions_of
 from claudetools.text import visible
 
 UNDOES, UNDO_OF = "Undoes", "Undo-Of"
@@ -50,18 +51,17 @@ def plan_unsaved(place: Place, id: str) -> Unsaved:
     with Objects(place.top, exchange.scratch(place)) as objects:
         changes = git.changes(place.top, head, tree)
         touches = split.touches_of(place, objects, changes, workers)
-        for change in changes:
-            owned = own(change, touches[change.path], objects.read, lambda name: split.kept_by(place, workers, name))
+        for path, owned in split.owners_of(objects, changes, touches, partial(split.kept_by, place, workers)).items():
             mine = [some for some in owned.sets if id in some]
             others = sessions_of(frozenset[str]().union(*mine)) - {id}
-            name = os.fsdecode(change.path)
+            name = os.fsdecode(path)
             if others:
                 topics = ", ".join(f"'{workers[other].topic}'" for other in sorted(others))
                 result.stuck.append((name, f"hangs together with work of {topics}"))
             elif mine:
                 data = owned.content(lambda some, mine=mine: some not in mine)  # type: ignore[misc]
                 entry = (owned.mode, objects.write_blobs([data])[0]) if isinstance(data, bytes) else data
-                changed[change.path] = entry
+                changed[path] = entry
                 result.paths.append(name)
     if changed:
         result.without = exchange.tree_of(place, tree, changed)
