@@ -224,6 +224,20 @@ def test_the_hooks_leave_nothing_in_the_tree(machine: Machine) -> None:
 # --- what a session is told --------------------------------------------------------------
 
 
+@pytest.mark.parametrize("typed", ["", "/save vpn"])
+def test_a_session_without_a_topic_is_called_by_what_its_person_typed_first(machine: Machine, typed: str) -> None:
+    start(machine, "a")
+    payload, _ = recorded("UserPromptSubmit", machine)
+    for text in (typed, "\n Renew\x1b[1m the firewall \nand more", "something else"):
+        fire(machine, "user-prompt", {**payload, "session_id": "a", "prompt": text})
+    assert "'Renew?[1m the firewall'" in start(machine, "b")
+    machine.write("a.txt", "x\n")
+    assert machine.sync(env={"CLAUDETOOLS_SESSION_ID": "a"}).code == 0
+    assert "firewall" not in machine.git("log", "-1", "--format=%B"), "it stays on this machine"
+    registry.set_topic(place_of(machine), "a", "acme vpn")
+    assert "'acme vpn'" in start(machine, "c")
+
+
 def test_a_session_hears_who_else_is_here_and_on_what(machine: Machine) -> None:
     assert start(machine, "a") == ""
     registry.set_topic(place_of(machine), "a", "acme vpn\x1b[31m")

@@ -48,6 +48,17 @@ def test_a_changed_file_is_saved_pushed_and_summed_up(world: World, machine: Mac
     machine.assert_sound()
 
 
+def test_the_summary_counts_the_articles_that_were_updated(machine: Machine) -> None:
+    for name in ("clients/acme", "clients/globex", "systems/mail"):
+        machine.write(f"wiki/{name}.md", "text\n")
+    machine.write("wiki/index.md", "text\n")
+    result = machine.sync()
+    assert result.code == 0 and "\nWiki updates: 3 articles updated (clients, systems)\n" in result.out, result.text
+    machine.write("wiki/clients/acme.md", "more\n")
+    said = json.loads(machine.sync("--json").out)["main"]
+    assert (said["log"], said["articles"]) == (None, 1)
+
+
 def test_a_session_log_is_named_in_the_summary_and_the_trailers(world: World, machine: Machine) -> None:
     log = "clients/acme/session-logs/2026-06-05-mike-acme-vpn-cert.md"
     text = log_text(machine)

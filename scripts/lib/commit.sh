@@ -31,10 +31,17 @@ parse_changes() {
   done
 }
 
+# What the summary tells of CHANGED: files and lines, and which of them are articles of the wiki.
 count_changes() {
-  local i
-  SAVED_FILES=${#CHANGED[@]} SAVED_ADDED=0 SAVED_REMOVED=0
+  local i kind
+  SAVED_FILES=${#CHANGED[@]} SAVED_ADDED=0 SAVED_REMOVED=0 SAVED_ARTICLES=0 SAVED_KINDS=''
   for ((i = 0; i < ${#LINES_ADDED[@]}; i++)); do
+    case ${CHANGED[i]} in
+      wiki/clients/*.md | wiki/projects/*.md | wiki/systems/*.md | wiki/patterns/*.md)
+        kind=${CHANGED[i]#wiki/} kind=${kind%%/*} SAVED_ARTICLES=$((SAVED_ARTICLES + 1))
+        case ", $SAVED_KINDS," in *", $kind,"*) ;; *) SAVED_KINDS+=${SAVED_KINDS:+, }$kind ;; esac
+        ;;
+    esac
     case ${LINES_ADDED[i]} in -) ;; *) SAVED_ADDED=$((SAVED_ADDED + LINES_ADDED[i])) SAVED_REMOVED=$((SAVED_REMOVED + LINES_REMOVED[i])) ;; esac
   done
 }

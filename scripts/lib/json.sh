@@ -42,7 +42,8 @@ json_repository() {
     printf '%s{"oid": "%s", "subject": %s}' "$comma" "${item%% *}" "$(json_string "${item#* }")"
     comma=', '
   done
-  printf '], "received": {"commits": %s, "files": %s, "from": %s}' "$RECEIVED_COMMITS" "$RECEIVED_FILES" "$(json_string "$RECEIVED_FROM")"
+  printf '], "log": %s, "articles": %s' "$([ -n "$LOG_PATH" ] && json_string "$LOG_PATH" || echo null)" "$SAVED_ARTICLES"
+  printf ', "received": {"commits": %s, "files": %s, "from": %s}' "$RECEIVED_COMMITS" "$RECEIVED_FILES" "$(json_string "$RECEIVED_FROM")"
   waiting_paths "$SESSION"
   printf ', "waiting": %s' "$(json_list ${WAITING[@]+"${WAITING[@]}"})"
   printf ', "left_out": %s' "$(json_list ${LEFT_OUT[@]+"${LEFT_OUT[@]}"})"

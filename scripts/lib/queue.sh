@@ -191,13 +191,15 @@ print_wished_subjects() {
 
 # What the summary tells, before a further round makes commits for others.
 keep_own_changes() {
-  OWN_FACTS=("$LOG_PATH" "$LOG_LINES" "$LOG_WORD" "$SAVED_FILES" "$SAVED_ADDED" "$SAVED_REMOVED")
+  OWN_FACTS=("$LOG_PATH" "$LOG_LINES" "$LOG_WORD" "$SAVED_FILES" "$SAVED_ADDED" "$SAVED_REMOVED"
+    "$SAVED_ARTICLES" "$SAVED_KINDS")
   OWN_CHANGED=(${CHANGED[@]+"${CHANGED[@]}"}) OWN_KINDS=(${CHANGE_KINDS[@]+"${CHANGE_KINDS[@]}"})
 }
 
 recall_own_changes() {
   LOG_PATH=${OWN_FACTS[0]} LOG_LINES=${OWN_FACTS[1]} LOG_WORD=${OWN_FACTS[2]}
   SAVED_FILES=${OWN_FACTS[3]} SAVED_ADDED=${OWN_FACTS[4]} SAVED_REMOVED=${OWN_FACTS[5]}
+  SAVED_ARTICLES=${OWN_FACTS[6]} SAVED_KINDS=${OWN_FACTS[7]}
   CHANGED=(${OWN_CHANGED[@]+"${OWN_CHANGED[@]}"}) CHANGE_KINDS=(${OWN_KINDS[@]+"${OWN_KINDS[@]}"})
 }
 

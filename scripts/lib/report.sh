@@ -123,6 +123,7 @@ print_summary() {
     make_count "$SAVED_FILES" file
     say "Files:  $COUNT (+$SAVED_ADDED -$SAVED_REMOVED lines)"
   fi
+  [ "$SAVED_ARTICLES" -eq 0 ] || say "Wiki updates: $(count_of "$SAVED_ARTICLES" article) updated ($SAVED_KINDS)"
   for ((i = ${#COMMITS[@]} - 2; i >= 0; i--)); do say "Also:   ${COMMITS[i]:0:7} $(visible "${COMMITS[i]#* }")"; done
 }
 

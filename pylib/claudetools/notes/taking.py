@@ -57,7 +57,7 @@ class Holder(NamedTuple):
         if self.shell:
             return f"a terminal (process {self.shell.pid})"
         session = self.find_session(place)
-        return session.topic if session and session.topic else f"session {self.session[:4]}"
+        return session.title if session and session.title else f"session {self.session[:4]}"
 
 
 def holder(place: Place, id: str) -> Holder | None:

@@ -168,7 +168,7 @@ def is_news(place: Place, session: str, path: str, other: str) -> bool:
 
 def names(others: list[Session]) -> str:
     """Their topics."""
-    found = [f"'{visible(one.topic)[:60]}'" if one.topic else "a session without a topic" for one in others]
+    found = [f"'{visible(one.title)[:60]}'" if one.title else "a session without a topic" for one in others]
     more = f" and {len(found) - MOST_NAMES} more" if len(found) > MOST_NAMES else ""
     return ", ".join(found[:MOST_NAMES]) + more
 

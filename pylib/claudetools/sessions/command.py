@@ -82,7 +82,7 @@ def show_transcript(id: str, size: int) -> None:
     state = session.state()
     if state == "live":
         cli.warn("That session still works here. Its own /save knows more than its transcript.")
-    print(f"Session {visible(session.id)} ({state}) {visible(session.topic)}".rstrip())
+    print(f"Session {visible(session.id)} ({state}) {visible(session.title)}".rstrip())
     for name, when in (("Began", session.began), ("Last active", session.seen)):
         if when:
             print(f"{name}: {time.strftime('%Y-%m-%d %H:%M %Z', time.localtime(when))}")
@@ -148,7 +148,7 @@ def find(place: Place, id: str) -> Session:
     exact = registry.read_session(place, id) if id else None
     every = registry.find_sessions(place) if id and not exact else []
     begin = [exact] if exact else [one for one in every if one.id.startswith(id)]
-    found = begin or [one for one in every if id.lower() in one.topic.lower()]
+    found = begin or [one for one in every if id.lower() in one.title.lower()]
     if len(found) != 1:
         problem = f"{len(found)} sessions begin with" if begin else f"{len(found)} sessions have a topic with"
         problem = problem if found else "No session is known as"

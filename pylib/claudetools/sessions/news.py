@@ -119,7 +119,7 @@ def others(place: Place, session: str, now: float) -> Facts:
 
 def describe(session: Session, state: str, now: float) -> str:
     """A session in words: its topic, who, and when it was last active. Never its id, which tells a person nothing."""
-    name = f"'{short(session.topic)}'" if session.topic else f"a session without a topic ({session.id[:4]})"
+    name = f"'{short(session.title)}'" if session.title else f"a session without a topic ({session.id[:4]})"
     who = f", {short(session.user)}" if session.user else ""
     minutes = max(0, int((now - session.seen) // 60))
     ago = "just now" if minutes < 2 else f"{minutes} min ago"

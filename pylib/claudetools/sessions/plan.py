@@ -39,7 +39,7 @@ class Worker:
     @property
     def topic(self) -> str:
         """What to call it."""
-        return visible(self.session.topic) or f"session {self.session.id[:4]}"
+        return visible(self.session.title) or f"session {self.session.id[:4]}"
 
     def has_asked(self, path: bytes) -> bool:
         """Whether a save of all that the session changed in this path had to wait for somebody."""

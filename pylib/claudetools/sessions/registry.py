@@ -26,13 +26,19 @@ VERSION = 1
 IDLE = 30 * 60.0
 KEPT = 30 * 86400.0
 LONGEST_RECORD = 64 * 1024
+LONGEST_PROMPT = 4096  # of what somebody types, that is looked at
+LONGEST_TITLE = 60
 PLAIN_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 # Who started us says it in one of these; a hook's own payload is asked last.
 ID_VARIABLES = ("CLAUDETOOLS_SESSION_ID", "CLAUDE_CODE_SESSION_ID", "CODEX_SESSION_ID")
 
 
 class Session(NamedTuple):
-    """One session. Times are seconds since the epoch; `pid` 0, texts "" and `ended` 0.0 stand for "not known"."""
+    """One session. Times are seconds since the epoch; `pid` 0, texts "" and `ended` 0.0 stand for "not known".
+
+    `topic` names its log and its commits; `asked`, what its person typed first, only tells others on this machine what
+    it does until it has one.
+    """
 
     id: str
     agent: str = ""
@@ -42,10 +48,16 @@ class Session(NamedTuple):
     host: str = ""
     user: str = ""
     topic: str = ""
+    asked: str = ""
     transcript: str = ""
     began: float = 0.0
     ended: float = 0.0
     seen: float = 0.0
+
+    @property
+    def title(self) -> str:
+        """What it works on, "" where nobody has said so."""
+        return self.topic or self.asked
 
     def state(self, now: float | None = None) -> str:
         """ "ended", "dead" (its process is proved gone), "idle" (30 minutes without activity) or "live".
@@ -124,6 +136,14 @@ def set_topic(place: Place, id: str, topic: str) -> None:
     register(place, id, topic=topic)
 
 
+def set_asked(place: Place, id: str, prompt: str) -> None:
+    """What its person wants, from the first prompt that says so in words; later ones change nothing."""
+    line = next((line.strip() for line in prompt[:LONGEST_PROMPT].splitlines() if line.strip()), "")
+    session = read_session(place, id)
+    if line and not line.startswith(("/", "<")) and session and not session.title:
+        _write(place, session._replace(asked=line[:LONGEST_TITLE]))
+
+
 def touch(place: Place, id: str, now: float | None = None) -> None:
     """The session is active. Also one that no hook has announced: it counts as live until it idles. Raises OSError."""
     now = time.time() if now is None else now
@@ -180,7 +200,7 @@ def read_session(place: Place, id: str) -> Session | None:
         return None
     record = _read_record(os.path.join(folder, "session.json"))
     told: dict[str, Any] = {}
-    for key in ("agent", "started", "system", "host", "user", "topic", "transcript"):
+    for key in ("agent", "started", "system", "host", "user", "topic", "asked", "transcript"):
         if isinstance(record.get(key), str):
             told[key] = record[key]
     for key in ("began", "ended"):

@@ -90,6 +90,7 @@ def as_object(work: Work, caller: str, now: float) -> dict[str, Any]:
     return {
         "id": session.id,
         "topic": session.topic,
+        "asked": session.asked,
         "state": session.state(now),
         "caller": session.id == caller,
         "agent": session.agent,
@@ -105,7 +106,7 @@ def as_object(work: Work, caller: str, now: float) -> dict[str, Any]:
 
 def name_of(session: Session) -> str:
     """Its topic; a session that has none yet by the beginning of its id."""
-    return visible(session.topic)[:60] or f"session {session.id[:8]}"
+    return visible(session.title)[:60] or f"session {session.id[:8]}"
 
 
 def since(session: Session, state: str, now: float) -> str:

@@ -60,7 +60,7 @@ def others_at_work(store: Store, old: Target) -> list[str]:
     for session in registry.find_sessions(store.place):
         if session.id != store.session and session.state() == "live" and dirty:
             theirs = {edit.path for edit in ledger.read_edits(store.place, session.id)} & dirty
-            found += [f"'{session.topic or session.id}' has unsaved work in {sorted(theirs)[0]}"] if theirs else []
+            found += [f"'{session.title or session.id}' has unsaved work in {sorted(theirs)[0]}"] if theirs else []
     return found
 
 

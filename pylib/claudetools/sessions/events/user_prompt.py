@@ -12,6 +12,7 @@ from claudetools.sessions.event import SILENT, Event, Reply
 def handle(place: Place, event: Event) -> Reply:
     """Silent as long as nothing has changed."""
     registry.touch(place, event.session)
+    registry.set_asked(place, event.session, event.prompt)
     facts = news.look(place, event.session, time.time())
     line = news.changed(news.recall(place, event.session), facts)
     if not line:
