@@ -177,6 +177,17 @@ def test_without_a_python_the_hooks_are_silent(machine: Machine, world: World) -
             assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
+@pytest.mark.parametrize("code", [49, 2, 127])
+def test_what_is_no_python_for_us_is_passed_over(machine: Machine, tmp_path: Path, code: int) -> None:
+    stub = tmp_path / "python3"
+    stub.write_text(f"#!/bin/sh\necho tried >>'{tmp_path}/tries'\necho 'Python was not found' >&2\nexit {code}\n")
+    stub.chmod(0o755)
+    payload, _ = recorded("SessionStart-startup", machine)
+    result = fire(machine, "session-start", {**payload, "session_id": "a"}, {"CLAUDETOOLS_PYTHON": str(stub)})
+    assert (result.code, result.err) == (0, "") and session(machine, "a").state() == "live"
+    assert (tmp_path / "tries").read_text() == "tried\n"
+
+
 def test_on_a_full_disk_a_session_hears_what_can_be_read_and_that_it_is_unknown(machine: Machine) -> None:
     for _ in range(2):  # the second one has all modules compiled: the limit kills a Python that writes too early
         start(machine, "a")

@@ -34,7 +34,10 @@ COMMANDS = {
 
 
 def main() -> int:
-    """Run what is named first. 64 for an unknown name, 79 where a package is missing: the shell knows the command."""
+    """Run what is named first. 64 for an unknown name, 79 where a package is missing, or Python is too old."""
+    if sys.hexversion < 0x030A0000:  # before stdin is read: a hook tries the next Python
+        print("[ERROR] claudetools needs Python 3.10 or later.", file=sys.stderr)
+        return 79
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     name, arguments = (sys.argv[1] if len(sys.argv) > 1 else ""), sys.argv[2:]
     if name in JOBS:
