@@ -21,8 +21,7 @@ from claudetools.notes.people import read_people
 from claudetools.notes.writing import faults
 from claudetools.place import Place
 from claudetools.sessions import registry
-from claudetools.sessions.show import count
-from claudetools.text import visible
+from claudetools.text import counted, visible
 
 PROGRAM = "claudetools.sh log"
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object or list on stdout.")
@@ -70,8 +69,8 @@ def append(topic: str, path: str, body: Any, as_json: bool) -> None:
     Its heading is "## Update: HH:MM PT — TOPIC", with the date when it is not the log's own.
     """
     place, session = cli.here(), registry.current_id(os.environ) or ""
-    full = os.path.abspath(path) if path else os.path.join(place.top, own_logs(place, session)[0])
-    told = front_of(full)
+    full = os.path.abspath(path) if path else os.path.join(place.top, own_logs(place, session, "append --log FILE")[0])
+    told = front_of(place, full)
     if session and not shelf.goes_on_for(place, session, front.owners(front.read_head(full))):
         raise cli.Stop(
             cli.HELD, f"{visible(path)} is another session's log.", f"Make your own: {cli.program(place)} log new TOPIC"
@@ -109,10 +108,12 @@ def person_zone(place: Place) -> Any:
     return zone or read_person(place).zone
 
 
-def front_of(full: str) -> dict[str, Any]:
+def front_of(place: Place, full: str) -> dict[str, Any]:
     """The front matter of a log that has to be there; {} when it is unreadable. Raises Stop."""
     if not os.path.isfile(full) or os.path.islink(full):
-        raise cli.Stop(cli.HELD, f"{visible(full)} is no file.", "See this session's logs: log path --all")
+        raise cli.Stop(
+            cli.HELD, f"{visible(full)} is no file.", f"See this session's logs: {cli.program(place)} log path --all"
+        )
     try:
         return front.read_front(front.read_head(full))
     except front.Unreadable:
@@ -125,21 +126,21 @@ def front_of(full: str) -> dict[str, Any]:
 def path(every: bool, as_json: bool) -> None:
     """Print this session's log, the last one of several."""
     place = cli.here()
-    found = own_logs(place, registry.current_id(os.environ) or "")
+    found = own_logs(place, registry.current_id(os.environ) or "", "path")
     if as_json:
         print(json.dumps(found))
     else:
         print("\n".join(map(from_here, found if every else found[:1])))
 
 
-def own_logs(place: Place, session: str) -> list[str]:
-    """The session's logs, the last one first. Raises Stop when there is none."""
+def own_logs(place: Place, session: str, command: str) -> list[str]:
+    """The session's logs, the last one first. Raises Stop when there is none; `command` is what was asked for."""
     if not session:
-        raise cli.Stop(
-            cli.HELD,
-            "This shell belongs to no session, so it has no log.",
-            f"Name one: {cli.program(place)} log append --log FILE",
-        )
+        program = cli.program(place)
+        way = f"Name one: {program} log {command}"
+        if command == "path":
+            way = f"Say whose: CLAUDETOOLS_SESSION_ID=ID {program} log path   IDs: {program} sessions who"
+        raise cli.Stop(cli.HELD, "This shell belongs to no session, so it has no log.", way)
     found = shelf.logs_of(place.top, session)
     if not found:
         raise cli.Stop(cli.HELD, "This session has no log yet.", f"Make one: {cli.program(place)} log new TOPIC")
@@ -232,7 +233,7 @@ def find_missing(days: int, as_json: bool) -> None:
     for one in found:
         when = datetime.fromtimestamp(one.last, person.zone)
         work = visible(one.topic or one.subject)
-        amount = f"{count(one.commits, 'commit')}, {count(len(one.files), 'file')}"
+        amount = f"{counted(one.commits, 'commit')}, {counted(len(one.files), 'file')}"
         print(f"{when:%Y-%m-%d} {clock.clock_text(when)}  {amount}  {work}")
         print(f"        session {visible(one.id)} ({one.state}); write its log: /save --for {visible(one.id)}")
     if not found:
