@@ -36,16 +36,14 @@ def mend(top: str, scratch: str, base: str, ours: str, theirs: str, merged: Merg
         result = git.entry(top, merged.tree, path)
         if result not in sides[1:] or sides[1] == sides[2] or not all(is_file(side) for side in sides[1:]):
             continue
-        old, mine, other = (
-            git.run(top, "cat-file", "blob", oid) if is_file((mode, oid)) else b"" for mode, oid in sides
-        )
+        old, mine, other = (git.blob(top, oid) if is_file((mode, oid)) else b"" for mode, oid in sides)
         if not (lacks(other, old, mine) if result == sides[2] else lacks(mine, old, other)):
             continue
         both = files.merge(scratch, mine, old, other)
         if both is None:
             conflicts.append(path)
             continue
-        oid = git.run(top, "hash-object", "-w", "--stdin", stdin=both).decode().strip()
+        oid = git.store(top, both)
         entries.append(b"%s %s 0\t%s\0" % (sides[1][0].encode(), oid.encode(), path))
         settled.append((path, "a merge driver kept one side only: merged by lines instead"))
     if conflicts or not entries:

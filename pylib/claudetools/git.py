@@ -93,6 +93,15 @@ def is_sparse(top: str) -> bool:
     return run(top, "config", "--bool", "--default", "false", "core.sparseCheckout").strip() == b"true"
 
 
+def is_ancestor(top: str, old: str, new: str) -> bool:
+    """Whether `old` is in the history of `new`. False as well where one of them is not here."""
+    try:
+        run(top, "merge-base", "--is-ancestor", old, new)
+    except GitError:
+        return False
+    return True
+
+
 def tree_of(top: str, commit: str) -> str:
     """The tree of a commit."""
     return run(top, "rev-parse", f"{commit}^{{tree}}").decode().strip()
@@ -111,8 +120,8 @@ def signs(top: str) -> bool:
 
 
 def blob(top: str, oid: str) -> bytes:
-    """The bytes of a blob."""
-    return run(top, "cat-file", "blob", oid)
+    """The bytes of a blob, none for ''."""
+    return run(top, "cat-file", "blob", oid) if oid else b""
 
 
 def store(top: str, data: bytes) -> str:

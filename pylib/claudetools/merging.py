@@ -86,7 +86,7 @@ def settle(top: str, scratch: str, tree: str, conflicts: list[Sides]) -> Merged:
             result.conflicts.append(sides.path)
             continue
         data, how = answer
-        oid = git.run(top, "hash-object", "-w", "--stdin", stdin=data).decode().strip()
+        oid = git.store(top, data)
         entries.append(b"%s %s 0\t%s\0" % (sides.entries[3][0].encode(), oid.encode(), sides.path))
         result.settled.append((sides.path, how))
     if not conflicts:
@@ -112,13 +112,13 @@ def index_entry(top: str, tree: str) -> bytes:
         mode, _, oid = head.decode().split()
         name = path.decode("utf-8", "surrogateescape")
         if mode in (git.REGULAR, git.EXECUTABLE) and (settling.ARTICLE.match(name) or name == settling.INDEX):
-            data = git.run(top, "cat-file", "blob", oid)
+            data = git.blob(top, oid)
             if name == settling.INDEX:
                 old = data.decode("utf-8")
             else:
                 articles[name] = data
     made = index.make(old, articles).encode("utf-8", "surrogateescape")
-    oid = git.run(top, "hash-object", "-w", "--stdin", stdin=made).decode().strip()
+    oid = git.store(top, made)
     return b"%s %s 0\t%s\0" % (git.REGULAR.encode(), oid.encode(), settling.INDEX.encode())
 
 
@@ -142,7 +142,7 @@ def settle_path(top: str, sides: Sides) -> tuple[bytes, str] | None:
         return None
     if 2 not in sides.entries or 3 not in sides.entries:
         return None
-    base = git.run(top, "cat-file", "blob", sides.entries[1][1]) if 1 in sides.entries else b""
-    theirs = git.run(top, "cat-file", "blob", sides.entries[2][1])
-    ours = git.run(top, "cat-file", "blob", sides.entries[3][1])
+    base = git.blob(top, sides.entries[1][1]) if 1 in sides.entries else b""
+    theirs = git.blob(top, sides.entries[2][1])
+    ours = git.blob(top, sides.entries[3][1])
     return settling.settle(name, base, theirs, ours)

@@ -50,19 +50,10 @@ def read_pairs(path: str) -> list[Pair]:
     return [Pair(row[0], row[1], tuple(row[2:])) for row in rows if len(row) >= 2]
 
 
-def is_ancestor(top: str, old: str, new: str) -> bool:
-    """Whether `old` is in the history of `new`."""
-    try:
-        git.run(top, "merge-base", "--is-ancestor", old, new)
-    except git.GitError:
-        return False
-    return True
-
-
 def find_pair(top: str, pairs: list[Pair], head: str, onto: str) -> Pair | None:
     """The last pair that is upstream and ours. What its local side holds need not be replayed."""
     for pair in reversed(pairs):
-        if is_ancestor(top, pair.pushed, onto) and is_ancestor(top, pair.local, head):
+        if git.is_ancestor(top, pair.pushed, onto) and git.is_ancestor(top, pair.local, head):
             return pair
     return None
 

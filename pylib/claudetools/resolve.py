@@ -53,11 +53,6 @@ def parked_paths(top: str, head: str, result: Replay) -> list[Conflict]:
     return list(found.values())
 
 
-def blob(top: str, oid: str) -> bytes:
-    """The bytes of a blob, none for ''."""
-    return git.run(top, "cat-file", "blob", oid) if oid else b""
-
-
 def merged_entry(top: str, scratch: str, c: Conflict) -> str | None:
     """The oid that the path gets without a person ('' for: not there), or None when a person has to decide."""
     if c.mine == c.base:
@@ -66,17 +61,12 @@ def merged_entry(top: str, scratch: str, c: Conflict) -> str | None:
         return c.mine
     if not (c.mine and c.theirs) or merging.OPAQUE.search(files.shown(c.path)):
         return None
-    base, theirs, mine = (blob(top, oid) for oid in (c.base, c.theirs, c.mine))
+    base, theirs, mine = (git.blob(top, oid) for oid in (c.base, c.theirs, c.mine))
     data = files.merge(scratch, mine, base, theirs)
     if data is None:
         settled = settling.settle(files.shown(c.path), base, theirs, mine)
         data = settled[0] if settled else None
-    return None if data is None else store(top, data)
-
-
-def store(top: str, data: bytes) -> str:
-    """Write a blob and return its oid."""
-    return git.run(top, "hash-object", "-w", "--stdin", stdin=data).decode().strip()
+    return None if data is None else git.store(top, data)
 
 
 # --- laying out -------------------------------------------------------------------
@@ -116,7 +106,7 @@ def both_texts(top: str, scratch: str, c: Conflict) -> bytes | None:
     """The file with conflict markers, or None where lines make no sense."""
     if not (c.mine and c.theirs) or merging.OPAQUE.search(files.shown(c.path)) or c.mode == git.SYMLINK:
         return None
-    sides = [blob(top, oid) for oid in (c.mine, c.base, c.theirs)]
+    sides = [git.blob(top, oid) for oid in (c.mine, c.base, c.theirs)]
     if any(b"\0" in side for side in sides):
         return None
     return merge_file(scratch, sides, "--diff3", "-L", "yours", "-L", "before", "-L", "theirs")
@@ -155,11 +145,11 @@ def take_side(top: str, state: str, side: str, path: bytes) -> bool:
         target = place_of(top, path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         if side == "both":
-            sides = [blob(top, oid) for oid in (c.mine, c.base, c.theirs)]
+            sides = [git.blob(top, oid) for oid in (c.mine, c.base, c.theirs)]
             data = merge_file(os.path.join(state, "work"), sides, "--union")
         else:
             oid = c.mine if side == "mine" else c.theirs
-            data = blob(top, oid)
+            data = git.blob(top, oid)
             write_decision(state, path, "remove" if not oid else "")
         with open(target, "wb") as file:
             file.write(data)
@@ -182,7 +172,7 @@ def take_resolution(top: str, state: str, head: str, onto: str, result: Replay) 
                 return []
             taken.append(c.path)
             removed = decisions.get(os.fsdecode(c.path)) == "remove"
-            oid = "" if removed else store(top, files.look(None, place_of(top, c.path)).data)
+            oid = "" if removed else git.store(top, files.look(None, place_of(top, c.path)).data)
         if oid:
             entries.append(b"%s %s 0\t%s\0" % (c.mode.encode(), oid.encode(), c.path))
         else:
@@ -265,7 +255,7 @@ def put_away(top: str, state: str) -> str | None:
 def is_a_side(top: str, c: Conflict) -> bool:
     """The result is one of the two texts, which git has."""
     data = files.look(None, place_of(top, c.path)).data
-    return data in (blob(top, c.theirs), blob(top, c.mine))
+    return data in (git.blob(top, c.theirs), git.blob(top, c.mine))
 
 
 def main(argv: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""Text that others wrote, made safe to show. The shell has the same rule in scripts/lib/ui.sh (`visible`)."""
+"""Words for people. Text that others wrote is made safe to show: the shell has the same rule in ui.sh (`visible`)."""
 
 from __future__ import annotations
 
@@ -19,3 +19,9 @@ def visible(text: str, keep: str = "") -> str:
     Characters in `keep` stay as they are ("\\n" for text of several lines).
     """
     return UNSEEN.sub(lambda match: match[0] if match[0] in keep else NAMED.get(match[0], "?"), text)
+
+
+def counted(number: int, what: str) -> str:
+    """`1 file`, `2 files`, `2 entries`."""
+    many = f"{what[:-1]}ies" if what.endswith("ry") else f"{what}s"
+    return f"{number} {what if number == 1 else many}"

@@ -87,7 +87,8 @@ class Advance:
 
     def finish(self, journal: Journal) -> int:
         """Complete what a killed run began."""
-        if journal.stage == "swapping" and journal.old != journal.new and self.followers.ref_contains(journal):
+        moving = journal.stage == "swapping" and journal.old != journal.new
+        if moving and git.is_ancestor(self.top, journal.new, journal.ref):
             # Killed just before the end, or somebody has pulled NEW since: git itself looked after the tree.
             self.keep_late()
             os.unlink(self.journal_path)

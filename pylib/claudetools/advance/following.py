@@ -65,14 +65,7 @@ class Followers:
             git.run(self.top, "update-ref", "-m", "sync: receive", journal.ref, journal.new, journal.old)
             return True
         except git.GitError:
-            return self.ref_contains(journal)
-
-    def ref_contains(self, journal: Journal) -> bool:
-        try:
-            git.run(self.top, "merge-base", "--is-ancestor", journal.new, journal.ref)
-            return True
-        except git.GitError:
-            return False
+            return git.is_ancestor(self.top, journal.new, journal.ref)
 
 
 def sides(change: git.Change) -> tuple[tuple[str, str], tuple[str, str]]:

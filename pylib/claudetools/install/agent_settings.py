@@ -16,11 +16,11 @@ from claudetools.install import json_text
 from claudetools.install.json_text import Keys
 from claudetools.install.merged import Merged
 from claudetools.install.place import SETUP, Place, Refused, refuse_links
-from claudetools.install.plan import Plan, counted
+from claudetools.install.plan import Plan
 from claudetools.install.record import Known
 from claudetools.install.steps import look, put_text
 from claudetools.install.text import BOM
-from claudetools.text import visible
+from claudetools.text import counted, visible
 
 NAME = ".claude/settings.json"
 SOURCE = "hooks/agent/settings.json"

@@ -10,11 +10,12 @@ from claudetools.install.clone import HOOKS, plan_unhook, plan_unset
 from claudetools.install.files import plan_sweep, walk
 from claudetools.install.merged import as_record
 from claudetools.install.place import HELD, HOME_OF_OURS, KEPT, NEW, Place, Refused, run_git, show
-from claudetools.install.plan import Plan, counted, write_local
+from claudetools.install.plan import Plan, write_local
 from claudetools.install.record import Known, forget_local
 from claudetools.install.sections import SECTIONS, section_without
 from claudetools.install.steps import look, prune, put_text, put_whole, remove, restore
 from claudetools.install.toolkit import MANIFEST, SHIMS
+from claudetools.text import counted
 
 
 def plan_uninstall(place: Place, known: Known) -> Plan:

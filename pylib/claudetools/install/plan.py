@@ -45,12 +45,6 @@ class Plan:
         self.steps.append((name, partial(do, *args)))
 
 
-def counted(number: int, what: str) -> str:
-    """`1 file`, `2 files`, `2 entries`."""
-    many = f"{what[:-1]}ies" if what.endswith("ry") else f"{what}s"
-    return f"{number} {what if number == 1 else many}"
-
-
 def finish_plan(plan: Plan, place: Place, known: Known, pending: dict[str, Any]) -> Plan:
     """The intention before the first step, the record after the last one. Nothing to do when nothing changes."""
     plan.pending = pending

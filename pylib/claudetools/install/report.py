@@ -12,10 +12,11 @@ from pathlib import Path
 from claudetools.install import agent_settings
 from claudetools.install.call import Call
 from claudetools.install.place import HELD, HOME_OF_OURS, Place, old_bare_logs, run_git, show
-from claudetools.install.plan import Plan, counted
+from claudetools.install.plan import Plan
 from claudetools.install.steps import look
 from claudetools.install.table import rows_of, table
 from claudetools.install.toolkit import MANIFEST, SHIMS, WORKFLOWS, is_inside
+from claudetools.text import counted
 
 
 def home_path(path: Path) -> str:

@@ -7,10 +7,11 @@ import time
 
 from claudetools.install import agent_settings
 from claudetools.install.place import HOME_OF_OURS, show
-from claudetools.install.plan import Plan, counted
+from claudetools.install.plan import Plan
 from claudetools.install.record import Kept
 from claudetools.install.steps import Found
 from claudetools.install.toolkit import SHARED, SHIMS, WORKFLOWS
+from claudetools.text import counted
 
 
 def rows_of(plan: Plan) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from claudetools.sessions.calls import Call
 from claudetools.sessions.ledger import UNKNOWN, Edit
 from claudetools.sessions.registry import Session
 from claudetools.sessions.unsaved import Work
-from claudetools.text import visible
+from claudetools.text import counted, visible
 
 MOST_FILES = 3
 MOST_EDITS = 20
@@ -66,7 +66,7 @@ def details(work: Work, calls: Sequence[Call], now: float) -> list[str]:
     if not work.edits:
         lines.append("  Nothing of it is unsaved.")
     else:
-        lines.append(f"  unsaved: {count(len(work.edits), 'change')} in {count(len(work.paths), 'file')}")
+        lines.append(f"  unsaved: {counted(len(work.edits), 'change')} in {counted(len(work.paths), 'file')}")
         if len(work.edits) > MOST_EDITS:
             lines.append(f"    {'...':<7}{len(work.edits) - MOST_EDITS} older ones")
         lines += [f"    {clock(e.time, now):<7}{edit_in_words(e)}" for e in work.edits[-MOST_EDITS:]]
@@ -128,8 +128,3 @@ def clock(then: float, now: float) -> str:
     """The local time, with the day when it was another one."""
     at, today = time.localtime(then), time.localtime(now)
     return time.strftime("%H:%M" if at[:3] == today[:3] else "%a %H:%M", at)
-
-
-def count(number: int, what: str) -> str:
-    """`1 file`, `2 files`."""
-    return f"{number} {what}{'' if number == 1 else 's'}"

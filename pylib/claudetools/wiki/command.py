@@ -16,12 +16,12 @@ import click
 from claudetools import cli, files
 from claudetools.place import Place
 from claudetools.sessions import registry
-from claudetools.text import visible
+from claudetools.text import counted, visible
 from claudetools.wiki import checking, compiling, hours, prompt, reading, redirects, renaming, target
 from claudetools.wiki.html import make_html
 from claudetools.wiki.store import Store, Unusable
 from claudetools.wiki.target import Target, Unfit
-from claudetools.wiki.telling import PROGRAM, count, show_report, tell
+from claudetools.wiki.telling import PROGRAM, show_report, tell
 
 KEEP_READINGS = 50
 LARGEST_DRAFT = 4 * 1024 * 1024
@@ -181,7 +181,7 @@ def check_articles(articles: Sequence[str], as_json: bool) -> int:
         click.echo(json.dumps({"claims": claims, "resolved": resolved, "share": round(share, 4), "articles": rows}))
     else:
         head = "[OK]" if well else "[WARN]"
-        click.echo(f"{head} {resolved} of {claims} claims resolve ({share:.1%}) in {count(len(reports), 'article')}.")
+        click.echo(f"{head} {resolved} of {claims} claims resolve ({share:.1%}) in {counted(len(reports), 'article')}.")
         for report in reports:
             show_report(report)
     return cli.OK if well else cli.HELD

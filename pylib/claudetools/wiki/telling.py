@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from claudetools import cli
-from claudetools.text import visible
+from claudetools.text import counted, visible
 from claudetools.wiki.checking import Report
 from claudetools.wiki.compiling import REFRESHED, Outcome
 
@@ -22,14 +22,14 @@ def tell(outcome: Outcome) -> None:
     if outcome.verdict:
         tell_verdict(outcome)
     if outcome.done == "compiled":
-        click.echo(f"[OK] {path} is compiled from {count(outcome.logs, 'log')}.")
+        click.echo(f"[OK] {path} is compiled from {counted(outcome.logs, 'log')}.")
     elif outcome.done == "absorbed":
-        click.echo(f"[OK] {path} has absorbed all {count(outcome.logs, 'log')} already.")
+        click.echo(f"[OK] {path} has absorbed all {counted(outcome.logs, 'log')} already.")
     elif outcome.reason and outcome.done == "refreshed":
         cli.info(f"{name}: {visible(outcome.reason).rstrip('.')}.")
         click.echo(f"[WARN] {REFRESHED}")
     elif outcome.done == "refreshed":
-        click.echo(f"[OK] {path} is refreshed; {count(outcome.logs, 'log')} to compile.")
+        click.echo(f"[OK] {path} is refreshed; {counted(outcome.logs, 'log')} to compile.")
     else:
         click.echo(f"[WARN] {path} was left as it is: {visible(outcome.reason).rstrip('.')}.")
 
@@ -65,8 +65,3 @@ def listed(items: Sequence[str]) -> str:
     """Some of them, and how many more."""
     some = ", ".join(visible(item)[:80] for item in dict.fromkeys(items[:12]))
     return some + (f" and {len(items) - 12} more" if len(items) > 12 else "")
-
-
-def count(number: int, what: str) -> str:
-    """`1 log`, `2 logs`."""
-    return f"{number} {what}{'' if number == 1 else 's'}"

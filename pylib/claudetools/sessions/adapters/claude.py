@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from claudetools.sessions.adapters import read_common, text_of
 from claudetools.sessions.event import Event, Reply
 from claudetools.sessions.registry import current_id
 
@@ -28,19 +29,9 @@ def read(name: str, payload: Mapping[str, Any], environ: Mapping[str, str]) -> E
     fired = payload.get("hook_event_name", NAMES[name])
     if session is None or (fired != NAMES[name] and (name, fired) != ("post-tool-use", FAILED)):
         return None
-    given, took = payload.get("tool_input"), payload.get("duration_ms")
-    return Event(
-        name=name,
-        agent="claude",
-        session=session,
-        cwd=text_of(payload, "cwd"),
-        transcript=text_of(payload, "transcript_path"),
-        source=text_of(payload, "source") or text_of(payload, "reason"),
-        prompt=text_of(payload, "prompt"),
-        tool=text_of(payload, "tool_name"),
+    took = payload.get("duration_ms")
+    return read_common(name, "claude", session, payload)._replace(
         use=text_of(payload, "tool_use_id"),
-        given=given if isinstance(given, dict) else {},
-        result=payload.get("tool_response"),
         subagent=text_of(payload, "agent_id"),
         seconds=took / 1000 if isinstance(took, (int, float)) and 0 < took < 1e9 else 0.0,
         failed=fired == FAILED,
@@ -57,9 +48,3 @@ def write(event: Event, reply: Reply) -> str:
     if reply.context:
         told["additionalContext"] = reply.context
     return json.dumps({"hookSpecificOutput": told})
-
-
-def text_of(payload: Mapping[str, Any], key: str) -> str:
-    """A text of the payload, "" when it is missing or something else."""
-    value = payload.get(key)
-    return value if isinstance(value, str) else ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from claudetools.sessions.adapters.claude import text_of
+from claudetools.sessions.adapters import read_common
 from claudetools.sessions.event import Event, Reply
 from claudetools.sessions.registry import current_id
 
@@ -30,23 +30,12 @@ def read(name: str, payload: Mapping[str, Any], environ: Mapping[str, str]) -> E
     session = current_id(environ, payload)
     if session is None or payload.get("hook_event_name", NAMES[name]) != NAMES[name]:
         return None
-    tool, given, answer = text_of(payload, "tool_name"), payload.get("tool_input"), payload.get("tool_response")
-    given = dict(given) if isinstance(given, dict) else {}
-    if tool == "replace":
+    event = read_common(name, "gemini", session, payload)
+    given = dict(event.given)
+    if event.tool == "replace":
         given["replace_all"] = bool(given.get("allow_multiple")) or given.get("expected_replacements", 1) != 1
-    return Event(
-        name=name,
-        agent="gemini",
-        session=session,
-        cwd=text_of(payload, "cwd"),
-        transcript=text_of(payload, "transcript_path"),
-        source=text_of(payload, "source") or text_of(payload, "reason"),
-        prompt=text_of(payload, "prompt"),
-        tool=TOOLS.get(tool, tool),
-        given=given,
-        result=answer,
-        failed=isinstance(answer, dict) and bool(answer.get("error")),
-    )
+    failed = isinstance(event.result, dict) and bool(event.result.get("error"))
+    return event._replace(tool=TOOLS.get(event.tool, event.tool), given=given, failed=failed)
 
 
 def write(event: Event, reply: Reply) -> str:
