@@ -353,6 +353,29 @@ def test_a_plain_commit_with_a_broken_log_waits_and_the_rest_goes(world: World, 
     assert "a.md" in world.remote_files() and LOG not in world.remote_files()
 
 
+def test_a_plain_commit_that_opens_a_vault_file_stays_here_until_it_is_mended(world: World, mike: Machine) -> None:
+    mike.write(".sops.yaml", "creation_rules:\n- path_regex: a.yaml\n")
+    mike.write("a.yaml", SEALED)
+    assert mike.sync().code == 0
+    mike.write("a.yaml", "password: x\n")
+    mike.git("commit", "-qam", "by plain git")
+    opened = mike.git("rev-parse", "HEAD")
+    mike.write("b.md", "x\n")
+    result = mike.sync()
+    assert result.code == 65, result.text
+    assert f"Left out: a.yaml (shown by commit {opened[:7]}; is not encrypted" in result.out
+    assert "sops encrypt --in-place a.yaml" in result.out
+    assert world.remote_file("a.yaml") == SEALED and "b.md" in world.remote_files()
+    assert mike.read("a.yaml") == "password: x\n"
+    # Encrypted again, it goes, and the text of between is in no commit that the remote has.
+    mike.write("a.yaml", SEALED.replace("data:", "data:new"))
+    result = mike.sync()
+    assert result.code == 0, result.text
+    assert world.remote_file("a.yaml") == mike.read("a.yaml") and mike.status() == ""
+    assert "password: x" not in world.remote_git("log", "-p", "--all")
+    mike.assert_sound()
+
+
 @pytest.fixture
 def server(world: World, mike: Machine) -> World:
     """The remote with our pre-receive, as its header says."""

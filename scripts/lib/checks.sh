@@ -33,11 +33,6 @@ begin_contents() {
   unset SEAL_FOLDER
 }
 
-# What the content of a new file has to be.
-want_new_content() {
-  if find_seal "$1"; then want_content "$1" seal "$SEAL"; elif is_log "$1"; then want_content "$1" log; fi
-}
-
 # find_foreign_logs: 1 when the commit that is being made (COMMIT_IDS, COMMIT_TREE) changes another session's log. The
 # next round leaves those out. Only logs that HEAD has: a new one may still be put in order by whoever is asked to.
 find_foreign_logs() {

@@ -3,41 +3,58 @@
 # What breaks a rule is set aside like a commit that the remote refuses (refusal.sh); the rest goes.
 # Needs: repository, gates, results.
 
-# find_unsafe_commits: UNSAFE gets commit and path of each added file that may not go out, in pairs. Nothing to do for
-# the usual push, whose only commit was checked as a snapshot.
+# find_unsafe_commits: UNSAFE gets commit and path of each file that may not go out, in pairs; the path is '' where a later
+# commit mended it, so that their sum may go. Nothing to do for the usual push, whose only commit was checked as a snapshot.
 find_unsafe_commits() {
-  local entry commit='' path sizes=() i
-  UNSAFE=() ADDED=() ADDED_BLOBS=() OUTGOING_GONE=' '
+  UNSAFE=() ADDED=() ADDED_BLOBS=() SEALED=() SHOWN=() OUTGOING_GONE=' '
   [ -n "$SEEN" ] && [ "$TIP" != "$SEEN" ] || return 0
   [ "$SEEN" != "$COMMIT_PARENT" ] || [ "$TIP" != "$COMMIT_OID" ] || return 0
   [ "$RELATED" != "$SEEN $HEAD_OID" ] || [ -n "$AHEAD_PLAIN" ] || return 0
   git -C "$TOP" rev-list --no-merges --invert-grep --grep='^Machine: ' "$SEEN..$TIP" >"$WORK/plain" 2>/dev/null
   [ -s "$WORK/plain" ] || return 0
-  git -C "$TOP" diff-tree --stdin --root -r -z --raw --no-abbrev --no-renames --diff-filter=AD <"$WORK/plain" >"$WORK/added" 2>"$WORK/error" || {
+  git -C "$TOP" diff-tree --stdin --root -r -z --raw --no-abbrev --no-renames --diff-filter=ADMT <"$WORK/plain" >"$WORK/added" 2>"$WORK/error" || {
     report_git_failure "git diff-tree"
     return "$EXIT_INTERNAL"
   }
+  begin_contents
+  read_plain_commits
+  judge_added_files
+  judge_shown_files
+}
+
+# Sets ADDED (commit and path in pairs), ADDED_BLOBS, OUTGOING_GONE, and SEALED: commit, path and seal of each file, new or
+# changed, that has to be encrypted.
+read_plain_commits() {
+  local entry commit='' path
   while IFS= read -r -d '' entry; do
     case $entry in
-      :*)
-        IFS= read -r -d '' path
-        is_allowed "$path" && continue
-        entry=${entry#:* * }
-        case $entry in
-          *D) OUTGOING_GONE+="${entry%% *} " ;;
-          *)
-            ADDED+=("$commit" "$path")
-            entry=${entry#* }
-            ADDED_BLOBS+=("${entry% *}")
-            ;;
-        esac
+      :*) IFS= read -r -d '' path ;;
+      *)
+        commit=${entry%$'\n'}
+        continue
         ;;
-      *) commit=${entry%$'\n'} ;;
     esac
+    ! is_allowed "$path" || continue
+    entry=${entry#:* * }
+    case $entry in
+      *D)
+        OUTGOING_GONE+="${entry%% *} "
+        continue
+        ;;
+      *A)
+        ADDED+=("$commit" "$path")
+        entry=${entry#* }
+        ADDED_BLOBS+=("${entry% *}")
+        ;;
+    esac
+    ! find_seal "$path" || SEALED+=("$commit" "$path" "$SEAL")
   done <"$WORK/added"
+}
+
+judge_added_files() {
+  local size sizes=() i
   [ ${#ADDED_BLOBS[@]} -gt 0 ] || return 0
-  while IFS= read -r entry; do sizes+=("$entry"); done < <(printf '%s\n' "${ADDED_BLOBS[@]}" | git -C "$TOP" cat-file --batch-check='%(objectsize)')
-  begin_contents
+  while IFS= read -r size; do sizes+=("$size"); done < <(printf '%s\n' "${ADDED_BLOBS[@]}" | git -C "$TOP" cat-file --batch-check='%(objectsize)')
   for ((i = 0; i < ${#ADDED_BLOBS[@]}; i++)); do
     judge_added_file "${ADDED[i * 2]}" "${ADDED[i * 2 + 1]}" "${sizes[i]:-0}" "${ADDED_BLOBS[i]}"
   done
@@ -57,7 +74,7 @@ judge_added_file() {
     why=$RULE_TEXT
   else
     # The same content under another name (log adopt) is not new.
-    case $OUTGOING_GONE in *" $4 "*) ;; *) want_new_content "$path" ;; esac
+    case $OUTGOING_GONE in *" $4 "*) ;; *) if is_log "$path"; then want_content "$path" log; fi ;; esac
     return 0
   fi
   name_unsafe_file "$commit" "$path" "$why"
@@ -75,9 +92,35 @@ judge_added_content() {
   done
 }
 
+# What a commit shows of a vault stays in the history, whatever a later one does: each is looked at by itself. Where TIP
+# has the file encrypted again, or no more, the commits may go as one.
+judge_shown_files() {
+  local i
+  for ((i = 0; i < ${#SEALED[@]}; i += 3)); do
+    SHOWN_BY=${SEALED[i]}
+    want_content "${SEALED[i + 1]}" seal "${SEALED[i + 2]}"
+    [ "${SEALED[i + 3]:-}" = "$SHOWN_BY" ] || check_contents note_shown "$SHOWN_BY"
+  done
+  [ ${#SHOWN[@]} -gt 0 ] || return 0
+  STILL_SHOWN=''
+  for ((i = 0; i < ${#SHOWN[@]}; i += 4)); do
+    if find_seal "${SHOWN[i + 1]}" && git -C "$TOP" cat-file -e "$TIP:${SHOWN[i + 1]}" 2>/dev/null; then
+      want_content "${SHOWN[i + 1]}" seal "$SEAL"
+    fi
+  done
+  check_contents note_still_shown "$TIP"
+  for ((i = 0; i < ${#SHOWN[@]}; i += 4)); do
+    name_unsafe_file "${SHOWN[i]}" "${SHOWN[i + 1]}" "${SHOWN[i + 2]}" "${SHOWN[i + 3]}" shown
+    case $STILL_SHOWN in *"//${SHOWN[i + 1]}//"*) ;; *) UNSAFE[${#UNSAFE[@]} - 1]='' ;; esac
+  done
+}
+
+note_shown() { SHOWN+=("$SHOWN_BY" "$1" "$RULE_TEXT" "$RULE_FIX"); }
+note_still_shown() { STILL_SHOWN+="//$1//"; }
+
 name_unsafe_file() {
   local commit=$1 path=$2 why=$3 fix
   fix="Take it out: git rm --cached -- $(quoted "$path"), then: $(sync_command)"
   UNSAFE+=("$commit" "$path")
-  left_out "$path" "added by commit ${commit:0:7}; $why" "The commit waits here, the others go. ${4:-$fix}" "$(allow_hint "$path")"
+  left_out "$path" "${5:-added} by commit ${commit:0:7}; $why" "The commit waits here, the others go. ${4:-$fix}" "$(allow_hint "$path")"
 }
