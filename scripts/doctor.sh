@@ -10,7 +10,7 @@ set -uo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
 lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
-for part in environment exit_codes ui python claim lock results repository identity first_time; do
+for part in environment exit_codes ui python claim lock results repository identity first_time checks; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70
 done
@@ -38,6 +38,8 @@ main() {
       look_at_installation
       look_at_identity
       look_at_agent_hooks
+      look_at_sops_rules "$TOP"
+      [ -z "${ID_VAULT:-}" ] || { find_vault && look_at_sops_rules "$VAULT"; }
       ask_lock show || DOCTOR_EXIT=$?
       exit "$DOCTOR_EXIT"
       ;;
@@ -86,6 +88,21 @@ look_at_agent_hooks() {
   [ $((NOW - when)) -lt 604800 ] || return 0
   say "[WARN] A hook of the agent failed at $(clock_time "$when"): $(visible "$what")"
   say "       All of them: $(quoted "$STATE/hooks.log")"
+}
+
+# What says to be encrypted and cannot be read is no fault either, but nobody may believe that all is checked.
+look_at_sops_rules() {
+  local rule
+  CONVENTIONS=$1
+  find_conventions ''
+  while IFS= read -r rule; do
+    matches_rule x "$rule"
+    [ $? -eq 2 ] || continue
+    rule=${rule#\?}
+    say "[WARN] This line of $(visible "$CONVENTIONS/.sops.yaml") cannot be read here: $(visible "${rule#"${rule%%[![:space:]]*}"}")"
+    say "       Each YAML, JSON, env and ini file beside it counts as one that has to be encrypted, no other file does."
+    say "       Write it without (?...), \\b, \\x and escapes inside of brackets."
+  done <<<"$SEAL_RULES"
 }
 
 look_at_identity() {

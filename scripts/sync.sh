@@ -193,8 +193,8 @@ save_changes() {
 
 # The vault's trouble never hides or undoes what main did: it has its own report and its own exit code.
 sync_vault() {
-  local folder=$ID_VAULT top=$TOP
-  case $folder in \~/*) folder=$HOME/${folder#\~/} ;; /* | [A-Za-z]:*) ;; *) folder=$TOP/$folder ;; esac
+  local folder top=$TOP
+  find_vault && folder=$VAULT
   WANTED=() MESSAGE=''
   if [ "$(cd "$folder" 2>/dev/null && git rev-parse --show-toplevel 2>/dev/null)" = "$top" ]; then
     reset_results

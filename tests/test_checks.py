@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -303,6 +304,12 @@ VAULT = [
     ("pass/.gpg-id", "0xABC\n", {"pass/mail.txt": False, "pass/deep/x.gpg": True, "pass/.gitattributes": None}),
     ("README", "", {"any/where.age": False, "also.age": True}),
     (".sops.yaml", "creation_rules:\n  - path_regex: '(['\n", {"x.yaml": False, "code.py": None}),
+    (".sops.yaml", "creation_rules:\n- path_regex: (?i)SECRET\\s?\\D$\n", {"a.secretx": False, "a.secret1": None}),
+    (".sops.yaml", "creation_rules:\n- path_regex: \\bkeys\\b\n", {"x.yaml": False, "code.py": None}),
+    (".sops.yaml", "creation_rules:\n- path_regex: '[\\w-]+\\.env'\n", {"a.env": False, "code.py": None}),
+    (".sops.yaml", "creation_rules:\n- {path_regex: x, age: y}\n", {"a.json": False, "code.py": None}),
+    (".sops.yaml", "creation_rules:\n- path_regex: >-\n    x\n", {"a.ini": False, "code.py": None}),
+    (".sops.yaml", "creation_rules:\n# path_regex: a\n- path_regex: b\n", {"a.yaml": None, "b.yaml": False}),
 ]  # fmt: skip
 CIPHER = {"yaml": SEALED, "yml": SEALED, "json": '{"sops": {"mac": "ENC[AES256_GCM,data:b]"}}', "gpg": "\udc85x"}
 
@@ -327,6 +334,15 @@ def test_plain_text_where_it_should_be_encrypted_stays_here(
     mike.git("commit", "-qm", "by plain git")
     result = mike.sync()
     assert result.code in (65, 77) and not plain & set(world.remote_files()), result.text
+
+
+def test_an_expression_that_cannot_be_read_is_named(mike: Machine) -> None:
+    rules = ("vault/.*\\.yaml", "\\bkeys", "(?i)secret")
+    mike.write(".sops.yaml", "creation_rules:\n" + "".join(f"- path_regex: {rule}\n" for rule in rules))
+    mike.write("a.json", "{}\n")
+    assert "a.json (is not encrypted, and .sops.yaml has a path_regex that cannot be read here)" in mike.sync().out
+    told = mike.run("bash", TOOLKIT / "scripts" / "doctor.sh").out
+    assert re.findall(r"cannot be read here: (.*)", told) == ["- path_regex: \\bkeys"]
 
 
 def test_what_was_encrypted_does_not_go_out_plain_later(world: World, mike: Machine) -> None:

@@ -6,7 +6,8 @@
 readonly SEAL_PATTERNS=('mac"?[ :=]+"?ENC\[AES256_GCM,' '^age-encryption\.org/v1' '^-----BEGIN (AGE|PGP) [A-Z ]+-----'
   $'^[\x80-\xff]')
 
-# find_seal PATH: 0 with SEAL (sops, gpg or age) when PATH below CONVENTIONS, a folder, has to be encrypted.
+# find_seal PATH: 0 with SEAL (sops, gpg, age; unread: by a rule that we cannot read) when PATH below CONVENTIONS, a
+# folder, has to be encrypted.
 find_seal() {
   local path=$1 name=${1##*/} folder=''
   SEAL=''
@@ -18,10 +19,8 @@ find_seal() {
   esac
   if [ -n "$SEAL_STORE" ]; then
     SEAL=gpg
-  elif [ -n "$SEAL_RULES" ] && is_named_by_sops "${path#"$SEAL_TOP"}"; then
-    SEAL=sops
   else
-    return 1
+    [ -n "$SEAL_RULES" ] && is_named_by_sops "${path#"$SEAL_TOP"}"
   fi
 }
 
@@ -38,35 +37,67 @@ find_conventions() {
   done
 }
 
-# SEAL_RULES: one regular expression a line. A rule without path_regex says how to encrypt, not what.
+# SEAL_RULES: one regular expression a line; "?" and the line itself where we cannot read it. A rule without path_regex
+# says how to encrypt, not what.
 read_sops_rules() {
   local line
   while IFS= read -r line || [ -n "$line" ]; do
     line=${line%$'\r'}
-    [[ $line =~ ^[[:space:]-]*path_regex:[[:space:]]*(.*)$ ]] || continue
-    line=${BASH_REMATCH[1]}
-    case $line in
-      \'*) line=${line#\'} line=${line%\'*} line=${line//\'\'/\'} ;;
-      \"*) line=${line#\"} line=${line%\"*} line=${line//\\\\/\\} ;;
-      *) line=${line%%[[:space:]]#*} ;;
-    esac
-    # Go's expressions, as far as they differ from POSIX ones.
-    line=${line//\\d/[0-9]} line=${line//\\w/[A-Za-z0-9_]} line=${line//(\?:/(} line=${line//(\?i)/}
-    SEAL_RULES+=$line$'\n'
+    [[ ! $line =~ ^[[:space:]]*# ]] || continue
+    case $line in *path_regex*) ;; *) continue ;; esac
+    if [[ $line =~ ^[[:space:]-]*path_regex:[[:space:]]*(.*)$ ]] && translate_expression "${BASH_REMATCH[1]}"; then
+      SEAL_RULES+=$EXPRESSION$'\n'
+    else
+      SEAL_RULES+="?$line"$'\n'
+    fi
   done <"$1"
 }
 
+# translate_expression YAML: sets EXPRESSION, POSIX for what Go takes. 1 for what cannot be said so: it would be
+# matched as something else. "(?i)" at the start stays.
+translate_expression() {
+  local text=$1 escaped_class='\[[^]]*\\[]A-Za-z]'
+  case $text in
+    \'*) text=${text#\'} text=${text%\'*} text=${text//\'\'/\'} ;;
+    \"*) text=${text#\"} text=${text%\"*} text=${text//\\\\/\\} ;;
+    '' | ['>|&*!%@`{']*) return 1 ;;
+    *) text=${text%%[[:space:]]#*} ;;
+  esac
+  [[ ! $text =~ $escaped_class ]] || return 1
+  text=${text//\\d/[0-9]} text=${text//\\D/[^0-9]} text=${text//\\s/[[:space:]]} text=${text//\\S/[^[:space:]]}
+  text=${text//\\w/[A-Za-z0-9_]} text=${text//\\W/[^A-Za-z0-9_]} text=${text//(\?:/(}
+  case ${text#'(?i)'} in *\\[A-Za-z0-9]* | *'(?'*) return 1 ;; esac
+  EXPRESSION=$text
+}
+
+# is_named_by_sops PATH: 0 with SEAL. With an expression that we cannot read, all that sops usually encrypts.
 is_named_by_sops() {
   local path=$1 rule
+  SEAL=sops
   while IFS= read -r rule; do
     [ -n "$rule" ] || continue
-    [[ $path =~ $rule ]]
+    matches_rule "$path" "$rule"
     case $? in
       0) return 0 ;;
-      2) case $path in *.yaml | *.yml | *.json | *.env | *.ini) return 0 ;; esac ;; # an expression that we cannot read
+      2) case $path in *.yaml | *.yml | *.json | *.env | *.ini) SEAL=unread && return 0 ;; esac ;;
     esac
   done <<<"$SEAL_RULES"
   return 1
+}
+
+matches_rule() {
+  local path=$1 rule=$2 status
+  case $rule in
+    \?*) return 2 ;;
+    '(?i)'*)
+      shopt -s nocasematch
+      [[ $path =~ ${rule#'(?i)'} ]]
+      status=$?
+      shopt -u nocasematch
+      return "$status"
+      ;;
+  esac
+  [[ $path =~ $rule ]]
 }
 
 # take_seal_line NUMBER TEXT: notes which seals the file bears.
@@ -83,12 +114,16 @@ take_seal_line() {
 # judge_seal PATH SEAL: 0 when the file bears the seal; any of them will do where sops is asked for.
 judge_seal() {
   local path=$1
-  case $SEALS/$2 in *" $2"*/* | ' '*/sops) return 0 ;; esac
+  case $SEALS/$2 in *" $2"*/* | ' '*/sops | ' '*/unread) return 0 ;; esac
   RULE_TEXT='is not encrypted'
   case $2 in
     sops)
       RULE_TEXT+=', and .sops.yaml asks for it'
       RULE_FIX="Encrypt it: sops encrypt --in-place $(quoted "$path")"
+      ;;
+    unread)
+      RULE_TEXT+=', and .sops.yaml has a path_regex that cannot be read here'
+      RULE_FIX="Encrypt it, or write the expression in plainer words: bash $(command_path doctor.sh)"
       ;;
     gpg)
       RULE_TEXT+=', and lies in a password store'

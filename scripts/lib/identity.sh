@@ -66,6 +66,11 @@ reconcile_git_config() {
   [ "$CONFIG_EMAIL" = "$ID_EMAIL" ] || git -C "$TOP" config user.email "$ID_EMAIL"
 }
 
+# Sets VAULT, the folder that ID_VAULT names as seen from TOP.
+find_vault() {
+  case $ID_VAULT in \~/*) VAULT=$HOME/${ID_VAULT#\~/} ;; /* | [A-Za-z]:*) VAULT=$ID_VAULT ;; *) VAULT=$TOP/$ID_VAULT ;; esac
+}
+
 # The path to type for a program of ours, seen from the top of the user's repository.
 command_path() {
   local name=$1
