@@ -34,7 +34,7 @@ set -uo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}lib
 for part in environment exit_codes ui patience python claim lock arguments results report json repository identity checks gates \
-  snapshot commit split own_hooks replay exchange outgoing refusal conflict advance recover points migrate first_time deliver \
+  snapshot commit split unsplit others own_hooks replay exchange outgoing refusal conflict advance recover points migrate first_time deliver \
   glance queue; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from agents import Agent
+from forced import KILL_HELPER, at, was_reached
 from test_split import LIST, ids, message
 from world import TOOLKIT, Machine, Result, World
 
@@ -38,6 +39,22 @@ def test_claim_takes_what_nobody_or_several_may_have_made(shared: Machine, world
     assert shared.git("show", "--format=", "--name-only", "HEAD").split() == ["by-hand.txt", "made.txt"]
     assert "of two" not in world.remote_file(LIST)
     assert two.sync().code == 0 and shared.status() == ""
+
+
+def test_undo_waits_for_a_sync_that_was_cut_off(shared: Machine, world: World) -> None:
+    """The folder stands on what came in, the branch not yet: first the sync is finished."""
+    one, other = Agent(shared, "one"), world.machine("MAC-02", "howard")
+    one.append(LIST, "of one")
+    assert one.sync().code == 0 and other.sync().code == 0
+    other.write(LIST, "howard's\n" + other.read(LIST))
+    assert other.sync().code == 0
+    env = at(shared, "advance-ref", KILL_HELPER)
+    assert one.sync(**env).code == 70 and was_reached(env)
+    result = sessions(shared, "undo", "one", "--yes")
+    assert result.code == 75 and "[ERROR] A sync was cut off before it was done." in result.err, result.text
+    assert "of one\n" in shared.read(LIST) and "howard's\n" in shared.read(LIST)
+    assert one.sync().code == 0 and sessions(shared, "undo", "one", "--yes").code == 0
+    assert shared.read(LIST) == other.read(LIST).replace("of one\n", "")
 
 
 def test_undo_shows_first_then_takes_lines_and_commits_back(shared: Machine, world: World) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 
 import pytest
 
@@ -401,16 +400,6 @@ def test_a_bad_ledger_loses_nothing_and_is_named(shared: Machine, world: World, 
     assert world.remote_file(LIST) == shared.read(LIST) and shared.status() == ""
     if how in ("torn", "newer"):
         assert "[WARN] The ledger of 'acme vpn' is damaged (the record that ends at " in result.out, result.text
-
-
-def test_without_the_helper_everything_goes_in_one_commit_and_it_is_said(shared: Machine) -> None:
-    Agent(shared, "one").append(LIST, "of one")
-    helper = shared.home / "python"
-    helper.write_text(f'#!/bin/sh\ncase "$*" in *__main__.py*split*) exit 3 ;; esac\nexec {sys.executable} "$@"\n')
-    helper.chmod(0o755)
-    result = shared.sync(env={"CLAUDETOOLS_PYTHON": str(helper)})
-    assert result.code == 0 and "[WARN] Whose work is whose cannot be told (no answer). " in result.out, result.text
-    assert shared.status() == ""
 
 
 # --- commands that still run --------------------------------------------------------

@@ -82,7 +82,7 @@ def run(command: click.Command, arguments: Sequence[str], program: str) -> int:
     except BrokenPipeError:
         return OK
     except OSError as error:
-        return tell(CANNOT_CREATE, visible(f"{error.filename or program}: {error.strerror}"))
+        return tell(CANNOT_CREATE, visible(f"{error.filename or program}: {error.strerror or error}"))
 
 
 def tell(code: int, message: str, *more: str) -> int:

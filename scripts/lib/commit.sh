@@ -82,7 +82,7 @@ compose_subject() {
     SUBJECT="$AREA: $COMMIT_TOPIC"
   elif [ -n "$COMMIT_IDS" ]; then
     shorten_ids "$COMMIT_IDS"
-    SUBJECT="$AREA: $COUNT edited (session $SHORT_IDS, unsaved)"
+    SUBJECT="$AREA: $COUNT edited (session $SHORT_IDS$(unless_saved))"
   else
     SUBJECT="$AREA: $COUNT edited outside a session"
   fi

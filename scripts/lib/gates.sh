@@ -4,7 +4,7 @@
 # Needs: repository, report, snapshot, checks.
 
 hold_back_unsafe_paths() {
-  HELD=() LATER=() REFUSED_PATHS=() LEFT_OUT=()
+  HELD=() LATER=() REFUSED_PATHS=() LEFT_OUT=() LEFT_PATHS=()
   hold_what_hooks_refused
   hold_foreign_logs
   hold_unmerged_paths

@@ -217,9 +217,10 @@ answer_requests() {
     for item in ${WAITS[@]+"${WAITS[@]}"}; do
       [ "${item%%$'\t'*}" != "${SERVED_SESSIONS[i]}" ] || waits+=("$item")
     done
-    printf '%s\0' "${HEAD_OID:-}" "$REPO_EXIT" "$PUSHED" "$RECEIVED_FILES" "$RECEIVED_COMMITS" "$RECEIVED_FROM" \
+    left_out_for "${SERVED_SESSIONS[i]}"
+    printf '%s\0' "${HEAD_OID:-}" "$(exit_for_left_out)" "$PUSHED" "$RECEIVED_FILES" "$RECEIVED_COMMITS" "$RECEIVED_FROM" \
       "${#PROBLEMS[@]}" "${#waits[@]}" ${PROBLEMS[@]+"${PROBLEMS[@]}"} ${waits[@]+"${waits[@]}"} \
-      ${LEFT_OUT[@]+"${LEFT_OUT[@]}"} "$ANSWER_END" 2>/dev/null >"$TREE/results/${SERVED[i]}" || continue
+      ${LEFT_FOR[@]+"${LEFT_FOR[@]}"} "$ANSWER_END" 2>/dev/null >"$TREE/results/${SERVED[i]}" || continue
     ring "$LOCK_STATE/claims/${SERVED_CLAIMS[i]}.alive"
     checkpoint answered
   done

@@ -7,7 +7,8 @@ reset_results() {
   PROBLEMS=() # "level<newline>first line<newline>more lines", in the order met
   FACTS=()    # single lines, already marked
   LEFT_OUT=() # path, reason, fixes: one item of text each
-  COMMITS=()  # "oid subject", oldest first
+  LEFT_PATHS=() OTHERS_LEFT=()
+  COMMITS=() # "oid subject", oldest first
   MERGED=() BLOCKED=()
   SPLIT_FACTS=() # lines on what stays in the folder, as the last round saw it
   WAITS=()       # id, path and line: what callers cannot save before somebody else does
@@ -27,6 +28,7 @@ problem() {
 left_out() {
   local text
   text="$(visible "$1") ($2)"
+  LEFT_PATHS+=("$1")
   shift 2
   LEFT_OUT+=("$text"$'\n'"$(printf '%s\n' "$@")")
 }
@@ -34,6 +36,8 @@ left_out() {
 # What the last round left out counts, not what an earlier one did.
 close_results() {
   FACTS+=(${SPLIT_FACTS[@]+"${SPLIT_FACTS[@]}"})
+  set_others_aside
+  EXIT_WITHOUT_LEFT=$REPO_EXIT
   [ ${#LEFT_OUT[@]} -eq 0 ] || REPO_EXIT=$(worse_exit "$REPO_EXIT" "$EXIT_HELD")
 }
 

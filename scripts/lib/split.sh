@@ -8,22 +8,44 @@
 # stays in the folder, WAITS (id, path, its fact), what of it callers wanted to save, and HOLDERS (path, id, topic), the
 # live sessions that have unsaved work there. Without any session: one commit, nothing is started.
 split_snapshot() {
-  local out id callers=() ids=''
-  LOST=() LOST_TREE=''
+  local id ids='' why status
+  LOST=() LOST_TREE='' SPLIT_ASKED=()
   name_callers
-  for id in ${CALLERS[@]+"${CALLERS[@]}"}; do callers+=(--session "$id") ids+=${ids:+,}$id; done
-  for id in ${REFUSED_WORK[@]+"${REFUSED_WORK[@]}"}; do callers+=("--without=$id"); done
-  [ -z "$DRY_RUN" ] || callers+=(--look)
-  SPLITS=("$SNAPSHOT_TREE ${ids:--} - 0 -") SPLIT_TREE=$SNAPSHOT_TREE IDLE_IDS=() HOLDERS=()
+  for id in ${CALLERS[@]+"${CALLERS[@]}"}; do SPLIT_ASKED+=(--session "$id") ids+=${ids:+,}$id; done
+  for id in ${REFUSED_WORK[@]+"${REFUSED_WORK[@]}"}; do SPLIT_ASKED+=("--without=$id"); done
+  [ -z "$DRY_RUN" ] || SPLIT_ASKED+=(--look)
+  ask_for_left_out
+  SPLITS=("$SNAPSHOT_TREE ${ids:--} - 0 -") SPLIT_TREE=$SNAPSHOT_TREE IDLE_IDS=() HOLDERS=() OTHERS_LEFT=()
   has_sessions || return 0
-  if find_python && out=$(run_python split --top "$TOP" --git-dir "$GIT_FOLDER" --common "$COMMON" --scratch "$WORK" \
-    --head "$BASE_OID" --tip "$HEAD_OID" --tree "$SNAPSHOT_TREE" --mode "$WHOSE" ${callers[@]+"${callers[@]}"} 2>"$WORK/error"); then
-    read_split "$out"
-    [ -z "$LOST_TREE" ] || [ -n "$DRY_RUN$PUT_BACK" ] || put_back_lost
+  if find_python; then
+    ask_whose
+    status=$?
+    [ "$status" -eq 2 ] || return "$status"
+    why=$WHY
+    # Without the contents there is less that can fail.
+    if ask_whose --files; then
+      SPLIT_FACTS+=("[WARN] Whose each line is cannot be told ($why). Files that several sessions changed go or stay as a whole.")
+      return 0
+    fi
   else
-    [ -n "${PYTHON:-}" ] || printf 'no Python %s or newer\n' "$PYTHON_FLOOR" >"$WORK/error"
-    SPLIT_FACTS+=("[WARN] Whose work is whose cannot be told ($(first_words "$WORK/error")). Everything is in one commit.")
+    why="no Python $PYTHON_FLOOR or newer"
   fi
+  save_without_split "$why"
+}
+
+# ask_whose ARGS...: takes the helper's answer; 0 or 1 as split_snapshot. 2 when it fails, with WHY in words.
+ask_whose() {
+  local out status
+  out=$(run_python split --top "$TOP" --git-dir "$GIT_FOLDER" --common "$COMMON" --scratch "$WORK" --head "$BASE_OID" \
+    --tip "$HEAD_OID" --tree "$SNAPSHOT_TREE" --mode "$WHOSE" ${SPLIT_ASKED[@]+"${SPLIT_ASKED[@]}"} "$@" 2>"$WORK/error")
+  status=$?
+  if [ "$status" -ne 0 ]; then
+    WHY=$(tail -n 1 "$WORK/error")
+    if [ "$status" -gt 128 ]; then WHY="killed by signal $((status - 128))"; else WHY=$(visible "${WHY:-no answer}"); fi
+    return 2
+  fi
+  read_split "$out"
+  [ -z "$LOST_TREE" ] || [ -n "$DRY_RUN$PUT_BACK" ] || put_back_lost
 }
 
 has_sessions() {
@@ -47,6 +69,7 @@ read_split() {
       idle) IDLE_IDS+=("$one") ;;
       alone) tell_left_alone "$one" "$two" "$three" ;;
       waits) tell_waiting "$one" "$two" "$three" "$four" ;;
+      left) note_owner_of_left_out "$one" "$two" "$three" ;;
       holds) HOLDERS+=("$one"$'\t'"$two"$'\t'"$three") ;;
       said) SPLIT_FACTS+=("[WARN] $one") ;;
     esac
@@ -155,6 +178,18 @@ print_session_trailers() {
     ids=${ids#*,} ends=${ends#*,}
   done
   [ "$COMMIT_WINDOW" != 1 ] || printf 'Attribution: window\n'
+}
+
+# unless_saved: says so where the commit holds work of a session that has not asked for it.
+unless_saved() {
+  local ids=$COMMIT_IDS,
+  while [ -n "$ids" ]; do
+    if ! contains "${ids%%,*}" ${CALLERS[@]+"${CALLERS[@]}"}; then
+      printf ', unsaved'
+      return 0
+    fi
+    ids=${ids#*,}
+  done
 }
 
 shorten_ids() { # sets SHORT_IDS: 7f3a12,b1c277 -> 7f3a, b1c2

@@ -58,6 +58,9 @@ def store(place: Place, path: str, data: bytes) -> str:
 def swap(place: Place, old: str, new: str, branch: str = "") -> None:
     """Bring the folder from one tree to another: edits that came in between are merged. With `branch`, the two are
     commits, and branch and index follow. Raises Stop where a file cannot take it; then nothing was changed."""
+    if os.path.exists(os.path.join(place.tree, "journal")):
+        sync = cli.program(place).replace("claudetools.sh", "sync.sh")
+        cli.fail(cli.DEFERRED, "A sync was cut off before it was done.", f"Nothing was changed. First: {sync}")
     base, target = (old, new) if branch else (commit(place, old), commit(place, new))
     claim = os.path.join(place.common, "claudetools-sync.lock", "owner")
     said = io.StringIO()

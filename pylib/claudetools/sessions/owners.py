@@ -83,6 +83,14 @@ def own(change: git.Change, touches: Sequence[Touch], blob: Callable[[str], byte
     return Owned(head, tree, tie(split.together, made.contested), split, window)
 
 
+def as_one(change: git.Change, touches: Sequence[Touch]) -> Owned:
+    """The same without looking at any content: the path goes as a whole."""
+    head = None if change.added else (change.old_mode, change.old_oid)
+    tree = None if change.deleted else (change.new_mode, change.new_oid)
+    window = any(x.edit.kind == "window" for x in touches if not x.done)
+    return Owned(head, tree, whole({x.session for x in touches if not x.done}), window=window)
+
+
 def names_of(touch: Touch) -> tuple[str | None, str | None]:
     """The contents that a record names."""
     return touch.edit.before, touch.edit.after

@@ -5,7 +5,8 @@ The trees of the commits are written, the commits themselves are the shell's (sc
 Lines on stdout, tab-separated: `commit TREE IDS POSITIONS WINDOW TOPIC` (ids and positions joined by commas, "-" for
 none), `tree OID` (what is committed in the end), `back TREE PATH TOPIC BY` (the snapshot with what BY's write took out
 of PATH), `alone STATE FILES TOPIC`, `waits PATH STATE TOPIC IDS` (for a session of that state; whose work it keeps),
-`holds PATH ID TOPIC` (a live session has unsaved work there), `idle ID`, `said TEXT`.
+`holds PATH ID TOPIC` (a live session has unsaved work there), `left N IDS TOPIC` (the Nth of what the gates have left
+out is the work of these alone), `idle ID`, `said TEXT`.
 Exit status: 0, or 70 when it cannot be told; then nothing was written but objects.
 """
 
@@ -21,12 +22,12 @@ from functools import cache, partial
 
 from claudetools import files, git
 from claudetools.place import Place
-from claudetools.sessions import asking, calls, moves, plan, positions, putback, registry, sight, windows
+from claudetools.sessions import asking, calls, left_out, moves, plan, positions, putback, registry, sight, windows
 from claudetools.sessions.chain import CLAIM, Touch
 from claudetools.sessions.explain import Witness, explain
 from claudetools.sessions.ledger import CONTENT_KINDS, Edit, blob, digest, forget, read_ledger
 from claudetools.sessions.objects import Objects
-from claudetools.sessions.owners import Owned, Read, own
+from claudetools.sessions.owners import Owned, Read, as_one, own
 from claudetools.sessions.plan import NOBODYS, Worker
 from claudetools.text import visible
 
@@ -175,10 +176,13 @@ def split(place: Place, objects: Objects, args: argparse.Namespace) -> None:
     changes = git.changes(place.top, base, args.tree)
     touches = touches_of(place, objects, changes, workers)
     kept = partial(kept_by, place, workers)
-    restored, lost = putback.prepare(objects, args.tree, changes, touches, kept)
+    restored, lost = ("", []) if args.files else putback.prepare(objects, args.tree, changes, touches, kept)
     for id, by, name, *_ in lost:
         tell("back", restored, files.shown(os.fsencode(name)), workers[id].topic, workers[by].topic)
-    owned = owners_of(objects, changes, touches, kept)
+    if args.files:
+        owned = tie_folders({c.path: as_one(c, touches[c.path]) for c in changes})
+    else:
+        owned = owners_of(objects, changes, touches, kept)
     # A caller that nobody has registered (an agent without hooks) saves what nobody claims, as if it were alone.
     unknown = frozenset(id for id in callers if id not in workers)
     nobody = unknown or (None if args.mode == "mine" and callers else NOBODYS)
@@ -209,6 +213,8 @@ def split(place: Place, objects: Objects, args: argparse.Namespace) -> None:
     for path, id in sorted(made.staying):
         if id in workers and workers[id].state == "live" and id not in callers:
             tell("holds", files.shown(path), id, workers[id].topic)
+    for number, names in left_out.owners(args.left_out, workers):
+        tell("left", number, ",".join(names), workers[names[0]].topic)
     for text in said:
         tell("said", text)
     forget_what_is_done(place, workers)
@@ -242,6 +248,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--mode", choices=("", "mine", "all"), default="")
     parser.add_argument("--session", action="append", default=[])
     parser.add_argument("--without", action="append", default=[], help='ids, "-" for what nobody claims')
+    parser.add_argument("--left-out", default="", help="a file: what the gates have left out")
+    parser.add_argument("--files", action="store_true", help="look at no contents: every path goes as a whole")
     parser.add_argument("--look", action="store_true", help="nothing is saved: write nothing down")
     args = parser.parse_args(argv)
     try:
@@ -249,5 +257,8 @@ def main(argv: list[str]) -> int:
             split(Place(args.top, args.git_dir, args.common), objects, args)
     except (git.GitError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
+        return 70
+    except Exception as error:  # the shell has another way, and says why it took it
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 70
     return 0
