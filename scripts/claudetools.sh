@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Summary: Logs, notes, sessions and wiki of this repository.
-# Usage: claudetools.sh [--session ID] log|notes|sessions|wiki ARGS...
+# Summary: Logs, notes, sessions, vault and wiki of this repository.
+# Usage: claudetools.sh [--session ID] log|notes|sessions|vault|wiki ARGS...
 #
 #   log        new, append, check, adopt, path, missing: session logs
 #   notes      what others have written to you
 #   sessions   who works here, and whose each change is
+#   vault      put: secrets go there, their path stays
 #   wiki       the articles that are compiled from the logs
 #
 #   --session ID   work as that session, for example to write the log that it left out
@@ -33,7 +34,7 @@ main() {
     shift 2
   fi
   case ${1:-} in
-    log | notes | sessions | wiki) ;;
+    log | notes | sessions | vault | wiki) ;;
     -h | --help | help) print_header "${BASH_SOURCE[0]}" && exit 0 ;;
     '') print_header "${BASH_SOURCE[0]}" >&2 && exit "$EXIT_USAGE" ;;
     *) die "$EXIT_USAGE" "Unknown command: $(visible "$1")" "See: bash $(quoted "$0") --help" ;;

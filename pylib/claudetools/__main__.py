@@ -29,6 +29,7 @@ COMMANDS = {
     "log": "logs.command",
     "notes": "notes.command",
     "sessions": "sessions.command",
+    "vault": "vault.command",
     "wiki": "wiki.command",
 }
 

@@ -1,0 +1,166 @@
+"""`claudetools.sh vault`: secrets go into the vault, and their path stays in the text."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+import click
+
+from claudetools import cli, git
+from claudetools.logs import names, write
+from claudetools.logs.record import record
+from claudetools.place import Place
+from claudetools.sessions.registry import current_id
+from claudetools.text import visible
+from claudetools.vault import seal
+from claudetools.vault.value import PREFIX, find_told, find_value
+from claudetools.wiki import desk
+
+TARGET = re.compile(r"(?P<path>.+):(?P<first>[0-9]{1,9})(?:-(?P<last>[0-9]{1,9}))?", re.S)
+NAME = re.compile(r"(?!.*//)[A-Za-z0-9_@+][A-Za-z0-9._@+-]*(?:/[A-Za-z0-9_@+][A-Za-z0-9._@+-]*)*")
+LONGEST_NAME = 200
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line of `vault`."""
+    return cli.run(vault, arguments, "claudetools.sh vault")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def vault() -> None:
+    """The vault: a repository of its own for secrets (setup.sh --vault PATH)."""
+
+
+@vault.command()
+@click.argument("target", metavar="FILE:LINE[-LINE]")
+@click.argument("name")
+@click.option("--stdin", "told", is_flag=True, help="Read the value from stdin: for a line where it is not plain.")
+@click.option("--dry-run", is_flag=True, help="Show what the line would read; change nothing.")
+def put(target: str, name: str, told: bool, dry_run: bool) -> int:
+    """Move a value out of a file into the vault, encrypted as NAME, and leave its path.
+
+    `password: hunter2` becomes `password: vault:NAME`. Of several lines, such as a key, all of them become one. The
+    vault's .gpg-id, .age-recipients or .sops.yaml says for whom to encrypt. The value is never shown.
+    """
+    place = cli.here()
+    path, first, last = read_target(place, target)
+    folder = desk.vault_folder(place) or cli.fail(
+        cli.SETUP, "This machine has no vault.", f"Name it: bash {cli.script('setup.sh')} --vault PATH"
+    )
+    if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+        cli.fail(cli.USAGE, f"{visible(name)} is no name for a secret.", "Such as: acme/graph-secret")
+    text = read(place, path)
+    value, after = move(text, first, last, name, sys.stdin.read().removesuffix("\n") if told else "", path)
+    line = visible(after.split("\n")[first - 1].strip())
+    try:
+        found = seal.find(folder, name)
+        if dry_run:
+            print(f"Would put {len(value)} characters into the vault as {name}{found.suffix}, by {found.program}.")
+            print(f"The line would read: {line}")
+            return cli.OK
+        stored = store(place, folder, name + found.suffix, found.close(folder, value))
+    except seal.SealError as error:
+        cli.fail(cli.HELD, str(error), "Nothing was changed.")
+    replace(place, path, text, after, stored)
+    print(f"[OK] {len(value)} characters lie in the vault as {name}{found.suffix} now, by {found.program}.")
+    print(f"     {visible(path)}:{first} reads: {line}")
+    if value in committed(place, path):
+        cli.warn(
+            "The value is in a commit already: whoever has the repository has it.", "Change it where it is in use."
+        )
+    return cli.OK
+
+
+def read_target(place: Place, target: str) -> tuple[str, int, int]:
+    """The path from the top, and the lines, from 1. Raises Stop."""
+    found = TARGET.fullmatch(target)
+    if not found:
+        cli.fail(cli.USAGE, f"{visible(target)} names no line.", "Such as: session-logs/2026-06-05-mike-vpn.md:88")
+    path = place.relative(found["path"])
+    if path is None or os.path.islink(os.path.join(place.top, path)):
+        cli.fail(cli.USAGE, f"{visible(found['path'])} is no file of this tree.")
+    first = int(found["first"])
+    return path, first, int(found["last"] or first)
+
+
+def read(place: Place, path: str) -> str:
+    """The file's text. Raises OSError."""
+    with open(os.path.join(place.top, path), encoding="utf-8", errors="surrogateescape", newline="") as file:
+        return file.read()
+
+
+def move(text: str, first: int, last: int, name: str, told: str, path: str) -> tuple[str, str]:
+    """The value, and the text with the vault's path in its place. Raises Stop."""
+    lines = text.split("\n")
+    if not 1 <= first <= last <= len(lines) or not "".join(lines[first - 1 : last]).strip():
+        cli.fail(cli.USAGE, f"{visible(path)} has nothing in line {first}{f' to {last}' if last > first else ''}.")
+    if last > first:
+        value = "\n".join(line.removesuffix("\r") for line in lines[first - 1 : last])
+        lines[first - 1 : last] = [PREFIX + name + ("\r" if lines[last - 1].endswith("\r") else "")]
+        return value, "\n".join(lines)
+    line = lines[first - 1]
+    span = find_told(line, told) if told else find_value(line)
+    if span is None:
+        cli.fail(
+            cli.HELD,
+            f"Which part of {visible(path)}:{first} is the value cannot be told."
+            if not told
+            else f"{visible(path)}:{first} does not hold that value, or more than once.",
+            f"Give it on stdin, exactly as it stands there: {cli.typed('claudetools.sh vault put')} ... --stdin",
+        )
+    start, end = span
+    lines[first - 1] = line[:start] + PREFIX + name + line[end:]
+    return line[start:end], "\n".join(lines)
+
+
+def store(place: Place, folder: str, name: str, data: bytes) -> str:
+    """A new file in the vault; its path. Raises Stop when the name is taken, OSError."""
+    path = os.path.join(folder, name)
+    at = os.path.dirname(path)
+    os.makedirs(at, mode=0o700, exist_ok=True)
+    if os.path.commonpath([os.path.realpath(at), os.path.realpath(folder)]) != os.path.realpath(folder):
+        cli.fail(cli.USAGE, f"{visible(name)} leads out of the vault.")
+    draft = os.path.join(place.tree, f"vault-{os.getpid()}-{os.urandom(6).hex()}")
+    os.makedirs(place.tree, mode=0o700, exist_ok=True)
+    try:
+        names.write_new(draft, data)
+        names.publish(draft, path, data)
+    except FileExistsError:
+        cli.fail(cli.HELD, f"The vault has {visible(name)} already.", "Nothing was changed. Take another name.")
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(draft)
+    return path
+
+
+def replace(place: Place, path: str, before: str, after: str, stored: str) -> None:
+    """The file's new text, unless somebody has changed it meanwhile: then the secret is taken back. Raises Stop."""
+
+    def edit(now: str) -> str:
+        if now != before:
+            raise Changed
+        return after
+
+    try:
+        old, new = write.change(os.path.join(place.top, path), edit, place.tree)
+    except BaseException as error:
+        os.unlink(stored)
+        if isinstance(error, Changed):
+            cli.fail(cli.HELD, f"{visible(path)} has changed meanwhile.", "Nothing was changed. Do it again.")
+        raise
+    record(place, current_id(os.environ) or "", path, old, new, "vault")
+
+
+class Changed(Exception):
+    """The file is not what it was."""
+
+
+def committed(place: Place, path: str) -> str:
+    """The file as the last commit has it, "" when it has none."""
+    with suppress(git.GitError):
+        return git.run(place.top, "cat-file", "blob", f"HEAD:{path}").decode("utf-8", "surrogateescape")
+    return ""

@@ -1,0 +1,217 @@
+"""`vault put`: a value leaves a file for the vault, encrypted, and is seen nowhere on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents import Agent
+from claudetools.sessions.ledger import read_edits
+from claudetools.vault.value import find_told, find_value
+from world import TOOLKIT, Machine, Result, needs
+
+LOG = "session-logs/2026-06-05-mike-vpn.md"
+SECRET = "hunter2-Ünïcode!"
+PEM = "-----BEGIN KEY-----\nabc\ndef\n-----END KEY-----"
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("password: hunter2", "hunter2"),
+        ("- **Password:** hunter2", "hunter2"),
+        ("- **Password**: hunter2  ", "hunter2"),
+        ("PASSWORD=hunter2\r", "hunter2"),
+        ("key: 'two words'", "two words"),
+        ("the key is `a b=c`, of Monday", "a b=c"),
+        ("| graph | abc~1:2 |", "abc~1:2"),
+        ("uri: https://u:p@host/x", "https://u:p@host/x"),
+        ("password: hunter2 (old one: hunter1)", None),
+        ("user=bob password=x", None),
+        ("use `a` or `b`", None),
+        ("|---|---|", None),
+        ("| only |", None),
+        ("password: vault:acme/vpn", None),
+        ("no value here", None),
+        ("", None),
+    ],
+)
+def test_which_part_of_a_line_is_the_value(line: str, value: str | None) -> None:
+    span = find_value(line)
+    assert (line[slice(*span)] if span else None) == value
+
+
+@given(st.text())
+def test_any_line_gives_a_part_of_itself_or_nothing(line: str) -> None:
+    span = find_value(line)
+    assert span is None or line[slice(*span)].strip()
+
+
+@given(st.text(min_size=1), st.text(), st.text())
+def test_a_told_value_is_found_only_where_it_is_once(value: str, before: str, after: str) -> None:
+    line = before + value + after
+    span = find_told(line, value)
+    assert span is None or (line[slice(*span)] == value and line.count(value) == 1)
+
+
+@pytest.fixture
+def shelf(machine: Machine) -> Path:
+    """A machine with an empty vault."""
+    folder = machine.home / "vault"
+    folder.mkdir()
+    machine.write(".claude/identity.json", json.dumps({"vault_path": str(folder)}))
+    machine.write(LOG, f"# Log\n\n- **Password:** {SECRET}\n{PEM}\nend\n")
+    return folder
+
+
+@pytest.fixture
+def gpg(machine: Machine, shelf: Path) -> Iterator[Path]:
+    """A password store with a real key."""
+    if needs("gpg"):
+        pytest.skip(needs("gpg"))
+    with TemporaryDirectory(prefix="g-") as home:  # not below tmp_path: the path of a socket is short
+        machine.extra_env["GNUPGHOME"] = home
+        made = machine.run(
+            "gpg", "--batch", "--passphrase", "", "--quick-gen-key", "t@example.com", "default", "default", "never"
+        )
+        assert made.code == 0, made.text
+        (shelf / ".gpg-id").write_text("# of the team\nt@example.com # this one\n")
+        yield shelf
+        machine.run("gpgconf", "--kill", "all")
+
+
+def put(machine: Machine, *args: str, stdin: str = "", **env: str) -> Result:
+    done = subprocess.run(
+        ["bash", str(TOOLKIT / "scripts" / "claudetools.sh"), "vault", "put", *args],
+        cwd=machine.top,
+        env=machine.env(env),
+        input=stdin.encode(),
+        capture_output=True,
+    )
+    assert SECRET.encode() not in done.stdout + done.stderr and b"BEGIN KEY" not in done.stdout + done.stderr
+    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def opened(machine: Machine, path: Path) -> str:
+    return machine.run("gpg", "--batch", "--quiet", "--decrypt", path).out
+
+
+def test_a_value_goes_into_a_password_store_and_its_path_stays(machine: Machine, gpg: Path) -> None:
+    before = machine.read(LOG)
+    shown = put(machine, f"{LOG}:3", "acme/vpn", "--dry-run")
+    assert shown.code == 0 and "The line would read: - **Password:** vault:acme/vpn" in shown.out, shown.text
+    assert machine.read(LOG) == before and not (gpg / "acme").exists()
+    result = put(machine, f"{LOG}:3", "acme/vpn")
+    assert result.code == 0 and result.err == "", result.text
+    assert f"[OK] {len(SECRET)} characters lie in the vault as acme/vpn.gpg now, by gpg." in result.out
+    assert machine.read(LOG) == before.replace(SECRET, "vault:acme/vpn")
+    assert opened(machine, gpg / "acme/vpn.gpg") == f"{SECRET}\n"
+    again = put(machine, f"{LOG}:3", "acme/vpn")
+    assert again.code == 65 and "cannot be told" in again.err, again.text
+
+
+def test_several_lines_become_one(machine: Machine, gpg: Path) -> None:
+    assert put(machine, f"{LOG}:4-7", "acme/key").code == 0
+    assert machine.read(LOG).endswith(f"{SECRET}\nvault:acme/key\nend\n")
+    assert opened(machine, gpg / "acme/key.gpg") == f"{PEM}\n"
+
+
+def test_a_value_that_is_told_on_stdin(machine: Machine, gpg: Path) -> None:
+    machine.write(LOG, f"login mike with {SECRET} on Monday\n")
+    assert put(machine, f"{LOG}:1", "acme/vpn").code == 65
+    assert put(machine, f"{LOG}:1", "acme/vpn", "--stdin", stdin="other").code == 65
+    assert put(machine, f"{LOG}:1", "acme/vpn", "--stdin", stdin=f"{SECRET}\n").code == 0
+    assert machine.read(LOG) == "login mike with vault:acme/vpn on Monday\n"
+
+
+def test_it_is_the_sessions_work_and_a_committed_value_is_said(machine: Machine, gpg: Path) -> None:
+    machine.git("add", "--", LOG)
+    machine.git("commit", "-qm", "log")
+    agent = Agent(machine, "mine")
+    result = put(machine, f"{LOG}:3", "acme/vpn", CLAUDETOOLS_SESSION_ID="mine")
+    assert result.code == 0 and "[WARN] The value is in a commit already" in result.err, result.text
+    assert [edit.path for edit in read_edits(agent.place, "mine")] == [LOG]
+
+
+def test_nothing_changes_where_it_cannot_be_done(machine: Machine, shelf: Path) -> None:
+    before = machine.read(LOG)
+    cases = {
+        (f"{LOG}:3", "acme/vpn"): (65, "Nothing in the vault says for whom to encrypt"),
+        (f"{LOG}:99", "acme/vpn"): (64, "has nothing in line 99"),
+        (f"{LOG}:2", "acme/vpn"): (64, "has nothing in line 2"),
+        (f"{LOG}:5-4", "acme/vpn"): (64, "has nothing in line 5"),
+        (LOG, "acme/vpn"): (64, "names no line"),
+        ("../out.md:1", "acme/vpn"): (64, "is no file of this tree"),
+        ("none.md:1", "acme/vpn"): (73, "none.md: No such file"),
+        **{(f"{LOG}:3", name): (64, "is no name for a secret") for name in ("../x", "/x", "a//b", ".x", "a b", "")},
+    }
+    for arguments, (code, words) in cases.items():
+        result = put(machine, *arguments)
+        assert result.code == code and words in result.err, (arguments, result.text)
+    (shelf / ".gpg-id").write_text("\n")
+    assert "names no key" in put(machine, f"{LOG}:3", "acme/vpn").err
+    (shelf / ".gpg-id").write_text("nobody@example.com\n")
+    result = put(machine, f"{LOG}:3", "acme/vpn")
+    assert result.code == 65 and "Nothing was changed." in result.err, result.text
+    assert machine.read(LOG) == before and sorted(p.name for p in shelf.iterdir()) == [".gpg-id"]
+    machine.write(".claude/identity.json", "{}")
+    assert put(machine, f"{LOG}:3", "acme/vpn").code == 78
+
+
+def test_a_name_that_is_taken_and_a_folder_that_leads_out(machine: Machine, gpg: Path) -> None:
+    before = machine.read(LOG)
+    (gpg / "acme").mkdir()
+    (gpg / "acme" / "vpn.gpg").write_text("old")
+    result = put(machine, f"{LOG}:3", "acme/vpn")
+    assert result.code == 65 and "has acme/vpn.gpg already" in result.err, result.text
+    (gpg / "out").symlink_to(machine.home)
+    result = put(machine, f"{LOG}:3", "out/vpn")
+    assert result.code == 64 and "leads out of the vault" in result.err, result.text
+    assert machine.read(LOG) == before and (gpg / "acme" / "vpn.gpg").read_text() == "old"
+    assert not list(machine.home.glob("vpn*"))
+
+
+def test_a_file_that_changes_meanwhile_keeps_its_text(machine: Machine, shelf: Path) -> None:
+    stub(machine, "gpg", f"echo more >>'{machine.top / LOG}'; cat >/dev/null; echo sealed")
+    (shelf / ".gpg-id").write_text("t@example.com\n")
+    result = put(machine, f"{LOG}:3", "acme/vpn")
+    assert result.code == 65 and "has changed meanwhile" in result.err, result.text
+    assert machine.read(LOG).endswith("end\nmore\n") and SECRET in machine.read(LOG)
+    assert not (shelf / "acme" / "vpn.gpg").exists()
+
+
+@pytest.mark.skipif(bool(needs("age")), reason=needs("age"))
+def test_age(machine: Machine, shelf: Path) -> None:
+    key = machine.home / "key.txt"
+    made = machine.run("age-keygen", "-o", key)
+    recipient = made.err.split()[-1]
+    (shelf / "acme").mkdir()
+    (shelf / "acme" / ".age-recipients").write_text(recipient + "\n")
+    assert put(machine, f"{LOG}:3", "acme/vpn").code == 0
+    assert machine.run("age", "--decrypt", "-i", key, shelf / "acme/vpn.age").out == f"{SECRET}\n"
+
+
+def test_sops_is_told_the_name_and_gets_the_value_by_a_pipe(machine: Machine, shelf: Path) -> None:
+    stub(machine, "sops", f"echo \"$*\" >'{machine.home}/told'; cat >'{machine.home}/got'; echo sealed")
+    (shelf / ".sops.yaml").write_text("creation_rules: []\n")
+    assert put(machine, f"{LOG}:3", "acme/vpn").code == 0
+    assert "--filename-override acme/vpn.yaml" in (machine.home / "told").read_text()
+    assert SECRET not in (machine.home / "told").read_text()
+    assert (machine.home / "got").read_text() == f"value: {json.dumps(SECRET)}\n"
+    assert (shelf / "acme/vpn.yaml").read_text() == "sealed\n"
+
+
+def stub(machine: Machine, name: str, script: str) -> None:
+    path = machine.home / "bin" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    machine.extra_env["PATH"] = f"{path.parent}{os.pathsep}{machine.env()['PATH']}"
