@@ -412,7 +412,7 @@ def start_command(agent: Agent) -> str:
 
 
 def end_command(agent: Agent, use: str) -> None:
-    call = calls.finish(agent.place, agent.id, use)
+    call = calls.find(agent.place, agent.id, use)
     assert call
     windows.finish(agent.place, agent.id, call)
 

@@ -126,7 +126,7 @@ class Tree(RuleBasedStateMachine):
 
     def end_command(self, n: int) -> None:
         agent = self.agents[n]
-        call = calls.finish(agent.place, agent.id, "use")
+        call = calls.find(agent.place, agent.id, "use")
         if call:
             windows.finish(agent.place, agent.id, call)
 

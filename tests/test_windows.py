@@ -32,7 +32,7 @@ def command(place: Place, action: Callable[[], object], session: str = SESSION) 
     """What the ledger has after a command that does `action`."""
     windows.start(place, session, "use1", "Bash")
     action()
-    call = calls.finish(place, session, "use1")
+    call = calls.find(place, session, "use1")
     assert call
     return windows.finish(place, session, call)
 
@@ -197,7 +197,7 @@ def test_what_was_there_before_the_command_began_is_not_its_own(place: Place, ma
     windows.start(place, SESSION, "use1", "Bash")
     machine.write("notes/a.md", "a person's\n")
     old = os.stat(machine.top / "notes/a.md").st_ctime
-    call = calls.finish(place, SESSION, "use1")
+    call = calls.find(place, SESSION, "use1")
     assert call
     assert windows.finish(place, SESSION, call._replace(began=old + 1)) == []
 

@@ -105,9 +105,9 @@ seed_private_index() {
 # Reads every changed file once, and those that moved meanwhile once more.
 stage_paths() {
   local path moved
+  : >"$WORK/reading" || return "$EXIT_CANNOT_CREATE"
   [ ${#GONE[@]} -eq 0 ] || drop_gone_paths || return
   [ ${#PATHS[@]} -gt 0 ] || return 0
-  : >"$WORK/reading" || return "$EXIT_CANNOT_CREATE"
   printf '%s\0' "${PATHS[@]}" >"$WORK/paths"
   update_private_index || return
   moved=()

@@ -61,13 +61,15 @@ def start(place: Place, session: str, call: Call) -> None:
     os.replace(path + ".new", path)
 
 
-def finish(place: Place, session: str, use: str) -> Call | None:
-    """The call, and it is no longer under way. None when nobody has seen it begin."""
-    path = os.path.join(folder_of(place, session), OPEN, safe_id(use))
-    call = read(path)
+def find(place: Place, session: str, use: str) -> Call | None:
+    """The call. None when nobody has seen it begin."""
+    return read(os.path.join(folder_of(place, session), OPEN, safe_id(use)))
+
+
+def end(place: Place, session: str, use: str) -> None:
+    """It is no longer under way. Call it after the record of what it did: a sync in between would know neither."""
     with suppress(OSError):
-        os.unlink(path)
-    return call
+        os.unlink(os.path.join(folder_of(place, session), OPEN, safe_id(use)))
 
 
 def under_way(place: Place, session: str) -> list[Call]:

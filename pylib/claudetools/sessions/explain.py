@@ -152,8 +152,11 @@ class Walk:
         piece = Edit(event.edit.path, self.content, content, "window", mode, self.mode)
         piece = piece._replace(tool=event.edit.tool, use=event.edit.use, began=self.since, time=event.time)
         piece = piece._replace(began=min(piece.began, piece.time - MOMENT))
-        for session, began, ended, seq in sorted(self.windows):
-            if began < event.time and ended > self.since:
-                self.pieces.append(Witness(session, piece._replace(seq=seq)))
+        there = {
+            (session, seq) for session, began, ended, seq in self.windows if began < event.time and ended > self.since
+        }
+        for session in sorted({session for session, _ in there}):
+            seq = min(seq for who, seq in there if who == session)  # several commands of one session are one witness
+            self.pieces.append(Witness(session, piece._replace(seq=seq)))
         self.past.append((self.content, event.time))
         self.content, self.mode = content, mode

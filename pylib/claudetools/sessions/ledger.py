@@ -219,15 +219,15 @@ def blob(place: Place, session: str, sha: str) -> bytes | None:
     return data if digest(data) == sha else None
 
 
-def forget(place: Place, session: str, position: int) -> int:
-    """Delete the contents that only edits up to `position` name. Returns how many went.
+def forget(place: Place, session: str, position: int, since: float = float("inf")) -> int:
+    """Delete the contents that only edits up to `position`, and before `since`, name. Returns how many went.
 
     A content goes aside first, then the ledger is read again: a writer that found it in its place has named it by
     now, and gets it back; one that looks later does not find it and writes it anew.
     """
     folder = os.path.join(folder_of(place, session), BLOBS)
     aside = []
-    needed = named_behind(place, session, position)
+    needed = named_behind(place, session, position, since)
     with suppress(FileNotFoundError):
         for name in os.listdir(folder):
             if name.endswith(".gone"):  # of a run that was killed
@@ -235,7 +235,7 @@ def forget(place: Place, session: str, position: int) -> int:
             elif name not in needed and is_content(name):
                 os.rename(os.path.join(folder, name), os.path.join(folder, f"{name}.gone"))
                 aside.append(name)
-    needed = named_behind(place, session, position)
+    needed = named_behind(place, session, position, since)
     for path in (os.path.join(folder, name) for name in aside if name in needed):
         os.replace(f"{path}.gone", path)
     gone = [os.path.join(folder, f"{name}.gone") for name in set(aside) - needed]
@@ -245,9 +245,9 @@ def forget(place: Place, session: str, position: int) -> int:
     return len(gone)
 
 
-def named_behind(place: Place, session: str, position: int) -> set[str | None]:
-    """The contents that edits behind `position` name, or a call that is under way (calls.py)."""
-    edits = read_edits(place, session, position)
+def named_behind(place: Place, session: str, position: int, since: float) -> set[str | None]:
+    """The contents that edits behind `position`, or since then, name, or a call that is under way (calls.py)."""
+    edits = [edit for edit in read_edits(place, session) if edit.seq > position or edit.time >= since]
     return {name for edit in edits for name in (edit.before, edit.after)} | under_way(folder_of(place, session))
 
 

@@ -3,82 +3,110 @@
 An agent reads a file, works on its text and writes it back; what another one wrote in between is gone. That is proved
 only by a fork: the later write began from what the file held before the earlier one, the earlier one was made while
 the later call was under way, both are known exactly, and nothing is unexplained between them or since. Any other
-disappearance (an undo, `git restore`, a formatter, a person) is somebody's decision and no matter of ours.
+disappearance (an undo, `git restore`, a formatter, a person) is somebody's decision: see gone.py.
+
+The records of a path are a tree of contents. One line of it leads to what is there now; an edit beside that line was
+lost where its branch leaves the line: by the write that went on along the line instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from claudetools.sessions.chain import PUT_BACK, Touch
 from claudetools.sessions.weave import differences, join_lines, split_lines
 
+TIE = 1e-4  # seconds: of several that were written over in one moment only the latest moment is known
+TICK = 0.05  # seconds by which a file system's clock may be behind
+
 
 class Lost(NamedTuple):
-    """What `session` made of `before` is gone since `by` wrote: contents by their names, as in the ledger. `write`: the
-    position of that writing, the same for all that it took out."""
+    """What `session` made of `before` is gone since `by` wrote: contents by their names, as in the ledger. `branch`:
+    the position of the first edit that was lost with this one; they come back together, in their order."""
 
     session: str
     by: str
     before: str
     after: str
     seq: int
-    write: int
+    branch: int
 
 
 def find(touches: Sequence[Touch], tree: str | None) -> list[Lost]:
-    """The edits of one path that are proved lost. `touches` in the order of time, `tree` what the path holds now."""
-    found = []
-    for n, later in enumerate(touches):
-        if is_exact(later) and has_read(later) and is_followed(touches[n:], tree):
-            run = overwritten(touches[:n], later)
-            found += [lost for lost in run if not was_put_back(lost, touches[n + 1 :])]
+    """The edits of one path that are proved lost, and not back yet, branch by branch. `tree`: what the path holds."""
+    line = list(line_to(touches, tree))
+    beside = [x for x in sorted(touches, key=lambda x: x.edit.time) if is_change(x) and x not in line]
+    found: list[Lost] = []
+    for branch in branches(beside):
+        by = next((x for x in reversed(line) if left_line_at(x, branch[0])), None)
+        if by is None or not all(was_unseen(x, by) for x in branch) or any(is_back(x, by, touches) for x in branch):
+            continue
+        found += [
+            Lost(x.session, by.session, str(x.edit.before), str(x.edit.after), x.edit.seq, branch[0].edit.seq)
+            for x in branch
+        ]
     return found
 
 
-def was_put_back(lost: Lost, later: Sequence[Touch]) -> bool:
-    """Whether a sync has brought it back already: then, if it is gone, somebody wanted that. Later edits of its own
-    session say nothing: that one has been told not to make the edit again."""
-    return any(x.session == lost.session and x.edit.tool == PUT_BACK for x in later)
+def line_to(touches: Sequence[Touch], tree: str | None) -> Iterator[Touch]:
+    """The records that led to what is there now, the last one first, as far back as all of them are exact."""
+    state, until, left = tree, float("inf"), list(touches)
+    while True:
+        makers = [x for x in left if x.edit.after == state and x.edit.time <= until]
+        if not makers:
+            return
+        maker = max(makers, key=lambda x: x.edit.time)
+        if not is_exact(maker):
+            return
+        yield maker
+        left.remove(maker)
+        state, until = maker.edit.before, maker.edit.time + TIE
+
+
+def branches(beside: Sequence[Touch]) -> list[list[Touch]]:
+    """Edits that were made one upon the other, in the order of their time."""
+    found: list[list[Touch]] = []
+    for touch in beside:
+        upon = next((branch for branch in reversed(found) if branch[-1].edit.after == touch.edit.before), None)
+        if upon is None:
+            found.append([touch])
+        else:
+            upon.append(touch)
+    return found
+
+
+def left_line_at(touch: Touch, first: Touch) -> bool:
+    """Whether this is the write of the line that began from what the branch began from."""
+    return touch.edit.before == first.edit.before and touch.edit.time + TIE > first.edit.time
+
+
+def was_unseen(lost: Touch, by: Touch) -> bool:
+    """Whether the edit was made while the call that wrote over it was under way. A sync has no such call: it writes by
+    compare-and-swap."""
+    told = by.edit.began > 0 and by.edit.tool != PUT_BACK
+    return told and by.edit.began - TICK < lost.edit.time < by.edit.time + TIE and lost.session != by.session
+
+
+def is_back(lost: Touch, by: Touch, touches: Sequence[Touch]) -> bool:
+    """Whether it was brought back already: then, if it is gone, somebody wanted that. Later edits of its own session
+    say nothing: that one has been told not to make the edit again."""
+    for x in touches:
+        if x.session == lost.session and x.edit.tool == PUT_BACK and x.edit.time > by.edit.time:
+            of = x.edit.note.get("of")
+            if of is None or of == lost.edit.seq:
+                return True
+    return False
+
+
+def is_change(touch: Touch) -> bool:
+    """Whether it is known exactly what it changed."""
+    return is_exact(touch) and touch.edit.before != touch.edit.after
 
 
 def is_exact(touch: Touch) -> bool:
     """Whether it says what the file held before and after, by the tool that wrote it."""
     return touch.edit.exact and touch.edit.before is not None and touch.edit.after is not None
-
-
-def has_read(touch: Touch) -> bool:
-    """Whether it comes of a call that is known to have begun earlier: a sync writes by compare-and-swap."""
-    return touch.edit.began > 0 and touch.edit.tool != PUT_BACK
-
-
-def is_followed(touches: Sequence[Touch], tree: str | None) -> bool:
-    """Whether what is there now comes from the first of these by known steps alone. One of them may be lost in turn."""
-    states = {touches[0].edit.after}
-    for touch in touches[1:]:
-        if not is_exact(touch) or touch.edit.before not in states:
-            return False
-        states.add(touch.edit.after)
-    return tree == touches[-1].edit.after
-
-
-def overwritten(earlier: Sequence[Touch], later: Touch) -> list[Lost]:
-    """The records right before `later`, back to the state that it started from, if all were made during its call. None
-    when they end in that state: what they did was taken back before."""
-    found: list[Lost] = []
-    for touch in reversed(earlier):
-        edit = touch.edit
-        during = later.edit.began < edit.time < later.edit.time
-        if not is_exact(touch) or not during or touch.session == later.session:
-            return []
-        if edit.after == later.edit.before if not found else edit.after != found[0].before:
-            return []
-        row = Lost(touch.session, later.session, str(edit.before), str(edit.after), edit.seq, later.edit.seq)
-        found.insert(0, row)
-        if edit.before == later.edit.before:
-            return found
-    return []
 
 
 def put_back(base: bytes, lost: bytes, now: bytes) -> bytes | None:

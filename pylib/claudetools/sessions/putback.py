@@ -57,8 +57,8 @@ def prepare(
 
 
 def runs(found: Sequence[Lost]) -> list[list[Lost]]:
-    """Those that one writing took out, in the order in which they had been made."""
-    return [list(some) for _, some in groupby(found, key=lambda one: (one.by, one.write))]
+    """Those that were made one upon the other, in their order."""
+    return [list(some) for _, some in groupby(found, key=lambda one: one.branch)]
 
 
 def put_back_all(run: Sequence[Lost], text: bytes, kept: Callable[[str], bytes | None]) -> list[bytes]:

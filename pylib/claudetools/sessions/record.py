@@ -56,7 +56,7 @@ def record_one(place: Place, environ: Mapping[str, str], fields: Mapping[str, An
         record_change(place, session, event, fields)
     elif event == "open":
         windows.start(place, session, use_of(fields), fields.get("tool", ""))
-    elif event == "close" and (call := calls.finish(place, session, use_of(fields))):
+    elif event == "close" and (call := calls.find(place, session, use_of(fields))):
         windows.finish(place, session, call)
     elif event == "end":
         registry.end(place, session)

@@ -44,7 +44,7 @@ def end_of(command: list[str], session: str) -> int:
 
 def close(place: Place, session: str) -> None:
     """Write down what changed. A window that cannot be closed leaves its changes to nobody, and says so."""
-    call = calls.finish(place, session, USE)
+    call = calls.find(place, session, USE)
     try:
         if call:
             windows.finish(place, session, call)

@@ -22,7 +22,19 @@ from functools import cache, partial
 
 from claudetools import files, git
 from claudetools.place import Place
-from claudetools.sessions import asking, calls, left_out, moves, plan, positions, putback, registry, sight, windows
+from claudetools.sessions import (
+    asking,
+    calls,
+    left_out,
+    meanwhile,
+    moves,
+    plan,
+    positions,
+    putback,
+    registry,
+    sight,
+    windows,
+)
 from claudetools.sessions.chain import CLAIM, Touch
 from claudetools.sessions.explain import Witness, explain
 from claudetools.sessions.ledger import CONTENT_KINDS, Edit, blob, digest, forget, read_ledger
@@ -63,39 +75,43 @@ def had_idle_commit(place: Place, id: str, now: float) -> bool:
 
 
 def touches_of(
-    place: Place, objects: Objects, changes: Iterable[git.Change], workers: Mapping[str, Worker]
+    place: Place,
+    objects: Objects,
+    changes: Iterable[git.Change],
+    workers: Mapping[str, Worker],
+    began: float = float("inf"),
 ) -> dict[bytes, list[Touch]]:
-    """What the sessions did to every changed path, in the order of time."""
+    """What the sessions did to every changed path, in the order of time. `began`: when the snapshot was begun."""
     records: dict[bytes, list[Witness]] = {}
     for id, worker in workers.items():
         for edit in worker.edits:
             records.setdefault(os.fsencode(edit.path), []).append(Witness(id, edit))
-    running = commands_under_way(place, workers)
+    running = meanwhile.under_way(place, workers)
     found = {}
     for change in changes:
         here = [*records.get(change.path, []), *seen_so_far(place, objects, change, running)]
-        found[change.path] = [Touch(id, edit, edit.seq <= workers[id].position) for id, edit in explain(here)]
-        found[change.path].sort(key=lambda x: x.edit.time)
-        for touch in found[change.path]:
+        touches = [Touch(id, edit, edit.seq <= workers[id].position) for id, edit in explain(here)]
+        touches.sort(key=lambda x: x.edit.time)
+        found[change.path] = meanwhile.up_to(touches, partial(meanwhile.content_of, change, objects.read), began)
+        meanwhile.leave(workers, touches[len(found[change.path]) :])
+        for touch in touches:
             if touch.edit.seq == LAST:  # it goes on with the path: what it has asked for is not all
                 workers[touch.session].asked.pop(os.fsdecode(change.path), None)
     return found
 
 
-def commands_under_way(place: Place, workers: Mapping[str, Worker]) -> list[tuple[str, calls.Call]]:
-    """Shell commands of sessions that are at work. The caller's own is among them: it has started this sync."""
-    at_work = (id for id, worker in workers.items() if worker.state in ("live", "idle"))
-    return [(id, call) for id in at_work for call in calls.under_way(place, id) if call.path == calls.WINDOW]
-
-
 def seen_so_far(
     place: Place, objects: Objects, change: git.Change, running: Iterable[tuple[str, calls.Call]]
 ) -> Iterator[Witness]:
-    """What commands that have not ended would write down of this path, if they ended now."""
+    """What calls that have not ended would write down of this path, if they ended now."""
     path = os.fsdecode(change.path)
     for id, call in running:
+        if call.path not in (calls.WINDOW, path):
+            continue
         disk = sight.look(place.top, path)
-        if path in call.dirty:
+        if call.path == path:
+            before, was = call.before, call.was
+        elif path in call.dirty:
             _, before, was = call.dirty[path]
         elif change.added:
             before, was = None, None
@@ -169,12 +185,14 @@ def split(place: Place, objects: Objects, args: argparse.Namespace) -> None:
     for id in callers:
         with suppress(OSError, windows.GitFailed):
             windows.roll(place, id)
-    workers, said = find_workers(place, (args.head, args.tip))
-    without = {id for ids in args.without for id in ids.split(",")}
-    out = plan.who_goes(workers, callers, args.mode) - without
     base = git.tree_of(place.top, args.head) if args.head else git.empty_tree(args.tree)
     changes = git.changes(place.top, base, args.tree)
-    touches = touches_of(place, objects, changes, workers)
+    workers, said = find_workers(place, (args.head, args.tip))
+    if meanwhile.await_records(place, changes, workers, objects.read):
+        workers, said = find_workers(place, (args.head, args.tip))
+    without = {id for ids in args.without for id in ids.split(",")}
+    out = plan.who_goes(workers, callers, args.mode) - without
+    touches = touches_of(place, objects, changes, workers, meanwhile.began(args.scratch))
     kept = partial(kept_by, place, workers)
     restored, lost = ("", []) if args.files else putback.prepare(objects, args.tree, changes, touches, kept)
     for id, by, name, *_ in lost:
@@ -231,11 +249,12 @@ def note_asking(place: Place, made: plan.Plan, workers: Mapping[str, Worker], ca
 
 
 def forget_what_is_done(place: Place, workers: Mapping[str, Worker]) -> None:
-    """Contents of sessions whose every edit is in a commit are needed no more."""
+    """Contents of sessions whose every edit is in a commit are needed no more, once nobody can have lost them: that
+    they were lost may show only later, when the hook of whoever wrote over them has come to its end."""
     for id, worker in workers.items():
         if worker.edits and worker.edits[-1].seq <= worker.position:
             with suppress(OSError):
-                forget(place, id, worker.position)
+                forget(place, id, worker.position, time.time() - HOUR)
 
 
 def main(argv: list[str]) -> int:

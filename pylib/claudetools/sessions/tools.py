@@ -48,10 +48,17 @@ def start_file_call(place: Place, event: Event, path: str) -> None:
 
 def finish_file_call(place: Place, event: Event, path: str) -> Edit | None:
     """The call has ended: what it did goes into the ledger. None when it did nothing. Raises OSError."""
+    use = calls.use_of(event.use, event.tool, event.given)
+    try:
+        # "The file was modified since it was read": others did that, this call changed nothing.
+        return None if event.failed else record_file_call(place, event, path, calls.find(place, event.session, use))
+    finally:
+        calls.end(place, event.session, use)
+
+
+def record_file_call(place: Place, event: Event, path: str, call: calls.Call | None) -> Edit | None:
+    """What the call did. `call`: how it began, where somebody has seen that."""
     now = time.time()
-    call = calls.finish(place, event.session, calls.use_of(event.use, event.tool, event.given))
-    if event.failed:  # "the file was modified since it was read": others did that, this call changed nothing
-        return None
     if call and call.path != path:
         call = None
     disk = sight.look(place.top, path)
@@ -123,5 +130,5 @@ def start_command(place: Place, event: Event) -> None:
 
 def finish_command(place: Place, event: Event) -> list[Edit]:
     """It has run. Where nobody saw it begin, nobody can tell what it changed. Raises OSError, GitFailed."""
-    call = calls.finish(place, event.session, calls.use_of(event.use, event.tool, event.given))
+    call = calls.find(place, event.session, calls.use_of(event.use, event.tool, event.given))
     return windows.finish(place, event.session, call, event.seconds) if call and call.tool == event.tool else []

@@ -66,8 +66,9 @@ def start(place: Place, session: str, use: str, tool: str, subagent: str = "") -
     ledger.drop(folder_of(place, session), found.gone)
 
 
-def finish(place: Place, session: str, call: calls.Call, seconds: float = 0.0) -> list[Edit]:
-    """It has run, for `seconds` where that is known: what changed goes into the ledger. Raises OSError, GitFailed."""
+def finish(place: Place, session: str, call: calls.Call, seconds: float = 0.0, goes_on: bool = False) -> list[Edit]:
+    """It has run, for `seconds` where that is known, or `goes_on`: what changed goes into the ledger, then the call is
+    no longer under way. Raises OSError, GitFailed."""
     began = max(call.began, time.time() - seconds - SLACK if seconds else 0.0)
     found = look(place, session)
     now = time.time()
@@ -87,6 +88,8 @@ def finish(place: Place, session: str, call: calls.Call, seconds: float = 0.0) -
         edits.append(Edit(path, before, after.sha, "window", after.mode, was, call.tool, call.use, began, now))
     if edits:
         ledger.record(place, session, edits, contents)
+    if not goes_on:
+        calls.end(place, session, call.use)
     ledger.drop(folder_of(place, session), found.gone)
     return edits
 
@@ -96,7 +99,7 @@ def roll(place: Place, session: str) -> None:
     session like any other. Raises OSError, GitFailed."""
     for call in calls.under_way(place, session):
         if call.path == calls.WINDOW and call.tool:
-            finish(place, session, call)
+            finish(place, session, call, goes_on=True)
             start(place, session, call.use, call.tool, call.subagent)
 
 
