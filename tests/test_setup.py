@@ -276,7 +276,7 @@ def shop(clone: Machine) -> dict[str, str]:
     wheel(folder, "tinything", "2.0")
     pin(clone, "1.0")
     clone.git("config", "--global", "user.email", "howard@example.com")
-    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder), "UV_OFFLINE": "1"}
+    return {"PIP_FIND_LINKS": str(folder)}
 
 
 def pin(machine: Machine, version: str) -> None:

@@ -212,7 +212,8 @@ def write_identity(machine: Machine, **more: str) -> None:
 
 
 def clean_environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """No user's or system's git settings, no session of the caller's; our interpreter for the helpers."""
+    """No user's or system's git settings, no session of the caller's; our interpreter for the helpers; no package
+    index: an installation that nobody meant ends at once instead of waiting for a network."""
     return {
         "HOME": str(home),
         "PATH": os.environ["PATH"],
@@ -222,6 +223,8 @@ def clean_environment(home: Path, extra: Mapping[str, str] | None = None) -> dic
         "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),
         "GIT_CONFIG_NOSYSTEM": "1",
         "CLAUDETOOLS_PYTHON": sys.executable,
+        "PIP_NO_INDEX": "1",
+        "UV_OFFLINE": "1",
         **(extra or {}),
     }
 

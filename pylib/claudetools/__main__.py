@@ -34,11 +34,33 @@ COMMANDS = {
 }
 
 
+def keep_compiled_whole() -> None:
+    """Let Python write a compiled module whole or not at all.
+
+    On a full disk it writes as much as fits (before 3.13), and every later start ends with "marshal data too short":
+    no hook and no job would run again.
+    """
+    import _frozen_importlib_external as loader
+
+    def write(path: str, data: bytes, mode: int = 0o666) -> None:
+        draft = f"{path}.{os.getpid()}"
+        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode & 0o666)
+        try:
+            whole = os.write(file, data) == len(data)
+        except OSError:
+            whole = False
+        os.close(file)
+        os.replace(draft, path) if whole else os.unlink(draft)
+
+    loader._write_atomic = write  # type: ignore[attr-defined]
+
+
 def main() -> int:
     """Run what is named first. 64 for an unknown name, 79 where a package is missing, or Python is too old."""
     if sys.hexversion < 0x030A0000:  # before stdin is read: a hook tries the next Python
         print("[ERROR] claudetools needs Python 3.10 or later.", file=sys.stderr)
         return 79
+    keep_compiled_whole()
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     name, arguments = (sys.argv[1] if len(sys.argv) > 1 else ""), sys.argv[2:]
     if name in JOBS:

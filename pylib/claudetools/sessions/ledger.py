@@ -114,9 +114,14 @@ def keep_blob(folder: str, name: str, data: bytes) -> None:
             return
     make_private(os.path.dirname(path))
     scratch = f"{path}.{os.getpid()}"
-    with open(scratch, "wb") as file:
-        file.write(data)
-    os.replace(scratch, path)
+    try:
+        with open(scratch, "wb") as file:
+            file.write(data)
+        os.replace(scratch, path)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(scratch)
+        raise
 
 
 def read_edits(place: Place, session: str, after: int = 0) -> list[Edit]:
