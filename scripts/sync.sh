@@ -33,12 +33,27 @@
 set -uo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}lib
-for part in environment exit_codes ui patience python claim lock arguments results report json repository identity checks gates \
-  snapshot commit split unsplit others own_hooks replay exchange outgoing refusal conflict advance recover points migrate first_time deliver \
-  glance queue; do
-  # shellcheck source=/dev/null
-  . "$lib/$part.sh" || exit 70
-done
+load() {
+  local part
+  for part in "$@"; do
+    # shellcheck source=/dev/null
+    . "$lib/$part.sh" || exit 70
+  done
+}
+# Git looks at the repository while the shell reads on.
+load environment repository glance
+begin_look .
+begin_glance .
+load exit_codes ui arguments patience python results identity owner remote deliver report
+
+# What most calls do not need, and all of it before the lock is taken.
+load_the_rest() {
+  [ -z "$LOADED_FOR" ] || return 0
+  LOADED_FOR=$ROLE
+  load claim lock checks gates snapshot commit split unsplit others own_hooks replay exchange outgoing refusal conflict advance \
+    recover points migrate first_time queue
+}
+LOADED_FOR=''
 
 main() {
   local main_exit
@@ -48,6 +63,7 @@ main() {
     print_header "$0"
     exit 0
   fi
+  [ -z "$JSON" ] || load json
   refuse_to_run_inside_a_sync
   start_clock
   trap 'end_by_signal 129' HUP
@@ -72,20 +88,26 @@ sync_repository() {
   ROLE=$role
   reset_results
   forget_repository "$folder"
-  forget_requests
   begin_phase look
   if open_repository "$folder" && make_state && ! nothing_to_do; then
-    begin_phase lock
-    take_lock && do_job
+    load_the_rest
+    work_under_lock
   fi
+  end_phase
+  deliver_notes
+  [ "$JOB" != sync ] || write_history
+  tell_result "$role"
+}
+
+work_under_lock() {
+  forget_requests
+  begin_phase lock
+  take_lock && do_job
   end_phase
   close_results
   answer_requests
   let_go || REPO_EXIT=$(worse_exit "$REPO_EXIT" "$?")
   ring_waiters
-  deliver_notes
-  [ "$JOB" != sync ] || write_history
-  tell_result "$role"
 }
 
 take_lock() {
@@ -101,7 +123,7 @@ take_lock() {
     if [ -n "$LOCK_SERVED" ]; then take_answer; else report_lock "$status"; fi
     return 1
   fi
-  [ -z "$LOCK_WAITED" ] || GLANCE='' # others have changed what it saw
+  [ -z "$LOCK_WAITED" ] || GLANCE=() # others have changed what it saw
   export CLAUDETOOLS_IN_SYNC=$LOCK_TOKEN
   unset CLAUDETOOLS_REENTER
   start_over_if_upgraded ${CALLED_WITH[@]+"${CALLED_WITH[@]}"}
@@ -111,6 +133,7 @@ take_lock() {
 
 # The index first: without our claim, nothing would tell later whose its lock is.
 let_go() {
+  [ -n "$LOCK_RECORD" ] || return 0
   unlock_index
   release_lock
 }

@@ -11,7 +11,7 @@ set -euo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
 lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
-for part in environment exit_codes ui python claim lock; do
+for part in environment exit_codes ui python owner claim lock; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh"
 done

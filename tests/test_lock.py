@@ -36,7 +36,7 @@ needs_flock = pytest.mark.skipif(not shutil.which("flock"), reason="the oracle i
 
 PROLOGUE = f"""\
 set -euo pipefail
-for part in environment exit_codes ui python claim lock; do . '{LIB}'/$part.sh; done
+for part in environment exit_codes ui python owner claim lock; do . '{LIB}'/$part.sh; done
 use_lock "$COMMON"
 trap release_lock EXIT
 """

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The network: push first, and only when somebody else was faster fetch, replay in the object store and push again.
-# Needs: repository, replay, own_hooks, report, lock.
+# Needs: repository, remote, replay, own_hooks, report, lock.
 
 readonly EXCHANGE_ATTEMPTS=40
 
@@ -40,19 +40,6 @@ close_exchange() {
   else
     forget_conflict
   fi
-}
-
-# When the remote last answered as it should: the alarm of report.sh counts from here.
-note_reached() {
-  read_epoch
-  printf '%s\n' "$NOW" >"$STATE/reached"
-}
-
-# The remote's tip as last heard of, '' when the remote has no such branch.
-read_seen() {
-  SEEN=''
-  read -r SEEN 2>/dev/null <"$COMMON/refs/remotes/$REMOTE/$BRANCH" && return 0
-  SEEN=$(git -C "$TOP" rev-parse --quiet --verify "refs/remotes/$REMOTE/$BRANCH") || SEEN=''
 }
 
 # The remote's history only grows. Where it was rewritten (a secret taken out), pushing ours would bring it all back.
@@ -145,15 +132,6 @@ ask_remote() {
   return 1
 }
 
-# 0 the remote's tip is SEEN, 1 it is another one, else an exit code.
-remote_is_seen() {
-  network_line git -C "$TOP" ls-remote --quiet "$REMOTE" "refs/heads/$BRANCH" 2>"$WORK/error" || {
-    report_unreachable
-    return
-  }
-  [ "${NETWORK_LINE%%$'\t'*}" = "$SEEN" ]
-}
-
 # push_tip: 0 done, or settled with a remote that refused some of it; 1 lost the race; else an exit code.
 push_tip() {
   local old=$SEEN
@@ -218,45 +196,4 @@ fetch_remote() {
   FRESH=1
   checkpoint fetched
   read_seen
-}
-
-# The first thing that git or ssh said, without its prefix.
-first_words() {
-  local line
-  while IFS= read -r line; do
-    [ -n "$line" ] || continue
-    line=${line#fatal: }
-    visible "${line%.}"
-    return 0
-  done <"$1"
-  printf 'no answer'
-}
-
-# Unreachable or wanting a login: the work is committed here and waits.
-report_unreachable() {
-  local text waiting since
-  text=$(first_words "$WORK/error")
-  if is_disk_failure "$(<"$WORK/error")" || { [ ! -s "$WORK/error" ] && ! printf '\n' 2>/dev/null >"$WORK/probe"; }; then
-    report_git_failure "git fetch" # it is this machine's disk that stops us, not the network
-    return "$EXIT_CANNOT_CREATE"
-  fi
-  waiting=$(git -C "$TOP" rev-list --count "$HEAD_OID" ${SEEN:+"^$SEEN"} 2>/dev/null) || waiting=0
-  since=$(git -C "$TOP" log --reverse --format=%cd --date=format:'%a %H:%M' "$HEAD_OID" ${SEEN:+"^$SEEN"} 2>/dev/null | head -n 1)
-  OFFLINE=1
-  case $(<"$WORK/error") in
-    *'Authentication failed'* | *'could not read Username'* | *'could not read Password'* | *'Permission denied (publickey'* | \
-      *'terminal prompts disabled'* | *'Host key verification failed'* | *'HTTP 401'* | *'HTTP 403'* | *'returned error: 40'[13]*)
-      problem "$EXIT_OFFLINE" warn "$(visible "$REMOTE") wants a login ($text)." \
-        "Your work is committed here, $(count_of "$waiting" commit) not sent yet. Log in once by hand: git -C $(quoted "$TOP") fetch"
-      ;;
-    *)
-      if [ "$waiting" = 0 ]; then
-        problem "$EXIT_OFFLINE" ok "Nothing of yours waits. $(visible "$REMOTE") cannot be reached ($text)."
-      else
-        problem "$EXIT_OFFLINE" ok "Saved here. $(visible "$REMOTE") cannot be reached ($text)." \
-          "$(count_of "$waiting" commit), the first of ${since:-today}, not sent yet. The next sync that reaches it sends them. Nothing to do."
-      fi
-      ;;
-  esac
-  return "$EXIT_OFFLINE"
 }

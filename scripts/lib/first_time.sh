@@ -2,13 +2,6 @@
 # A clone of a repository that has claudetools: its hook and git's settings do not travel, its first sync sets them up.
 # Needs: repository, python, ui.
 
-# Nothing was set up here yet, or a newer version has come in since.
-needs_setup() {
-  local manifest=$TOP/.claude/claudetools/manifest.json
-  [ "$ROLE" = main ] && [ -e "$manifest" ] || return 1
-  [ ! -e "$STATE/installed.json" ] || [ "$manifest" -nt "$STATE/installed.json" ]
-}
-
 # clone_job [--locked]: the installer's part for a clone. Who took the risk of a cloud folder once is not asked again.
 clone_job() {
   [ ! -e "$STATE/installed.json" ] || set -- "$@" --allow-cloud
@@ -36,7 +29,7 @@ set_up_clone() {
 # An upgrade came in while this was read, or while it waited: then its parts do not belong together. Nothing was done yet.
 start_over_if_upgraded() {
   local now=''
-  [ -n "$TOOLKIT_VERSION" ] && [ "$ROLE" = main ] && [ -z "${CLAUDETOOLS_STARTED_OVER:-}" ] || return 0
+  [ -n "$TOOLKIT_VERSION" ] && [ "$ROLE" = "$LOADED_FOR" ] && [ -z "${CLAUDETOOLS_STARTED_OVER:-}" ] || return 0
   read -r now <"$TOOLKIT/version" 2>/dev/null
   if [ "$now" = "$TOOLKIT_VERSION" ]; then
     # Now they belong together, and nobody but a person can change the tree: the last moment for a copy.

@@ -1,16 +1,33 @@
 # shellcheck shell=bash
 # Most calls find nothing to do. A glance tells, in four programs, and needs no lock because it writes nothing.
-# Needs: repository, identity, exchange, results, lock.
+# Needs: repository, identity, remote, results, owner.
+
+readonly GLANCE_LIMIT=100 # entries: the shell reads a pipe byte by byte
+
+# begin_glance FOLDER: `git status` begins in the background, its entries end with its exit status.
+begin_glance() {
+  exec 5< <(
+    git -C "$1" status --porcelain=v2 --branch -z -uall --no-renames --ignore-submodules=dirty 2>/dev/null
+    printf 'end %s\0' "$?"
+  )
+  GLANCING=1
+}
+GLANCING=''
 
 # nothing_to_do: 0 when tree, branch and remote are the same and nothing is left over: REPO_EXIT and the results are set.
-# 1 when somebody has to look under the lock.
+# 1 when somebody has to look under the lock; what was seen serves the snapshot as well.
 nothing_to_do() {
-  [ "$JOB" = sync ] && [ -z "$NO_PUSH$DRY_RUN$TAKE_UPSTREAM" ] && nothing_is_left_over || return 1
-  glance_at_tree && glance_at_remote && return 0
-  PROBLEMS=() FACTS=() REPO_EXIT=$EXIT_OK
-  # What was seen serves the snapshot as well, unless a name in it is quoted.
-  case $GLANCE in *'"'*) GLANCE='' ;; esac
+  if [ "$JOB" = sync ] && [ -z "$NO_PUSH$DRY_RUN$TAKE_UPSTREAM" ] && nothing_is_left_over; then
+    glance_at_tree && glance_at_remote && return
+    PROBLEMS=() FACTS=() REPO_EXIT=$EXIT_OK
+  fi
+  end_glance
   return 1
+}
+
+end_glance() {
+  [ -z "$GLANCING" ] || exec 5<&-
+  GLANCING=''
 }
 
 # Traces of a sync that runs, was killed or waits for something.
@@ -24,23 +41,35 @@ nothing_is_left_over() {
 }
 
 glance_at_tree() {
-  local line accepted=''
-  GLANCE=$(exec git -C "$TOP" status --porcelain=v2 --branch -uall --no-renames --ignore-submodules=dirty 2>/dev/null) || {
-    GLANCE=''
-    return 1
-  }
-  while IFS= read -r line; do
-    case $line in
-      '# branch.oid '*) HEAD_OID=${line#\# branch.oid } ;;
-      '# branch.head '*) HEAD_BRANCH=${line#\# branch.head } ;;
+  local entry accepted=''
+  read_glance || return
+  for entry in "${GLANCE[@]}"; do
+    case $entry in
+      '# branch.oid '*) HEAD_OID=${entry#\# branch.oid } ;;
+      '# branch.head '*) HEAD_BRANCH=${entry#\# branch.head } ;;
       '#'*) ;;
       *) return 1 ;;
     esac
-  done <<<"$GLANCE"
+  done
   refuse_half_done_work && choose_branch "$HEAD_BRANCH" && [ -n "$REMOTE" ] || return 1
   read_seen
   read -r accepted 2>/dev/null <"$TREE/accepted"
   [ "$HEAD_OID" = "$SEEN" ] && [ "$accepted" = "$SEEN" ]
+}
+
+# GLANCE: the entries of the status. 1 when git failed, or has so much to say that it is better read from a file.
+read_glance() {
+  local entry
+  [ -n "$GLANCING" ] || begin_glance "$TOP"
+  while [ ${#GLANCE[@]} -lt "$GLANCE_LIMIT" ] && IFS= read -r -d '' entry; do
+    if [ "$entry" = 'end 0' ]; then
+      end_glance
+      return
+    fi
+    GLANCE+=("$entry")
+  done <&5
+  GLANCE=()
+  return 1
 }
 
 glance_at_remote() {
@@ -59,4 +88,15 @@ glance_at_remote() {
       ;;
   esac
   return 0
+}
+
+# Something was written into a file that an earlier advance had replaced: seen by the shell alone.
+late_writes_wait() {
+  local file
+  [ -d "$TREE/late" ] || return 1
+  for file in "$TREE"/late/*/[0-9]*; do
+    case $file in *.used | *.new) continue ;; esac
+    [ -f "$file" ] && [ "$file" -nt "$TREE/late/looked" ] && return 0
+  done
+  return 1
 }

@@ -91,7 +91,7 @@ take_requests() {
     [ -f "$file" ] && ! is_taken "${file##*/}" && read_request "$file"
   done
   [ ${#SERVED[@]} -gt "$before" ] || return 0
-  GLANCE='' # older than these requests
+  GLANCE=() # older than these requests
   others=${#SERVED[@]}
   [ -z "$REQUEST" ] || others=$((others - 1))
   [ "$others" -eq 0 ] || info "Serving $(count_of "$others" 'other session')."

@@ -7,25 +7,38 @@ readonly STATE_FORMAT=1
 # Nothing of the repository before may show in the report of the next one.
 forget_repository() {
   TOP=$1 BRANCH='' REMOTE='' HEAD_OID='' HEAD_BRANCH='' SEEN='' TIP='' UPSTREAM='' RELATED='' BEHIND='' WORK=/nonexistent STATE=/nonexistent
-  COMMIT_PARENT='' COMMIT_OID='' TOLD_REWRITTEN=none POSTPONED='' PUT_BACK='' FIXES_SHARED='' REFUSED_WORK=() LOG_PATH='' SAVED_ARTICLES=0 CHANGED=() REPLAYED_PAIRS=() PARKED=() CONFLICTS=() RESOLVED='' REFUSED=0 HOOK_REFUSED=() HOOK_WORDS=() FOREIGN_LOGS=() REMOTE_MOVED='' UNSAFE=() GLANCE=''
+  COMMIT_PARENT='' COMMIT_OID='' TOLD_REWRITTEN=none POSTPONED='' PUT_BACK='' FIXES_SHARED='' REFUSED_WORK=() LOG_PATH='' SAVED_ARTICLES=0 CHANGED=() REPLAYED_PAIRS=() PARKED=() CONFLICTS=() RESOLVED='' REFUSED=0 HOOK_REFUSED=() HOOK_WORDS=() FOREIGN_LOGS=() REMOTE_MOVED='' UNSAFE=() GLANCE=()
 }
+
+# begin_look FOLDER: asks git where the repository lies and how it is configured, both in the background.
+begin_look() {
+  exec 3< <(exec git -C "$1" rev-parse --path-format=absolute --show-toplevel --absolute-git-dir --git-common-dir --show-prefix 2>/dev/null)
+  exec 4< <(exec git -C "$1" config --list -z 2>/dev/null)
+  LOOKING=1
+}
+LOOKING=''
 
 # open_repository FOLDER: sets TOP, PREFIX, GIT_FOLDER, COMMON, STATE, TREE, WORK and the configuration. 0 or 78.
 open_repository() {
-  local folder=$1 lines
-  lines=$(exec git -C "$folder" rev-parse --path-format=absolute --show-toplevel --absolute-git-dir --git-common-dir --show-prefix 2>/dev/null) || {
+  local folder=$1 found=''
+  [ -n "$LOOKING" ] || begin_look "$folder"
+  LOOKING=''
+  { IFS= read -r TOP && IFS= read -r GIT_FOLDER && IFS= read -r COMMON && found=1 && IFS= read -r PREFIX; } <&3 || PREFIX=''
+  read_configuration <&4
+  exec 3<&- 4<&-
+  [ -n "$found" ] || {
+    TOP=$folder
     problem "$EXIT_SETUP" error "$(visible "$folder") is not the working tree of a git repository." \
       "Nothing was changed. Go to your repository, or make one: git init"
     return "$EXIT_SETUP"
   }
-  { IFS= read -r TOP && IFS= read -r GIT_FOLDER && IFS= read -r COMMON && IFS= read -r PREFIX; } <<<"$lines" || PREFIX=''
   use_lock "$COMMON"
   if [ "$GIT_FOLDER" = "$COMMON" ]; then TREE=$STATE/trees/main; else TREE=$STATE/trees/linked-${GIT_FOLDER##*/}; fi
   WORK=$TREE/work
-  read_configuration || return
+  check_configuration
 }
 
-# One `git config --list` for everything. Sets the CONFIG_ variables, BRANCH and REMOTE.
+# read_configuration <LIST: one `git config --list -z` for everything. Sets the CONFIG_ variables, BRANCH and REMOTE.
 read_configuration() {
   local entry key value
   CONFIG_EMAIL='' CONFIG_NAME='' CONFIG_SIGN='' CONFIG_HOOKS='' CONFIG_LIMIT_MB=50 CONFIG_MODE=true CONFIG_DRIVER=''
@@ -50,7 +63,10 @@ read_configuration() {
         ;;
       branch.*.remote) BRANCH_REMOTES+=("${key#branch.}=$value") ;;
     esac
-  done < <(git -C "$TOP" config --list -z)
+  done
+}
+
+check_configuration() {
   case $CONFIG_LIMIT_MB in '' | *[!0-9]*)
     problem "$EXIT_SETUP" error "git config claudetools.limitMB is '$CONFIG_LIMIT_MB'; expected whole megabytes." \
       "Fix: git config claudetools.limitMB 50"
@@ -151,4 +167,11 @@ judge_format() {
   problem "$EXIT_SETUP" error "This repository's state is in format $(visible "$STATE_FOUND"), this version knows $STATE_FORMAT." \
     "Nothing was changed. $fix"
   return "$EXIT_SETUP"
+}
+
+# Nothing was set up here yet, or a newer version has come in since.
+needs_setup() {
+  local manifest=$TOP/.claude/claudetools/manifest.json
+  [ "$ROLE" = main ] && [ -e "$manifest" ] || return 1
+  [ ! -e "$STATE/installed.json" ] || [ "$manifest" -nt "$STATE/installed.json" ]
 }

@@ -6,47 +6,48 @@
 # them are not in HEAD), GONE (deleted in the tree), UNSTAGED (deleted in the index) and UNMERGED. Status is read into
 # a file: a pipe would hide its failure.
 read_status() {
-  local out=$WORK/status entry path xy end=''
+  local entry
   HEAD_OID='' HEAD_BRANCH='' PATHS=() NEW_PATHS=() GONE=() UNSTAGED=() UNMERGED=()
-  if [ -n "$GLANCE" ]; then
-    printf '%s\n' "$GLANCE" >"$out"
-    GLANCE='' end=$'\n'
-  else
-    read_with_git "$out" status --porcelain=v2 --branch -z -uall --no-renames --ignore-submodules=dirty 2>"$WORK/error" || {
+  if [ ${#GLANCE[@]} -eq 0 ]; then
+    read_with_git "$WORK/status" status --porcelain=v2 --branch -z -uall --no-renames --ignore-submodules=dirty 2>"$WORK/error" || {
       report_git_failure "git status"
       return "$EXIT_INTERNAL"
     }
+    while IFS= read -r -d '' entry; do GLANCE+=("$entry"); done <"$WORK/status"
   fi
-  while IFS= read -r -d "$end" entry; do
-    case $entry in
-      '# branch.oid (initial)') ;;
-      '# branch.oid '*) HEAD_OID=${entry#\# branch.oid } ;;
-      '# branch.head '*) HEAD_BRANCH=${entry#\# branch.head } ;;
-      '#'*) ;;
-      '1 '*)
-        path=${entry#* * * * * * * * }
-        is_wanted "$path" || continue
-        xy=${entry:2:2}
-        case $xy${entry:5:1} in
-          ?DS) ;; # a submodule that is not checked out here; to take it out there is git rm
-          ?D?) GONE+=("$path") ;;
-          D.?) UNSTAGED+=("$path") ;; # taken out of the index by somebody: the copied index says so already
-          A* | ?A?)
-            PATHS+=("$path")
-            NEW_PATHS+=("$path")
-            ;;
-          *) PATHS+=("$path") ;;
-        esac
-        ;;
-      'u '*) UNMERGED+=("${entry#* * * * * * * * * * }") ;;
-      '? '*)
-        path=${entry#\? }
-        is_wanted "$path" || continue
-        PATHS+=("$path")
-        NEW_PATHS+=("$path")
-        ;;
-    esac
-  done <"$out"
+  for entry in ${GLANCE[@]+"${GLANCE[@]}"}; do take_status_entry "$entry"; done
+  GLANCE=()
+}
+
+take_status_entry() {
+  local entry=$1 path xy
+  case $entry in
+    '# branch.oid (initial)') ;;
+    '# branch.oid '*) HEAD_OID=${entry#\# branch.oid } ;;
+    '# branch.head '*) HEAD_BRANCH=${entry#\# branch.head } ;;
+    '1 '*)
+      path=${entry#* * * * * * * * }
+      is_wanted "$path" || return 0
+      xy=${entry:2:2}
+      case $xy${entry:5:1} in
+        ?DS) ;; # a submodule that is not checked out here; to take it out there is git rm
+        ?D?) GONE+=("$path") ;;
+        D.?) UNSTAGED+=("$path") ;; # taken out of the index by somebody: the copied index says so already
+        A* | ?A?)
+          PATHS+=("$path")
+          NEW_PATHS+=("$path")
+          ;;
+        *) PATHS+=("$path") ;;
+      esac
+      ;;
+    'u '*) UNMERGED+=("${entry#* * * * * * * * * * }") ;;
+    '? '*)
+      path=${entry#\? }
+      is_wanted "$path" || return 0
+      PATHS+=("$path")
+      NEW_PATHS+=("$path")
+      ;;
+  esac
 }
 
 # read_with_git OUT ARGS...: git maps files into memory, and is killed by SIGBUS when somebody cuts one off meanwhile.
