@@ -149,25 +149,28 @@ land_commit() {
   checkpoint ref
 }
 
-# The lock file of the index is a link to our claim: after a crash that proves whose it is.
+# The lock file of the index is a link to our private index: after a crash that proves whose it is (recover.sh), and
+# where the private index takes the place of the real one, a rename does both.
 lock_index() {
-  local began
+  local began lock=$GIT_FOLDER/index.lock
   read_clock
   began=$NOW_MS
-  until ln "$LOCK_RECORD" "$GIT_FOLDER/index.lock" 2>/dev/null || [ "$GIT_FOLDER/index.lock" -ef "$LOCK_RECORD" ]; do
+  until ln "$SNAPSHOT_INDEX" "$lock" 2>/dev/null || [ "$lock" -ef "$SNAPSHOT_INDEX" ]; do
     read_clock
     if [ $((NOW_MS - began)) -ge 10000 ]; then
-      problem "$EXIT_DEFERRED" warn "Another git command has $(visible "$GIT_FOLDER")/index.lock and does not let go of it." \
-        "Your files are on disk; the next sync commits them. If no git runs here: rm $(quoted "$GIT_FOLDER/index.lock")"
+      problem "$EXIT_DEFERRED" warn "Another git command has $(visible "$lock") and does not let go of it." \
+        "Your files are on disk; the next sync commits them. If no git runs here: rm $(quoted "$lock")"
       return "$EXIT_DEFERRED"
     fi
     pause 20
   done
 }
 
-# Safe to call at any time: only a lock that is a link to our own claim goes.
+# Safe to call at any time. Only a link to our claim goes (index.py makes such), or to the private index, which is nobody's
+# but whose the lock is.
 unlock_index() {
-  [ -n "$LOCK_RECORD" ] && [ "${GIT_FOLDER:-}/index.lock" -ef "$LOCK_RECORD" ] && rm -f "$GIT_FOLDER/index.lock" "$WORK/seen"
+  local lock=${GIT_FOLDER:-}/index.lock
+  if [ "$lock" -ef "$LOCK_RECORD" ] || { [ "$lock" -ef "$WORK/index" ] && verify_lock; }; then rm -f "$lock"; fi
 }
 
 # Nobody changed the index since it was copied and everything in it is committed: the copy takes its place.
@@ -175,7 +178,9 @@ unlock_index() {
 update_shared_index() {
   MOVED=()
   if [ -n "$SNAPSHOT_WHOLE" ] && { [ "$GIT_FOLDER/index" -ef "$WORK/seen" ] || [ ! -e "$GIT_FOLDER/index" ]; }; then
-    mv "$SNAPSHOT_INDEX" "$GIT_FOLDER/index" 2>"$WORK/error" && return 0
+    # One and the same where a killed run got as far as here: then mv refuses.
+    [ "$GIT_FOLDER/index" -ef "$SNAPSHOT_INDEX" ] && return 0
+    mv "$GIT_FOLDER/index.lock" "$GIT_FOLDER/index" 2>"$WORK/error" && return 0
   else
     copy_committed_entries && return 0
   fi

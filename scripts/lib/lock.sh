@@ -177,7 +177,8 @@ release_lock() {
   # The link decides, not LOCK_HELD: a signal may have come between ln and our taking note of it.
   if [ "$owner" -ef "$LOCK_RECORD" ]; then
     # In this order: while R exists its inode cannot be reused, so the test above stays true until owner is gone.
-    rm -f "$owner" "$LOCK_RECORD" "$LOCK_RECORD.alive" ${LOCK_LITTER[@]+"${LOCK_LITTER[@]}"} || status=$EXIT_INTERNAL
+    rm -f ${LOCK_SCRATCH[@]+"${LOCK_SCRATCH[@]}"} "$owner" "$LOCK_RECORD" "$LOCK_RECORD.alive" \
+      ${LOCK_LITTER[@]+"${LOCK_LITTER[@]}"} || status=$EXIT_INTERNAL
     rmdir "$LOCK_DIR" 2>/dev/null || : # the next owner may be in already
   else
     if [ -n "$LOCK_HELD" ]; then
@@ -186,7 +187,7 @@ release_lock() {
     fi
     rm -f "$LOCK_RECORD" "$LOCK_RECORD.alive" ${LOCK_LITTER[@]+"${LOCK_LITTER[@]}"} || :
   fi
-  LOCK_HELD='' LOCK_RECORD=''
+  LOCK_HELD='' LOCK_RECORD='' LOCK_SCRATCH=()
   douse_beacon
   return "$status"
 }

@@ -8,6 +8,7 @@ LOCK_TOKEN=''   # 128 random bits
 LOCK_HELD=''    # 1 while we believe that we own L
 LOCK_MESSAGE='' # what the last failure said
 LOCK_LITTER=()  # files that go together with the lock, in the same program
+LOCK_SCRATCH=() # files that go just before it, for the next owner uses the same names
 LOCK_SERVED=''  # 1 when acquire_lock failed because the lock is not needed any more
 LOCK_ABOVE=()   # owner link and record of each level above a nested lock, in pairs
 

@@ -4,6 +4,7 @@
 
 recover_from_dead_runs() {
   local claim dead=''
+  unlock_index
   for claim in "$LOCK_STATE"/claims/dead.*; do
     [ -e "$claim" ] || continue
     dead=1
@@ -17,12 +18,14 @@ recover_from_dead_runs() {
 }
 
 # A git that was killed leaves its lock files, and with them every later git would fail. The lock of the index is a
-# link to the claim, which proves whose it is. Locks of refs are held for milliseconds: one that is younger than the
+# link to the claim or to a private index, which proves whose it is. Locks of refs are held for milliseconds: one that is younger than the
 # dead run's claim and still there a second later is the dead run's.
 remove_git_locks_of() {
-  local claim=$1 lock i stale=()
-  for lock in "$GIT_FOLDER/index.lock" "$COMMON"/worktrees/*/index.lock; do
-    [ "$lock" -ef "$claim" ] && rm -f "$lock"
+  local claim=$1 lock proof i stale=()
+  for lock in "$COMMON/index.lock" "$COMMON"/worktrees/*/index.lock; do
+    for proof in "$claim" "$STATE"/trees/*/work/index; do
+      [ "$lock" -ef "$proof" ] && rm -f "$lock"
+    done
   done
   while IFS= read -r -d '' lock; do
     [ ! "$lock" -ot "$claim" ] && stale+=("$lock")

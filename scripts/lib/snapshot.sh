@@ -89,16 +89,17 @@ take_snapshot() {
   }
 }
 
-# The private index starts as a copy of the real one, so that clean files are not read again. `seen` is the very
-# inode that was copied: git replaces its index and never writes into it, so -ef tells later whether it changed.
+# The private index starts as a second link to the real one, so that clean files are not read again, and nothing is
+# copied: git replaces an index and never writes into it. `seen` is a third one that stays: -ef tells later whether the
+# real one changed.
 seed_private_index() {
   # Left by a run that was killed; a program saved where nothing is.
   if [ -e "$SNAPSHOT_INDEX" ] || [ -e "$SNAPSHOT_INDEX.lock" ] || [ -e "$WORK/seen" ]; then
     rm -f "$SNAPSHOT_INDEX" "$SNAPSHOT_INDEX.lock" "$WORK/seen" || return
   fi
+  LOCK_SCRATCH=("$SNAPSHOT_INDEX" "$WORK/seen")
   [ -e "$GIT_FOLDER/index" ] || return 0
-  # cp -p: with a younger time stamp git would take edits of the same size in the same second for clean.
-  ln "$GIT_FOLDER/index" "$WORK/seen" 2>"$WORK/error" && cp -p "$WORK/seen" "$SNAPSHOT_INDEX" 2>"$WORK/error" && return 0
+  ln "$GIT_FOLDER/index" "$WORK/seen" 2>"$WORK/error" && ln "$WORK/seen" "$SNAPSHOT_INDEX" 2>"$WORK/error" && return 0
   report_git_failure "copying the index"
   return "$EXIT_INTERNAL"
 }
@@ -129,11 +130,10 @@ drop_gone_paths() {
 
 # One unreadable file must not stop the others: it is held back, and the rest is tried again.
 update_private_index() {
-  local text path
-  while :; do
-    text=$(stage_listed_paths) && return 0
-    path=${text##*Unable to process path }
-    case $text in
+  local path
+  until stage_listed_paths; do
+    path=${SAID##*Unable to process path }
+    case $SAID in
       *'short read while indexing'*)
         # Cut off while git read it: somebody is writing.
         forget_path "$path" && hold_for_later "$path" || return "$EXIT_INTERNAL"
@@ -141,19 +141,19 @@ update_private_index() {
         continue
         ;;
     esac
-    if is_disk_failure "$text" || [ "$path" = "$text" ] || ! hold_unreadable_paths "$path" "$text"; then
-      report_git_failure "git update-index" "${text%%$'\n'*}"
+    if is_disk_failure "$SAID" || [ "$path" = "$SAID" ] || ! hold_unreadable_paths "$path" "$SAID"; then
+      report_git_failure "git update-index" "${SAID%%$'\n'*}"
       return "$EXIT_INTERNAL"
     fi
     printf '%s\0' ${PATHS[@]+"${PATHS[@]}"} >"$WORK/paths"
   done
 }
 
-# Its standard input is a file, which has to be opened anew for another try.
+# Sets SAID, git's words. Its standard input is a file, which has to be opened anew for another try.
 stage_listed_paths() {
   local try status
   for ((try = 1; try <= 10; try++)); do
-    GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" update-index -z --add --remove --replace --stdin <"$WORK/paths" 2>&1
+    SAID=$(GIT_INDEX_FILE=$SNAPSHOT_INDEX exec git -C "$TOP" update-index -z --add --remove --replace --stdin <"$WORK/paths" 2>&1)
     status=$?
     [ "$status" -gt 128 ] || break
     rm -f "$SNAPSHOT_INDEX.lock"
