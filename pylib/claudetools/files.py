@@ -171,6 +171,18 @@ def was_exchanged(prepared: str, inode: int) -> bool:
         return True
 
 
+def remove_folder(folder: str) -> None:
+    """A folder of our own with all that is in it. To load shutil for it would cost as much as a git command."""
+    for at, folders, names in os.walk(folder, topdown=False):
+        for name in (*names, *folders):
+            path = os.path.join(at, name)
+            if os.path.isdir(path) and not os.path.islink(path):
+                os.rmdir(path)
+            else:
+                os.unlink(path)
+    os.rmdir(folder)
+
+
 def write_whole(path: str, data: bytes) -> None:
     """Never half a file, whenever we are killed."""
     with open(path + ".new", "wb") as file:

@@ -89,7 +89,9 @@ def changes(top: str, old: str, new: str) -> tuple[Change, ...]:
 
 @cache
 def is_sparse(top: str) -> bool:
-    """Whether a sparse checkout may hide files (core.sparseCheckout). Asked once a run."""
+    """Whether a sparse checkout may hide files (core.sparseCheckout). Asked once a run, if the shell does not know."""
+    if os.environ.get("CLAUDETOOLS_SPARSE") == "no":
+        return False
     return run(top, "config", "--bool", "--default", "false", "core.sparseCheckout").strip() == b"true"
 
 

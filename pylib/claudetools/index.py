@@ -7,7 +7,6 @@ is, and the next sync removes it (scripts/lib/recover.sh). The new index is buil
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -31,11 +30,10 @@ def locked_copy(git_dir: str, claim: str, scratch: str) -> Iterator[str]:
     _take(lock, claim)
     try:
         copy = os.path.join(scratch, "index.new")
-        if os.path.exists(index):
-            shutil.copy2(index, copy)
-        else:
-            with suppress(FileNotFoundError):
-                os.unlink(copy)
+        with suppress(FileNotFoundError):
+            os.unlink(copy)
+        with suppress(FileNotFoundError):
+            os.link(index, copy)  # git replaces an index, and never writes into it
         checkpoint("advance-index-locked")
         yield copy
         os.replace(copy, index)
@@ -95,6 +93,7 @@ def hidden_by_rules(top: str, paths: set[bytes]) -> set[bytes]:
     made for the question: it tells only while it checks out (`sparse-checkout check-rules` came with 2.41)."""
     if not paths:
         return set()
+    import shutil
     import tempfile
 
     rules = git.run(top, "rev-parse", "--path-format=absolute", "--git-path", "info/sparse-checkout").rstrip(b"\n")

@@ -10,7 +10,7 @@ receive() {
     status=$?
     [ "$status" -eq 0 ] || return "$status"
     count_received "$before"
-    rm -f "$TREE/pairs"
+    [ ! -s "$TREE/pairs" ] || : >"$TREE/pairs"
   fi
   [ -z "$SEEN" ] || printf '%s\n' "$SEEN" >"$TREE/received"
 }
@@ -51,7 +51,7 @@ advance_tree() {
   case $status in
     0)
       HEAD_OID=$new BASE_OID=$new
-      rm -f "$TREE/stopped"
+      [ ! -e "$TREE/stopped" ] || rm -f "$TREE/stopped"
       ;;
     3) stop_advance "$out" ;;
     4) return 1 ;;
@@ -66,7 +66,7 @@ advance_tree() {
 run_advance() {
   local job=$1
   shift
-  run_python advance "$job" --top "$TOP" --git-dir "$GIT_FOLDER" --tree-state "$TREE" --claim "$LOCK_RECORD" "$@"
+  CLAUDETOOLS_SPARSE=$CONFIG_SPARSE run_python advance "$job" --top "$TOP" --git-dir "$GIT_FOLDER" --tree-state "$TREE" --claim "$LOCK_RECORD" "$@"
 }
 
 # finish_advance: completes what a killed run began. Sets BASE_OID when the tree stands on another commit than HEAD.
@@ -113,17 +113,6 @@ settle_base() {
   BASE_OID=$(git -C "$TOP" commit-tree "$SPLIT_TREE" -p "$COMMIT_PARENT" -m "the tree") || return "$EXIT_INTERNAL"
   printf '{"base": "%s", "new": "%s", "ref": "%s", "old": "%s", "stage": "stands"}\n' \
     "$BASE_OID" "$BASE_OID" "refs/heads/$BRANCH" "$BASE_OID" >"$TREE/journal.new" && mv "$TREE/journal.new" "$TREE/journal"
-}
-
-# Something was written into a file that an earlier advance had replaced: seen by the shell alone.
-late_writes_wait() {
-  local file
-  [ -d "$TREE/late" ] || return 1
-  for file in "$TREE"/late/*/[0-9]*; do
-    case $file in *.used | *.new) continue ;; esac
-    [ -f "$file" ] && [ "$file" -nt "$TREE/late/looked" ] && return 0
-  done
-  return 1
 }
 
 # Before the snapshot: a commit of a tree from which a write is still missing would take it out again.

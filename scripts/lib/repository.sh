@@ -41,7 +41,7 @@ open_repository() {
 # read_configuration <LIST: one `git config --list -z` for everything. Sets the CONFIG_ variables, BRANCH and REMOTE.
 read_configuration() {
   local entry key value
-  CONFIG_EMAIL='' CONFIG_NAME='' CONFIG_SIGN='' CONFIG_HOOKS='' CONFIG_LIMIT_MB=50 CONFIG_MODE=true CONFIG_DRIVER=''
+  CONFIG_EMAIL='' CONFIG_NAME='' CONFIG_SIGN='' CONFIG_HOOKS='' CONFIG_LIMIT_MB=50 CONFIG_MODE=true CONFIG_SPARSE=no CONFIG_DRIVER=''
   BRANCH='' REMOTE='' REMOTES=' ' BRANCH_REMOTES=()
   while IFS= read -r -d '' entry; do
     key=${entry%%$'\n'*}
@@ -52,6 +52,7 @@ read_configuration() {
       commit.gpgsign) CONFIG_SIGN=$value ;;
       core.hookspath) CONFIG_HOOKS=$value ;;
       core.filemode) CONFIG_MODE=$value ;;
+      core.sparsecheckout) CONFIG_SPARSE='' ;;
       merge.*.driver) CONFIG_DRIVER=1 ;;
       claudetools.branch) BRANCH=$value ;;
       claudetools.remote) REMOTE=$value ;;

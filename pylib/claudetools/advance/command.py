@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 import time
 
@@ -164,7 +163,7 @@ class Advance:
         place = os.path.join(root, str(time.time_ns()))
         os.rename(self.plan.folder, place)
         if not kept:
-            shutil.rmtree(place)
+            files.remove_folder(place)
 
     def carry_late_writes(self) -> None:
         carried, conflicts = late.look(self.top, self.state)

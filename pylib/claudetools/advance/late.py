@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import time
+from contextlib import suppress
 
 from claudetools import files, git
 from claudetools.checkpoint import checkpoint
@@ -215,7 +215,8 @@ def look(top: str, tree_state: str) -> tuple[list[bytes], list[tuple[bytes, str]
         carried += found
         conflicts += unsettled
         if shelf.is_quiet():
-            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                files.remove_folder(folder)
     marker = os.path.join(root, "looked")
     with open(marker, "w", encoding="utf-8"):
         pass

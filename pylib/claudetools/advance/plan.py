@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 from collections.abc import Iterable
 
 from claudetools import files, git
@@ -55,12 +54,12 @@ class Plan:
     def begin(self) -> None:
         """An empty folder: a plan that was not carried out has changed nothing."""
         if os.path.isdir(self.folder):
-            shutil.rmtree(self.folder)
+            files.remove_folder(self.folder)
         os.makedirs(self.folder, mode=0o700)
 
     def drop(self) -> None:
         """Forget what was planned."""
-        shutil.rmtree(self.folder)
+        files.remove_folder(self.folder)
 
     def step(self, change: git.Change, action: str, mode: str = "", oid: str = "") -> Step:
         self.number += 1
@@ -87,7 +86,7 @@ class Plan:
             made, place = os.path.join(os.fsencode(tree), step.change.path), self.place(step)
             os.rename(made, place)
             inodes[step.number] = os.lstat(place).st_ino
-        shutil.rmtree(tree)
+        files.remove_folder(tree)
         return [s._replace(inode=inodes.get(s.number, 0)) for s in all_steps]
 
     def save(self, steps: Iterable[Step]) -> None:
