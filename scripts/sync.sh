@@ -134,6 +134,7 @@ take_lock() {
 # The index first: without our claim, nothing would tell later whose its lock is.
 let_go() {
   [ -n "$LOCK_RECORD" ] || return 0
+  drop_fetch
   unlock_index
   release_lock
 }
@@ -156,6 +157,7 @@ sync_tree() {
     begin_phase snapshot
     take_requests
     look_at_tree || return
+    [ "$ROUND" -gt 1 ] || begin_fetch
     save_changes
     status=$?
     [ "$status" -ne 1 ] || continue

@@ -19,7 +19,7 @@ import pytest
 
 from world import SYNC, Machine, World
 
-NOTHING_TO_DO, ONE_FILE = 10, 24  # budgets
+NOTHING_TO_DO, EDITED, NEW = 4, 19, 20  # what they start today; the budgets are 10 and 24
 TRANSPORT = ("push", "fetch", "ls-remote")
 # `-C DIR` and `-c NAME=VALUE` stand before git's subcommand.
 VALUED_OPTIONS = ("-C", "-c", "--git-dir", "--work-tree")
@@ -188,7 +188,7 @@ def make_change(machine: Machine, case: str) -> None:
 
 @pytest.mark.parametrize(
     ("case", "budget", "trips"),
-    [("nothing", NOTHING_TO_DO, ["ls-remote"]), ("edited", ONE_FILE, ["push"]), ("new", ONE_FILE, ["push"])],
+    [("nothing", NOTHING_TO_DO, ["ls-remote"]), ("edited", EDITED, ["push"]), ("new", NEW, ["push"])],
 )
 def test_a_sync_starts_few_programs_and_makes_one_network_trip(
     warm: Machine, tmp_path: Path, case: str, budget: int, trips: list[str]
@@ -200,6 +200,20 @@ def test_a_sync_starts_few_programs_and_makes_one_network_trip(
     assert [p.subcommand for p in programs if p.subcommand in TRANSPORT] == trips, shown
     assert not [p.name for p in programs if p.name.startswith("python")], shown
     assert len(programs) <= budget, shown
+
+
+def test_whoever_met_another_push_fetches_before_the_next_one(warm: Machine, world: World, tmp_path: Path) -> None:
+    """A push would mostly be lost: two trips in place of three. Once nobody is met any more, one again."""
+    other = world.machine("LINUX-02", "howard")
+    expected = [["push", "fetch", "push"], ["fetch", "push"], ["fetch", "push"], ["push"]]
+    for n, trips in enumerate(expected):
+        if n < 2:
+            other.write(f"theirs-{n}.txt", "x\n")
+            assert other.sync().code == 0
+        warm.write("kept.txt", f"{n}\n")
+        programs = count_by_wrappers(warm, tmp_path / f"wrappers-{n}")
+        assert [p.subcommand for p in programs if p.subcommand in TRANSPORT] == trips, f"sync {n}"
+    assert warm.read("theirs-1.txt") == "x\n"
 
 
 @pytest.mark.skipif(not strace_works(), reason="strace is missing or may not trace here")

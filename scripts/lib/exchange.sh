@@ -8,9 +8,10 @@ readonly EXCHANGE_ATTEMPTS=40
 # 0, or an exit code; the commits are safe here in any case.
 exchange() {
   local attempt status
-  TIP=$HEAD_OID FRESH=''
+  TIP=$HEAD_OID FRESH='' OTHERS_PUSHED=''
   [ -n "$REMOTE" ] && [ -z "$NO_PUSH" ] || return 0
   read_seen
+  end_fetch
   for ((attempt = 1; attempt <= EXCHANGE_ATTEMPTS; attempt++)); do
     check_history && plan_tip || return
     if [ "$TIP" = "$SEEN" ]; then ask_remote; else push_tip; fi
@@ -33,6 +34,7 @@ exchange() {
 
 close_exchange() {
   note_reached
+  [ -z "$FRESH" ] || printf '%s' "$OTHERS_PUSHED" >"$TREE/crowded"
   FACTS+=(${REPLAY_FACTS[@]+"${REPLAY_FACTS[@]}"}) # of the attempt that counted
   REPLAY_FACTS=()
   if [ ${#PARKED[@]} -gt 0 ]; then
@@ -181,9 +183,40 @@ name_commits_as_pushed() {
   done
 }
 
+# Where the last exchange met somebody else's push, ours would mostly be lost: what they have is fetched first, while the
+# tree is read. That is one trip less if they have pushed again, and one more if they have not.
+begin_fetch() {
+  [ -n "$REMOTE" ] && [ -z "$NO_PUSH$DRY_RUN" ] && [ -s "$TREE/crowded" ] || return 0
+  read_seen
+  FETCH_FROM=$SEEN
+  compose_fetch
+  "${FETCH[@]}" 2>"$WORK/fetch-error" &
+  FETCHING=$!
+}
+FETCHING=''
+
+# One that failed is as if there had been none: the push tells why.
+end_fetch() {
+  [ -n "$FETCHING" ] || return 0
+  NETWORK_PID=$FETCHING
+  [ -z "$TIMED_OUT" ] || end_network
+  wait "$FETCHING" && note_fetched "$FETCH_FROM"
+  FETCHING='' NETWORK_PID=''
+}
+
+drop_fetch() {
+  [ -z "$FETCHING" ] || kill -TERM "$FETCHING" 2>/dev/null
+  FETCHING=''
+}
+
+compose_fetch() {
+  FETCH=(git -C "$TOP" fetch --quiet --no-tags --no-write-fetch-head --no-recurse-submodules "$REMOTE"
+    "+refs/heads/$BRANCH:refs/remotes/$REMOTE/$BRANCH")
+}
+
 fetch_remote() {
-  network git -C "$TOP" fetch --quiet --no-tags --no-write-fetch-head --no-recurse-submodules "$REMOTE" \
-    "+refs/heads/$BRANCH:refs/remotes/$REMOTE/$BRANCH" 2>"$WORK/error" || {
+  compose_fetch
+  network "${FETCH[@]}" 2>"$WORK/error" || {
     case $(<"$WORK/error") in
       *"couldn't find remote ref"*)
         SEEN=''
@@ -193,7 +226,12 @@ fetch_remote() {
     report_unreachable
     return
   }
+  note_fetched "$SEEN"
+}
+
+note_fetched() {
   FRESH=1
   checkpoint fetched
   read_seen
+  [ "$SEEN" = "$1" ] || OTHERS_PUSHED=1
 }

@@ -81,7 +81,10 @@ glance_at_remote() {
   begin_phase exchange
   remote_is_seen
   case $? in
-    0) note_reached ;;
+    0)
+      note_reached
+      [ ! -s "$TREE/crowded" ] || : >"$TREE/crowded"
+      ;;
     1)
       REMOTE_MOVED=1
       return 1
