@@ -8,7 +8,9 @@ import pytest
 
 from claudetools.sessions import registry
 from test_tool_hooks import Agent, place_of
-from world import SYNC, Machine, World
+from world import SYNC, TOOLKIT, Machine, World
+
+TOOLS = TOOLKIT / "scripts" / "claudetools.sh"
 
 
 @pytest.fixture
@@ -93,3 +95,49 @@ def test_a_program_that_calls_sync_sh_itself(shared: Machine, world: World) -> N
     assert world.remote_file("list.md") == "one\ntwo\nthree\nmade by a\n"
     assert world.remote_git("log", "-1", "--format=%(trailers:key=Session-Id,valueonly)").strip() == "a"
     assert shared.status() == ""
+
+
+@pytest.mark.parametrize(
+    ("of_a", "of_b", "goes"),
+    [
+        ("echo x >> own.md", "echo y >> other.md", True),  # each writes its own and nothing else
+        ("cat > own.md", "npm test", True),  # b may write anything, but only a is known to write this
+        ("python fix.py", "echo y >> other.md", True),  # b cannot have written it
+        ("python fix.py", "npm test", False),
+        ("cat > own.md", "python fix.py own.md", False),
+        ("cat > own.md", "echo y >> own.md", False),
+    ],
+)
+def test_what_commands_consist_of_tells_whose_a_change_is(
+    shared: Machine, world: World, of_a: str, of_b: str, goes: bool
+) -> None:
+    a, b = Agent(shared, "a"), Agent(shared, "b")
+    a.before("Bash", {"command": of_a})
+    b.before("Bash", {"command": of_b})
+    shared.write("own.md", "x\n")
+    a.after("Bash", {"command": of_a}, {})
+    b.after("Bash", {"command": of_b}, {})
+    out = save(shared, "a")
+    assert ("own.md" in world.remote_files()) == goes, out
+    if not goes:
+        assert (
+            "[INFO] Waiting: own.md changed while commands of several sessions ran, one of them 'topic b' (live)" in out
+        )
+        assert "sessions claim own.md" in out
+        assert shared.run("bash", TOOLS, "sessions", "claim", "own.md", env={"CLAUDETOOLS_SESSION_ID": "a"}).code == 0
+        save(shared, "a")
+    assert "own.md" in world.remote_files() and shared.status() == ""
+    assert world.remote_git("log", "-1", "--format=%(trailers:key=Session-Id,valueonly)").strip() == "a"
+
+
+def test_a_deletion_that_two_commands_may_have_made_is_neithers_alone(shared: Machine, world: World) -> None:
+    a, b = Agent(shared, "a"), Agent(shared, "b")
+    a.before("Bash", {"command": "make"})
+    b.before("Bash", {"command": "make"})
+    (shared.top / "list.md").unlink()
+    b.after("Bash", {"command": "make"}, {})
+    a.after("Bash", {"command": "make"}, {})
+    for id in ("a", "b"):
+        out = save(shared, id)
+        assert ("Waiting: list.md" in out) == (id == "a"), out
+    assert "list.md" not in world.remote_files()

@@ -55,10 +55,10 @@ has_sessions() {
 }
 
 read_split() {
-  local word rest one two three four
+  local word rest one two three four five
   SPLITS=()
   while IFS=$'\t' read -r word rest; do
-    IFS=$'\t' read -r one two three four <<<"$rest"
+    IFS=$'\t' read -r one two three four five <<<"$rest"
     case $word in
       commit) SPLITS+=("${rest//$'\t'/ }") ;;
       tree) SPLIT_TREE=$one ;;
@@ -68,7 +68,7 @@ read_split() {
         ;;
       idle) IDLE_IDS+=("$one") ;;
       alone) tell_left_alone "$one" "$two" "$three" ;;
-      waits) tell_waiting "$one" "$two" "$three" "$four" ;;
+      waits) tell_waiting "$one" "$two" "$three" "$four" "$five" ;;
       left) note_owner_of_left_out "$one" "$two" "$three" ;;
       holds) HOLDERS+=("$one"$'\t'"$two"$'\t'"$three") ;;
       said) SPLIT_FACTS+=("[WARN] $one") ;;
@@ -103,10 +103,14 @@ tell_left_alone() {
   fi
 }
 
-# tell_waiting PATH STATE TOPIC IDS: what IDS would save goes with what the session TOPIC has not saved.
+# tell_waiting PATH STATE TOPIC IDS UNCLEAR: what IDS would save goes with what the session TOPIC has not saved.
 tell_waiting() {
   local id fact
-  fact="[INFO] Waiting: $1 has changes that hang together with unsaved work of '$3' ($2). They go together, with that session's next save. Now: $(sync_command) --all"
+  if [ "$5" = 1 ]; then
+    fact="[INFO] Waiting: $1 changed while commands of several sessions ran, one of them '$3' ($2): whose it is cannot be told. Yours? $(tools_command) sessions claim $(quoted "$1")"
+  else
+    fact="[INFO] Waiting: $1 has changes that hang together with unsaved work of '$3' ($2). They go together, with that session's next save. Now: $(sync_command) --all"
+  fi
   SPLIT_FACTS+=("$fact")
   for id in ${CALLERS[@]+"${CALLERS[@]}"}; do
     case ",$4," in *",$id,"*) WAITS+=("$id"$'\t'"$1"$'\t'"$fact") ;; esac

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from claudetools.light import NamedTuple, sha256
@@ -26,7 +26,8 @@ WINDOW = ""  # as the path of a call: it may change anything
 
 
 class Call(NamedTuple):
-    """`path` and `before`, `was`: the one file that it changes, and what that held; or `dirty`: see windows.py."""
+    """`path` and `before`, `was`: the one file that it changes, and what that held; or `dirty`: see windows.py, and
+    `writes`, `closed`: see reach.py."""
 
     use: str
     tool: str
@@ -37,6 +38,8 @@ class Call(NamedTuple):
     subagent: str = ""
     head: str = ""
     dirty: Mapping[str, Any] = {}
+    writes: Sequence[str] = ()
+    closed: bool = False
 
 
 def use_of(use: str, tool: str, given: Mapping[str, Any]) -> str:
@@ -96,6 +99,7 @@ def read(path: str) -> Call | None:
         return Call(os.path.basename(path), "", age_of(path))
     texts = all(isinstance(text, str) for text in (call.use, call.tool, call.path, call.subagent, call.head))
     known = is_content(call.before) and call.was in MODES and isinstance(call.dirty, dict)
+    known = known and isinstance(call.writes, list) and all(isinstance(path, str) for path in call.writes)
     if texts and known and type(call.began) in (int, float) and (call.path == WINDOW or is_inside(call.path)):
         return call
     return Call(os.path.basename(path), "", age_of(path))

@@ -7,6 +7,9 @@ edit explains it, somebody wrote in between, and the windows that cover that tim
     one session     its change (one witness: the commit says so)
     several         contested: it waits until one of them claims it, or none of them is at work any more
     none            nobody's
+
+What a command consists of says more (reach.py): one that cannot have written the path is not asked, and one that
+surely writes it has done it where the others do not even name it.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from claudetools.sessions.ledger import UNKNOWN, Edit
+from claudetools.sessions.reach import CANNOT, MAY, NAMES, WRITES
 
 RECEIVED = ""  # as the session of what a sync has brought into the tree
 FOREVER = 1e12
@@ -28,6 +32,16 @@ class Witness(NamedTuple):
 
     session: str
     edit: Edit
+
+
+class Window(NamedTuple):
+    """When a command ran, and what it has to do with the path (reach.py)."""
+
+    session: str
+    began: float
+    time: float
+    seq: int
+    reach: object = NAMES
 
 
 class Event(NamedTuple):
@@ -52,8 +66,8 @@ def explain(witnesses: Iterable[Witness], running: Iterable[tuple[str, float]] =
     seen = [w for w in given if w.edit.kind == "window"]
     if not seen:
         return given
-    windows = [(w.session, w.edit.began, w.edit.time, w.edit.seq) for w in seen]
-    windows += [(session, began, FOREVER, 0) for session, began in running]
+    windows = [Window(w.session, w.edit.began, w.edit.time, w.edit.seq, w.edit.note.get("reach")) for w in seen]
+    windows += [Window(session, began, FOREVER, 0) for session, began in running]
     pieces = Walk(windows).follow(events_of(given))
     return [w for w in given if w.edit.kind != "window"] + pieces
 
@@ -100,7 +114,7 @@ def seen_by(event: Event) -> str | None:
 class Walk:
     """Along the events: the content at hand, its mode, and since when it is known to be there."""
 
-    def __init__(self, windows: Sequence[tuple[str, float, float, int]]) -> None:
+    def __init__(self, windows: Sequence[Window]) -> None:
         self.windows = windows
         self.pieces: list[Witness] = []
         self.content: str | None = None
@@ -152,11 +166,17 @@ class Walk:
         piece = Edit(event.edit.path, self.content, content, "window", mode, self.mode)
         piece = piece._replace(tool=event.edit.tool, use=event.edit.use, began=self.since, time=event.time)
         piece = piece._replace(began=min(piece.began, piece.time - MOMENT))
-        there = {
-            (session, seq) for session, began, ended, seq in self.windows if began < event.time and ended > self.since
-        }
-        for session in sorted({session for session, _ in there}):
-            seq = min(seq for who, seq in there if who == session)  # several commands of one session are one witness
+        there = self.suspects(event.time)
+        for session in sorted({window.session for window in there}):
+            seq = min(w.seq for w in there if w.session == session)  # several commands of one session are one witness
             self.pieces.append(Witness(session, piece._replace(seq=seq)))
         self.past.append((self.content, event.time))
         self.content, self.mode = content, mode
+
+    def suspects(self, until: float) -> list[Window]:
+        """The commands that can have written since the content at hand was there."""
+        there = [w for w in self.windows if w.began < until and w.time > self.since and w.reach != CANNOT]
+        sure = {w.session for w in there if w.reach == WRITES}
+        if len(sure) == 1 and all(w.session in sure or w.reach == MAY for w in there):
+            return [w for w in there if w.session in sure]
+        return there

@@ -74,54 +74,69 @@ def after_c(words: list[str]) -> str:
 # --- splitting -------------------------------------------------------------------
 
 
+class Simple(NamedTuple):
+    """One command: its words, the files that its output goes to, and what parts it from the one before ("&&")."""
+
+    words: list[str]
+    targets: list[str]
+    after: str = ""
+
+
 def simple_commands(command: str) -> list[list[str]]:
     """The words of each command. Where a quote stays open, each line by itself, without those that have one."""
     text = without_here_documents(command.replace("\\\r\n", " ").replace("\\\n", " "))
     try:
-        return split_words(text)
+        return [simple.words for simple in split_commands(text)]
     except ValueError:
         found: list[list[str]] = []
         for line in text.split("\n"):
             with suppress(ValueError):
-                found += split_words(line)
+                found += [simple.words for simple in split_commands(line)]
         return found
 
 
-def split_words(text: str) -> list[list[str]]:
-    """The words of each command in a text. Raises ValueError for a quote that stays open."""
+def split_commands(text: str) -> list[Simple]:
+    """Each command in a text. Raises ValueError for a quote that stays open."""
     lexer = shlex.shlex(text, posix=True, punctuation_chars=OPERATORS)
     lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t\r", True, ""
-    commands: list[list[str]] = [[]]
-    is_target = False
+    commands = [Simple([], [])]
+    redirection = ""
     for token in lexer:
+        words, targets, _ = commands[-1]
         if token and set(token) <= SEPARATORS:
-            commands.append([])
-            is_target = False
+            commands.append(Simple([], [], token))
+            redirection = ""
         elif token and set(token) <= set(OPERATORS):
-            is_target = True  # the file of a redirection is no word of the command
-            if commands[-1] and commands[-1][-1].isdigit():
-                commands[-1].pop()
-        elif is_target:
-            is_target = False
+            redirection = token  # its file is no word of the command
+            if words and words[-1].isdigit():
+                words.pop()
+        elif redirection:
+            if ">" in redirection and not (redirection.endswith("&") and (token.isdigit() or token == "-")):
+                targets.append(token)
+            redirection = ""
         else:
-            commands[-1].append(token)
+            words.append(token)
     return commands
 
 
-def without_here_documents(text: str) -> str:
-    """The command without the lines that go to some program's stdin."""
+def without_here_documents(text: str, only_quoted: bool = False) -> str:
+    """The command without the lines that go to some program's stdin; or only without those that the shell leaves as
+    they are (`<<'EOF'`)."""
     kept: list[str] = []
-    waiting: list[tuple[str, str]] = []
+    waiting: list[tuple[str, str, bool]] = []
     for line in text.split("\n"):
         if not waiting and line.lstrip().startswith("#"):
             continue
         if waiting:
-            dash, end = waiting[0]
-            if (line.lstrip("\t") if dash else line).rstrip("\r") == end:
+            dash, end, goes = waiting[0]
+            is_end = (line.lstrip("\t") if dash else line).rstrip("\r") == end
+            if is_end:
                 waiting.pop(0)
+            if not goes or (is_end and only_quoted):
+                kept.append(line)
             continue
         kept.append(line)
-        waiting = [(m[1], m[3] or m[4]) for m in HERE.finditer(line)]
+        waiting = [(m[1], m[3] or m[4], bool(m[2]) or not only_quoted) for m in HERE.finditer(line)]
     return "\n".join(kept)
 
 

@@ -67,8 +67,10 @@ def own(change: git.Change, touches: Sequence[Touch], blob: Callable[[str], byte
     known = {digest(data): data for data in (old, new) if data is not None}
     made = chain.history(touches, *(None if data is None else digest(data) for data in (old, new)))
     if tree is None:
-        last = made.steps[-1].owner if made.steps else NOBODY
-        return Owned(head, tree, whole(made.vague or {last}), window=window)
+        last = {made.steps[-1].owner if made.steps else NOBODY}
+        return Owned(
+            head, tree, whole(made.vague or (last | made.contested if last & made.contested else last)), window=window
+        )
     if old == new:
         return Owned(head, tree, whole(who_changed_mode(touches, tree[0])), window=window)
     if head and head[0] != tree[0]:

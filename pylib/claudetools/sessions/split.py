@@ -4,7 +4,8 @@ The trees of the commits are written, the commits themselves are the shell's (sc
 
 Lines on stdout, tab-separated: `commit TREE IDS POSITIONS WINDOW TOPIC` (ids and positions joined by commas, "-" for
 none), `tree OID` (what is committed in the end), `back TREE PATH TOPIC BY` (the snapshot with what BY's write took out
-of PATH), `alone STATE FILES TOPIC`, `waits PATH STATE TOPIC IDS` (for a session of that state; whose work it keeps),
+of PATH), `alone STATE FILES TOPIC`, `waits PATH STATE TOPIC IDS UNCLEAR` (for a session of that state; whose work
+it keeps; 1: whose it is cannot be told),
 `holds PATH ID TOPIC` (a live session has unsaved work there), `left N IDS TOPIC` (the Nth of what the gates have left
 out is the work of these alone), `idle ID`, `said TEXT`.
 Exit status: 0, or 70 when it cannot be told; then nothing was written but objects.
@@ -35,12 +36,13 @@ from claudetools.sessions import (
     sight,
     windows,
 )
-from claudetools.sessions.chain import CLAIM, Touch
+from claudetools.sessions.chain import CLAIM, Touch, contested
 from claudetools.sessions.explain import Witness, explain
 from claudetools.sessions.ledger import CONTENT_KINDS, Edit, blob, digest, forget, read_ledger
 from claudetools.sessions.objects import Objects
 from claudetools.sessions.owners import Owned, Read, as_one, own
 from claudetools.sessions.plan import NOBODYS, Worker
+from claudetools.sessions.reach import Reach
 from claudetools.text import visible
 
 DAY, HOUR = 86400.0, 3600.0
@@ -118,7 +120,8 @@ def seen_so_far(
         else:
             before, was = digest(as_on_disk(objects.read(change.old_oid), disk.data)), change.old_mode
         if (before, was) != (disk.sha, disk.mode):
-            edit = Edit(path, before, disk.sha, "window", disk.mode, was)
+            note = {"reach": Reach(tuple(call.writes), call.closed).of(path)}
+            edit = Edit(path, before, disk.sha, "window", disk.mode, was, note=note)
             yield Witness(id, edit._replace(began=call.began, time=time.time(), seq=LAST))
 
 
@@ -225,7 +228,8 @@ def split(place: Place, objects: Objects, args: argparse.Namespace) -> None:
     for id, count in made.left.items():
         tell("alone", workers[id].state if id else "unclaimed", count, workers[id].topic if id else "")
     for path, id, whose in made.waits:
-        tell("waits", files.shown(path), workers[id].state, workers[id].topic, ",".join(sorted(whose)))
+        unclear = {id, *whose} <= contested(touches[path])
+        tell("waits", files.shown(path), workers[id].state, workers[id].topic, ",".join(sorted(whose)), int(unclear))
     if not args.look:
         note_asking(place, made, workers, callers)
     for path, id in sorted(made.staying):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 
@@ -11,6 +12,7 @@ from claudetools.sessions.changes import Change, change_of
 from claudetools.sessions.event import Event
 from claudetools.sessions.harmless import is_harmless
 from claudetools.sessions.ledger import UNKNOWN, Edit
+from claudetools.sessions.reach import reach_of
 from claudetools.sessions.registry import folder_of
 
 FILE_TOOLS = ("Edit", "Write", "MultiEdit", "NotebookEdit")
@@ -122,13 +124,17 @@ MOMENT = 1e-5  # seconds
 
 def start_command(place: Place, event: Event) -> None:
     """A command that may change anything is about to run. Raises OSError, GitFailed."""
-    if event.tool == "Bash" and is_harmless(event.given.get("command")):
+    command = event.given.get("command") if event.tool == "Bash" else None
+    if is_harmless(command):
         return
     use = calls.use_of(event.use, event.tool, event.given)
-    windows.start(place, event.session, use, event.tool, event.subagent)
+    reach = reach_of(command, event.cwd or place.top, place.relative)
+    windows.start(place, event.session, use, event.tool, event.subagent, reach)
 
 
 def finish_command(place: Place, event: Event) -> list[Edit]:
     """It has run. Where nobody saw it begin, nobody can tell what it changed. Raises OSError, GitFailed."""
     call = calls.find(place, event.session, calls.use_of(event.use, event.tool, event.given))
-    return windows.finish(place, event.session, call, event.seconds) if call and call.tool == event.tool else []
+    if call is None or call.tool != event.tool:
+        return []
+    return windows.finish(place, event.session, call, event.seconds, json.dumps(event.given, ensure_ascii=False))

@@ -12,12 +12,13 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from claudetools.light import NamedTuple
 from claudetools.place import Place
 from claudetools.sessions import calls, ledger, sight
 from claudetools.sessions.ledger import UNKNOWN, Edit
+from claudetools.sessions.reach import Reach
 from claudetools.sessions.registry import folder_of, make_private
 
 TYPE_CHECKING = False
@@ -57,18 +58,30 @@ class GitFailed(Exception):
     """git could not be asked."""
 
 
-def start(place: Place, session: str, use: str, tool: str, subagent: str = "") -> None:
-    """A command is about to run. Raises OSError, GitFailed."""
+def start(
+    place: Place, session: str, use: str, tool: str, subagent: str = "", reach: tuple[Sequence[str], bool] = ((), False)
+) -> None:
+    """A command is about to run. `reach`: what it writes, and whether that is all (reach.py).
+
+    Raises OSError, GitFailed.
+    """
     now = time.time()
     found = look(place, session)
     call = calls.Call(use, tool, now, calls.WINDOW, subagent=subagent, head=found.head, dirty=found.dirty)
-    calls.start(place, session, call)
+    calls.start(place, session, call._replace(writes=reach[0], closed=reach[1]))
     ledger.drop(folder_of(place, session), found.gone)
 
 
-def finish(place: Place, session: str, call: calls.Call, seconds: float = 0.0, goes_on: bool = False) -> list[Edit]:
+def finish(
+    place: Place,
+    session: str,
+    call: calls.Call,
+    seconds: float = 0.0,
+    told: str | None = None,
+    goes_on: bool = False,
+) -> list[Edit]:
     """It has run, for `seconds` where that is known, or `goes_on`: what changed goes into the ledger, then the call is
-    no longer under way. Raises OSError, GitFailed."""
+    no longer under way. `told`: what it was given to do, where that is known. Raises OSError, GitFailed."""
     began = max(call.began, time.time() - seconds - SLACK if seconds else 0.0)
     found = look(place, session)
     now = time.time()
@@ -85,7 +98,8 @@ def finish(place: Place, session: str, call: calls.Call, seconds: float = 0.0, g
         if (before, was) == (after.sha, after.mode) and before != UNKNOWN:
             continue
         contents.append(after.data)
-        edits.append(Edit(path, before, after.sha, "window", after.mode, was, call.tool, call.use, began, now))
+        note = {"reach": Reach(tuple(call.writes), call.closed).of(path, told)}
+        edits.append(Edit(path, before, after.sha, "window", after.mode, was, call.tool, call.use, began, now, note))
     if edits:
         ledger.record(place, session, edits, contents)
     if not goes_on:
@@ -100,7 +114,7 @@ def roll(place: Place, session: str) -> None:
     for call in calls.under_way(place, session):
         if call.path == calls.WINDOW and call.tool:
             finish(place, session, call, goes_on=True)
-            start(place, session, call.use, call.tool, call.subagent)
+            start(place, session, call.use, call.tool, call.subagent, (call.writes, call.closed))
 
 
 def running(place: Place, session: str) -> list[float]:
