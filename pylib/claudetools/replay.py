@@ -15,9 +15,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
-from claudetools import dropped, files, git, merging, resolve
+from claudetools import dropped, files, git, merging, namesakes, resolve
+
+NOTHING_MOVED: Mapping[bytes, bytes] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -91,8 +95,9 @@ def replay(top: str, scratch: str, head: str, onto: str, pair: Pair | None) -> R
             result.parked.append(commit)
             parked_paths |= touched
             continue
-        merged = merging.merge_trees(top, scratch, base, result.tip, commit)
-        both = (touched & incoming) - {path for path, _ in merged.settled}
+        apart = namesakes.set_apart(top, scratch, head, base, result.tip, commit, touched & incoming)
+        merged = merging.merge_trees(top, scratch, apart.base, result.tip, apart.commit)
+        both = (touched & incoming) - apart.moved.keys() - {path for path, _ in merged.settled}
         if both and not merged.conflicts:
             merged = dropped.mend(top, scratch, base, commit, result.tip, merged, both)
         if merged.conflicts:
@@ -100,10 +105,10 @@ def replay(top: str, scratch: str, head: str, onto: str, pair: Pair | None) -> R
             result.conflicts += merged.conflicts
             parked_paths |= touched
             continue
-        result.settled += merged.settled
+        result.settled += merged.settled + told(apart)
         if merged.tree == git.tree_of(top, result.tip):
             continue  # upstream has it already
-        new = rewrite(top, commit, merged.tree, [result.tip])
+        new = rewrite(top, commit, merged.tree, [result.tip], apart.moved)
         result.replayed.append((commit, new))
         result.tip = new
     return result
@@ -112,24 +117,34 @@ def replay(top: str, scratch: str, head: str, onto: str, pair: Pair | None) -> R
 def replay_merge(top: str, scratch: str, head: str, onto: str, result: Replay) -> Replay:
     """Somebody merged here by hand: what was written in the merge is kept by merging once more."""
     base = git.run(top, "merge-base", onto, head).decode().strip()
-    merged = merging.merge_trees(top, scratch, base, onto, head)
-    both = paths_of(top, base, onto) & paths_of(top, base, head) - {path for path, _ in merged.settled}
+    both = paths_of(top, base, onto) & paths_of(top, base, head)
+    apart = namesakes.set_apart(top, scratch, head, base, onto, head, both)
+    merged = merging.merge_trees(top, scratch, apart.base, onto, apart.commit)
+    both -= apart.moved.keys() | {path for path, _ in merged.settled}
     if not merged.conflicts:
         merged = dropped.mend(top, scratch, base, head, onto, merged, both)
     if merged.conflicts:
         result.parked, result.conflicts = [head], merged.conflicts
         return result
-    result.settled = merged.settled
+    result.settled = merged.settled + told(apart)
     message = b"Merge local commits with the remote's\n"
     args = ("commit-tree", merged.tree, "-p", onto, "-p", head)
     result.tip = git.run(top, *args, stdin=message).decode().strip()
     return result
 
 
-def rewrite(top: str, commit: str, tree: str, parents: list[str]) -> str:
-    """The same commit with another tree and parents. Author, dates, message and encoding stay; a signature would be
-    a lie and goes, or is made anew where commit.gpgsign is on."""
+def told(apart: namesakes.Apart) -> list[tuple[bytes, str]]:
+    """What the user hears of logs that got another name."""
+    how = "another session's log came in under this name; yours is {} now"
+    return [(old, how.format(files.shown(new))) for old, new in apart.new]
+
+
+def rewrite(top: str, commit: str, tree: str, parents: list[str], moved: Mapping[bytes, bytes] = NOTHING_MOVED) -> str:
+    """The same commit with another tree and parents. Author, dates, message (but for the log's new path) and encoding
+    stay; a signature would be a lie and goes, or is made anew where commit.gpgsign is on."""
     header, _, message = git.run(top, "cat-file", "commit", commit).partition(b"\n\n")
+    for old, new in moved.items():
+        message = message.replace(b"\nLog: %s\n" % old, b"\nLog: %s\n" % new)
     lines: list[bytes] = []
     skipping = False
     for line in header.split(b"\n"):

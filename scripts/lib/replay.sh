@@ -57,7 +57,8 @@ replay_onto() {
   lines=$AHEAD
   [ -z "$PAIR_LOCAL" ] || lines=$(git -C "$TOP" rev-list --reverse --topo-order --parents "$target..$HEAD_OID" "^$PAIR_LOCAL") || return "$EXIT_INTERNAL"
   while IFS= read -r line; do [ -z "$line" ] || count=$((count + 1)); done <<<"$lines"
-  if [ -n "$PAIR_PARKED$CONFIG_DRIVER" ] || [ "$count" -gt "$REPLAY_IN_SHELL" ] || holds_merge "$lines"; then
+  # With a pair, what HEAD holds may be upstream under another name (namesakes.py).
+  if [ -n "$PAIR_LOCAL$CONFIG_DRIVER" ] || [ "$count" -gt "$REPLAY_IN_SHELL" ] || holds_merge "$lines"; then
     replay_thoroughly "$target"
     return
   fi
@@ -66,7 +67,7 @@ replay_onto() {
   [ -n "$tip_tree" ] || tip_tree=$(exec git -C "$TOP" rev-parse "$target^{tree}") || return "$EXIT_INTERNAL"
   while IFS= read -r line; do
     [ -n "$line" ] || continue
-    replay_commit "${line%% *}" "${line#* }" "$tip" "$tip_tree" "${first:+${PAIR_LOCAL:-ancestor}}"
+    replay_commit "${line%% *}" "${line#* }" "$tip" "$tip_tree" "${first:+ancestor}"
     case $? in
       0) ;;
       1)
@@ -82,14 +83,14 @@ replay_onto() {
 }
 
 # The pair of an earlier push: local commit L was pushed as N. With N upstream, what L holds is there already, whatever
-# upstream did to it since: patch ids could not tell. Commits that had to be parked then are named behind the two.
+# upstream did to it since: patch ids could not tell. Commits that had to be parked then are named behind (replay.py).
 find_pair() {
-  local target=$1 local_tip pushed parked
-  PAIR_LOCAL='' PAIR_PUSHED='' PAIR_PARKED=''
+  local target=$1 local_tip pushed
+  PAIR_LOCAL='' PAIR_PUSHED=''
   [ -s "$TREE/pairs" ] || return 0
-  while read -r local_tip pushed parked; do
+  while read -r local_tip pushed _; do
     if is_ancestor "$pushed" "$target" && is_ancestor "$local_tip" "$HEAD_OID"; then
-      PAIR_LOCAL=$local_tip PAIR_PUSHED=$pushed PAIR_PARKED=$parked
+      PAIR_LOCAL=$local_tip PAIR_PUSHED=$pushed
     fi
   done <"$TREE/pairs"
 }

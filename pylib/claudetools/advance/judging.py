@@ -101,9 +101,13 @@ class Judge:
         if current.kind != "file" or git.SYMLINK in (change.old_mode, change.new_mode):
             raise Blocked("changed here and by the other side")
         mine = git.blob(self.top, self.clean_oid(change.path, current.data, store=True))
-        merged = files.merge(
-            self.plan.folder, mine, git.blob(self.top, change.old_oid), git.blob(self.top, change.new_oid)
-        )
+        old, new = (git.blob(self.top, oid) for oid in (change.old_oid, change.new_oid))
+        if b"session-logs/" in change.path:
+            from claudetools import namesakes
+
+            if namesakes.are_namesakes(new, mine):
+                raise Blocked("another session's log of that name came in: the next sync gives this one another")
+        merged = files.merge(self.plan.folder, mine, old, new)
         if merged is None:
             raise Blocked("edited here, and the other side wrote other text at the same place")
         if merged == mine and change.old_mode == change.new_mode:

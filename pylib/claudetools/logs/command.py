@@ -71,10 +71,13 @@ def append(topic: str, path: str, body: Any, as_json: bool) -> None:
     place, session = cli.here(), registry.current_id(os.environ) or ""
     full = os.path.abspath(path) if path else os.path.join(place.top, own_logs(place, session, "append --log FILE")[0])
     told = front_of(place, full)
-    if session and not shelf.goes_on_for(place, session, front.owners(front.read_head(full))):
-        raise cli.Stop(
-            cli.HELD, f"{visible(path)} is another session's log.", f"Make your own: {cli.program(place)} log new TOPIC"
-        )
+
+    def refuse_foreign(text: str) -> None:
+        if session and not shelf.goes_on_for(place, session, front.owners(text)):
+            told = f"{visible(place.relative(full) or full)} is another session's log."
+            raise cli.Stop(cli.HELD, told, f"Make your own: {cli.program(place)} log new TOPIC")
+
+    refuse_foreign(front.read_head(full))
     if path == "" and getattr(body, "isatty", lambda: False)():
         cli.info("Type the text, end it with Ctrl-D.")
     text = body.read().decode("utf-8", "surrogateescape")
@@ -85,7 +88,7 @@ def append(topic: str, path: str, body: Any, as_json: bool) -> None:
     date = name[:10] if sections.is_log_name(name) else str(told.get("date") or "")
     topic = visible(" ".join((topic or str(told.get("topic") or "going on")).split()))
     heading = write.update_heading(moment, date, topic)
-    contents = write.append(full, heading, text, clock.stamp(moment))
+    contents = write.append(full, heading, text, clock.stamp(moment), refuse_foreign)
     path = place.relative(full) or full
     record(place, session, path, *contents)
     for fault in note_faults(place, contents[1]):

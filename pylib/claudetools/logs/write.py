@@ -45,14 +45,18 @@ def addition(text: str, heading: str, body: str) -> str:
     return f"{start}{fence and fence + chr(10)}\n{heading}\n\n{body}\n"
 
 
-def append(path: str, heading: str, body: str, updated: str) -> tuple[bytes, bytes]:
+def append(
+    path: str, heading: str, body: str, updated: str, check: Callable[[str], None] = lambda _: None
+) -> tuple[bytes, bytes]:
     """Add a section at the end of a log and renew its time stamp: the content before and after. Raises OSError.
 
+    `check` sees the log before anything is written, and may raise: a sync may have put another one there meanwhile.
     Written with O_APPEND, and the stamp over the old one of the same length: a program that has the file open at the
     same moment loses nothing. Others of us wait for the lock.
     """
     with locked(path) as file:
         old = file.read()
+        check(old.decode("utf-8", "replace"))
         more = addition(old.decode("utf-8", "replace"), heading, body).encode("utf-8", "surrogateescape")
         with open(path, "ab", buffering=0) as end:
             end.write(more)
