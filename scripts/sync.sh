@@ -135,6 +135,7 @@ take_lock() {
 let_go() {
   [ -n "$LOCK_RECORD" ] || return 0
   drop_fetch
+  drop_receive
   unlock_index
   release_lock
 }

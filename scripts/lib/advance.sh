@@ -40,20 +40,26 @@ list_received() {
 
 # advance_tree NEW: tree, index and branch from BASE_OID to NEW. 0 done; 1 go round again; else an exit code.
 advance_tree() {
-  local new=$1 out status
+  local new=$1 status
   [ "$new" != "$BASE_OID" ] || [ "$new" != "$HEAD_OID" ] || return 0
   require_lock || return
   still_on_branch || return 1
   require_python_for "the files that came in" || return
-  out=$(run_advance begin --base "${BASE_OID:-$(empty_tree)}" --new "$new" --ref "refs/heads/$BRANCH" --old "${HEAD_OID:-$(zero_oid)}" 2>"$WORK/error")
+  name_advance "$new"
+  if [ -n "$RECEIVING" ] && [ "$RECEIVING_FOR" = "$BASE_OID $HEAD_OID $new" ]; then
+    let_receive
+  else
+    drop_receive
+    run_advance begin "${ADVANCE_TO[@]}" >"$WORK/advance" 2>"$WORK/error"
+  fi
   status=$?
-  read_advance_lines "$out"
+  read_advance_lines "$(<"$WORK/advance")"
   case $status in
     0)
       HEAD_OID=$new BASE_OID=$new
       [ ! -e "$TREE/stopped" ] || rm -f "$TREE/stopped"
       ;;
-    3) stop_advance "$out" ;;
+    3) stop_advance ;;
     4) return 1 ;;
     5) report_busy_index ;;
     *)
@@ -63,10 +69,61 @@ advance_tree() {
   esac
 }
 
+name_advance() { # sets ADVANCE_TO
+  ADVANCE_TO=(--base "${BASE_OID:-$(empty_tree)}" --new "$1" --ref "refs/heads/$BRANCH" --old "${HEAD_OID:-$(zero_oid)}")
+}
+
 run_advance() {
+  compose_advance "$@"
+  "${PYTHON_CALL[@]}"
+}
+
+compose_advance() { # sets PYTHON_CALL
   local job=$1
   shift
-  CLAUDETOOLS_SPARSE=$CONFIG_SPARSE run_python advance "$job" --top "$TOP" --git-dir "$GIT_FOLDER" --tree-state "$TREE" --claim "$LOCK_RECORD" "$@"
+  export CLAUDETOOLS_SPARSE=$CONFIG_SPARSE CLAUDETOOLS_TOOLKIT=$TOOLKIT
+  compose_python advance "$job" --top "$TOP" --git-dir "$GIT_FOLDER" --tree-state "$TREE" --claim "$LOCK_RECORD" "$@"
+}
+
+# --- while the push is under way ------------------------------------------------
+
+# begin_receive: the helper loads, judges and prepares what will have to be received if the push arrives, and waits for
+# the word on its standard input. Nothing in the tree is touched before. Once a run: whoever loses races saves nothing.
+begin_receive() {
+  [ "$TIP" != "$HEAD_OID" ] && [ "$BASE_OID" = "$HEAD_OID" ] && [ -n "$HEAD_OID" ] && [ -z "$RECEIVING_FOR" ] || return 0
+  case ${OSTYPE:-} in msys* | cygwin*) return 0 ;; esac
+  { [ -p "$WORK/go" ] || mkfifo -m 600 "$WORK/go" 2>/dev/null; } && find_python || return 0
+  name_advance "$TIP"
+  compose_advance begin-ahead "${ADVANCE_TO[@]}"
+  RECEIVING_FOR="$BASE_OID $HEAD_OID $TIP"
+  exec 4<>"$WORK/go"
+  "${PYTHON_CALL[@]}" <"$WORK/go" 4>&- >"$WORK/advance" 2>"$WORK/error-ahead" &
+  RECEIVING=$!
+}
+RECEIVING=''
+
+let_receive() {
+  local status
+  printf 'go\n' >&4
+  drop_receive
+  status=$?
+  [ "$status" -eq 0 ] || printf '%s\n' "$(<"$WORK/error-ahead")" >"$WORK/error"
+  return "$status"
+}
+
+# Without the word the helper ends by itself. Until it has ended nothing else may be done to the tree, nor the lock go.
+drop_receive() {
+  local status=0
+  [ -n "$RECEIVING" ] || return 0
+  exec 4>&-
+  wait "$RECEIVING"
+  status=$?
+  while [ "$status" -gt 128 ] && kill -0 "$RECEIVING" 2>/dev/null; do # it was a signal that ended the waiting
+    wait "$RECEIVING"
+    status=$?
+  done
+  RECEIVING=''
+  return "$status"
 }
 
 # finish_advance: completes what a killed run began. Sets BASE_OID when the tree stands on another commit than HEAD.

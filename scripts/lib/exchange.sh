@@ -152,6 +152,7 @@ push_tip() {
     settle_refusal
     return
   fi
+  begin_receive
   # Only where the remote still is where we think: put back to an older commit, it would take its removed ones again.
   if network git -C "$PUSH_FROM" ${HOOKS_OPTION[@]+"${HOOKS_OPTION[@]}"} push --porcelain "--force-with-lease=refs/heads/$BRANCH:$SEEN" \
     "$REMOTE" "$TIP:refs/heads/$BRANCH" >"$WORK/push" 2>"$WORK/error"; then

@@ -163,7 +163,7 @@ hold_large_files() {
     chunk=("${PATHS[@]:i:200}")
     while IFS= read -r -d '' path; do
       large+=("${path#./}")
-    done < <(cd "$TOP" && find "${chunk[@]/#/./}" -prune -type f -size "+${limit}c" -exec printf '%s\0' {} + 2>/dev/null)
+    done < <(cd "$TOP" && exec find "${chunk[@]/#/./}" -prune -type f -size "+${limit}c" -exec printf '%s\0' {} + 2>/dev/null)
   done
   for path in ${large[@]+"${large[@]}"}; do
     is_allowed "$path" && continue

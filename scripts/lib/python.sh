@@ -54,8 +54,13 @@ is_new_python() {
 
 # run_python MODULE ARGS...: the standard library only (-S), in 9 ms instead of 40.
 run_python() {
+  compose_python "$@"
+  CLAUDETOOLS_TOOLKIT=$TOOLKIT "${PYTHON_CALL[@]}"
+}
+
+compose_python() { # sets PYTHON_CALL
   find_helpers
-  CLAUDETOOLS_TOOLKIT=$TOOLKIT "$PYTHON" -I -S -X "pycache_prefix=$STATE/pycache" "$PYLIB/claudetools/__main__.py" "$@"
+  PYTHON_CALL=("$PYTHON" -I -S -X "pycache_prefix=$STATE/pycache" "$PYLIB/claudetools/__main__.py" "$@")
 }
 
 # The same with the environment's packages.

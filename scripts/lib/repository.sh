@@ -7,7 +7,7 @@ readonly STATE_FORMAT=1
 # Nothing of the repository before may show in the report of the next one.
 forget_repository() {
   TOP=$1 BRANCH='' REMOTE='' HEAD_OID='' HEAD_BRANCH='' SEEN='' TIP='' UPSTREAM='' RELATED='' BEHIND='' WORK=/nonexistent STATE=/nonexistent
-  COMMIT_PARENT='' COMMIT_OID='' TOLD_REWRITTEN=none POSTPONED='' PUT_BACK='' FIXES_SHARED='' REFUSED_WORK=() LOG_PATH='' SAVED_ARTICLES=0 CHANGED=() REPLAYED_PAIRS=() PARKED=() CONFLICTS=() RESOLVED='' REFUSED=0 HOOK_REFUSED=() HOOK_WORDS=() FOREIGN_LOGS=() REMOTE_MOVED='' UNSAFE=() GLANCE=()
+  COMMIT_PARENT='' COMMIT_OID='' TOLD_REWRITTEN=none POSTPONED='' PUT_BACK='' FIXES_SHARED='' REFUSED_WORK=() LOG_PATH='' SAVED_ARTICLES=0 CHANGED=() REPLAYED_PAIRS=() PARKED=() CONFLICTS=() RESOLVED='' REFUSED=0 HOOK_REFUSED=() HOOK_WORDS=() FOREIGN_LOGS=() REMOTE_MOVED='' UNSAFE=() GLANCE=() RECEIVING_FOR=''
 }
 
 # begin_look FOLDER: asks git where the repository lies and how it is configured, both in the background.

@@ -54,8 +54,7 @@ class Advance:
 
     def begin(self, journal: Journal, again: int = 0) -> int:
         """Judge, prepare and carry out an advance; `again` counts the rounds for what was written back."""
-        if os.stat(self.state).st_dev != os.stat(self.top).st_dev:
-            raise OSError("this folder and its .git lie on different file systems: files cannot be exchanged there")
+        self.refuse_two_file_systems()
         if not again and not journal.ref and os.path.exists(self.journal_path):
             # A restore may not forget on which commit the tree stands.
             raise OSError("what came in last is not settled yet; run a sync first")
@@ -73,11 +72,34 @@ class Advance:
                 tell("blocked", files.shown(path), text)
             self.plan.drop()
             return BLOCKED
-        self.plan.save(self.plan.prepared(steps))
+        return self.go_on(journal, self.plan.prepared(steps), again)
+
+    def begin_ahead(self, journal: Journal) -> int:
+        """As `begin`, while the push is still under way: nothing is decided before `go` on standard input says that it
+        has arrived. Without it nothing happened. What was touched until then is judged anew."""
+        self.refuse_two_file_systems()
+        self.plan.begin()
+        steps, blocked = self.judge.judge_all(git.changes(self.top, journal.base, journal.new))
+        if not blocked:
+            steps = self.plan.prepared(steps)
+        if sys.stdin.readline() != "go\n":
+            self.plan.drop()
+            return DONE
+        if blocked or self.was_written_to(journal):
+            return self.begin(journal)
+        return self.go_on(journal, steps, 0)
+
+    def go_on(self, journal: Journal, steps: list[Step], again: int) -> int:
+        """From here on a killed run is finished by the next one."""
+        self.plan.save(steps)
         checkpoint("advance-plan")
         save_journal(self.journal_path, journal)
         checkpoint("advance-journal")
         return self.carry_out(journal, again)
+
+    def refuse_two_file_systems(self) -> None:
+        if os.stat(self.state).st_dev != os.stat(self.top).st_dev:
+            raise OSError("this folder and its .git lie on different file systems: files cannot be exchanged there")
 
     def was_put_back(self, step: Step, ours: set[bytes]) -> bool:
         """Whether the path holds again what it held before NEW. What was edited on top of NEW stays."""
@@ -174,9 +196,11 @@ class Advance:
 
 
 def run_job(advance: Advance, job: str, journal: Journal) -> int:
-    """One of the four jobs; its exit status."""
+    """One of the five jobs; its exit status."""
     if job == "begin":
         return advance.begin(journal)
+    if job == "begin-ahead":
+        return advance.begin_ahead(journal)
     if job == "finish":
         left = read_journal(advance.journal_path)
         return advance.finish(left) if left else DONE
