@@ -141,3 +141,19 @@ def test_a_deletion_that_two_commands_may_have_made_is_neithers_alone(shared: Ma
         out = save(shared, id)
         assert ("Waiting: list.md" in out) == (id == "a"), out
     assert "list.md" not in world.remote_files()
+
+
+def test_only_the_lines_that_cannot_be_told_apart_wait(shared: Machine, world: World) -> None:
+    a, b = Agent(shared, "a"), Agent(shared, "b")
+    a.edit("list.md", "one\n", "one\nwritten by a\n")
+    a.before("Bash", {"command": "make"})
+    b.before("Bash", {"command": "make"})
+    shared.write("list.md", shared.read("list.md") + "made by one of them\n")
+    b.after("Bash", {"command": "make"}, {})
+    a.after("Bash", {"command": "make"}, {})
+    b.edit("list.md", "three\n", "written by b\nthree\n")
+    assert "Waiting: list.md changed while" in save(shared, "a")
+    assert world.remote_file("list.md") == "one\nwritten by a\ntwo\nthree\n"
+    assert world.remote_git("log", "-1", "--format=%(trailers:key=Session-Id,valueonly)").strip() == "a"
+    assert "Waiting" not in save(shared, "b")
+    assert world.remote_file("list.md") == shared.read("list.md") and shared.status() == ""

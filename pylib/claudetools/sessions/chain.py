@@ -18,6 +18,7 @@ from claudetools.sessions.weave import NOBODY
 CLAIM = "claim"  # kind of a record: what nobody or several may have made of the path up to here is this session's
 PUT_BACK = "put-back"  # as the tool of the record that a sync makes when it has brought lost lines back
 STEPS = ("edit", "write", "window", CLAIM)
+OR = "&"  # between the ids of sessions that may have made one step; no id holds it
 
 
 class Touch(NamedTuple):
@@ -29,27 +30,25 @@ class Touch(NamedTuple):
 
 
 class Step(NamedTuple):
-    """The file became `after` (the name of a content, None: no file) by a session or NOBODY. `window`: seen from
-    outside, as what changed while a shell command ran."""
+    """The file became `after` (the name of a content, None: no file) by a session, NOBODY, or one of several that
+    cannot be told apart ("id&id")."""
 
     owner: str
     after: str | None
-    window: bool = False
 
 
 @dataclass
 class History:
-    """What the path went through since it was as HEAD has it. `contested`: sessions that cannot be told apart here.
-    `vague`: sessions that changed it in a way that only the whole path shows."""
+    """What the path went through since it was as HEAD has it. `vague`: sessions that changed it in a way that only the
+    whole path shows."""
 
     steps: list[Step] = field(default_factory=list)
-    contested: set[str] = field(default_factory=set)
     vague: set[str] = field(default_factory=set)
 
     @property
     def sessions(self) -> set[str]:
         """Everybody who is named."""
-        return {step.owner for step in self.steps if step.owner != NOBODY} | self.contested | self.vague
+        return {step.owner for step in self.steps if step.owner != NOBODY} | self.vague
 
 
 def is_step(edit: Edit) -> bool:
@@ -62,7 +61,6 @@ def history(touches: Iterable[Touch], head: str | None, tree: str | None) -> His
     touches = list(touches)
     made = History(vague={x.session for x in touches if not x.done and not is_step(x.edit)})
     steps = [x for x in touches if is_step(x.edit)]
-    made.contested = contested(steps)
     ordered = in_order(steps)
     for n in range(len(ordered), 0, -1):
         if ordered[n - 1].edit.after == head:
@@ -70,7 +68,6 @@ def history(touches: Iterable[Touch], head: str | None, tree: str | None) -> His
             break
     while ordered and ordered[0].done:
         ordered.pop(0)
-    made.contested &= {x.session for x in ordered if not x.done}
     made.steps = link(ordered, head, tree)
     for n in range(len(ordered) - 1, -1, -1):
         if ordered[n].edit.kind == CLAIM and not ordered[n].done:
@@ -121,14 +118,16 @@ def link(ordered: list[Touch], head: str | None, tree: str | None) -> list[Step]
     """The records as steps, with a step for every gap."""
     steps: list[Step] = []
     state, seen, last = head, {head}, NOBODY
+    makers = makers_of(ordered)
     for touch in ordered:
-        edit, owner = touch.edit, NOBODY if touch.done else touch.session
+        edit = touch.edit
+        owner = NOBODY if touch.done else OR.join(sorted(makers.get(piece_of(edit), {touch.session})))
         # A command that ran for a while may have begun on what others have changed since.
         stale = edit.kind == "window" and edit.before in seen
         if edit.before != state and edit.after != state and not stale:
             steps.append(Step(owner if owner == last else NOBODY, edit.before))
         if edit.after != state:
-            steps.append(Step(owner, edit.after, edit.kind == "window"))
+            steps.append(Step(owner, edit.after))
         state, last = edit.after, owner
         seen |= {edit.before, edit.after}
     if state != tree:
@@ -136,19 +135,23 @@ def link(ordered: list[Touch], head: str | None, tree: str | None) -> list[Step]
     return steps
 
 
-def contested(touches: list[Touch]) -> set[str]:
-    """Sessions that may have made the same change by a shell command (see explain.py): nobody knows whose it is."""
+def makers_of(touches: Iterable[Touch]) -> dict[tuple[object, ...], set[str]]:
+    """Who may have made each change by a shell command (see explain.py); of several, nobody knows who it was."""
     makers: dict[tuple[object, ...], set[str]] = {}
     for touch in touches:
         if touch.edit.kind == "window" and not touch.done:
             makers.setdefault(piece_of(touch.edit), set()).add(touch.session)
-    return set().union(*(some for some in makers.values() if len(some) > 1))
+    return makers
+
+
+def contested(touches: Iterable[Touch]) -> set[str]:
+    """Sessions that cannot be told apart somewhere."""
+    return set().union(*(some for some in makers_of(touches).values() if len(some) > 1))
 
 
 def settle_claim(made: History, claim: Touch) -> None:
     """Everything up to the claim that was nobody's, or might be another's, is the claimer's."""
     last = next((n for n in range(len(made.steps), 0, -1) if made.steps[n - 1].after == claim.edit.after), 0)
     for n, step in enumerate(made.steps[:last]):
-        if step.owner == NOBODY or (step.window and step.owner in made.contested):
+        if step.owner == NOBODY or OR in step.owner:
             made.steps[n] = Step(claim.session, step.after)
-    made.contested = set()

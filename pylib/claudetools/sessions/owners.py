@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from claudetools import git
 from claudetools.sessions import chain
-from claudetools.sessions.chain import History, Touch
+from claudetools.sessions.chain import OR, History, Touch
 from claudetools.sessions.ledger import digest
 from claudetools.sessions.objects import Entry
 from claudetools.sessions.weave import NOBODY, Split, Weave, is_nobody
@@ -47,8 +47,8 @@ class Owned:
 
 
 def sessions_of(owners: Collection[str]) -> frozenset[str]:
-    """Without those that stand for nobody."""
-    return frozenset(owner for owner in owners if not is_nobody(owner))
+    """Their sessions: none for those that stand for nobody, several for one that stands for them together."""
+    return frozenset(id for owner in owners if not is_nobody(owner) for id in owner.split(OR))
 
 
 def own(change: git.Change, touches: Sequence[Touch], blob: Callable[[str], bytes], kept: Read) -> Owned:
@@ -67,10 +67,8 @@ def own(change: git.Change, touches: Sequence[Touch], blob: Callable[[str], byte
     known = {digest(data): data for data in (old, new) if data is not None}
     made = chain.history(touches, *(None if data is None else digest(data) for data in (old, new)))
     if tree is None:
-        last = {made.steps[-1].owner if made.steps else NOBODY}
-        return Owned(
-            head, tree, whole(made.vague or (last | made.contested if last & made.contested else last)), window=window
-        )
+        last = made.steps[-1].owner if made.steps else NOBODY
+        return Owned(head, tree, whole(made.vague or {last}), window=window)
     if old == new:
         return Owned(head, tree, whole(who_changed_mode(touches, tree[0])), window=window)
     if head and head[0] != tree[0]:
@@ -82,7 +80,7 @@ def own(change: git.Change, touches: Sequence[Touch], blob: Callable[[str], byte
     )
     if split is None or split.version(split.owners) != new or split.version(()) != (old or b""):
         return Owned(head, tree, whole(made.sessions), window=window)
-    return Owned(head, tree, tie(split.together, made.contested), split, window)
+    return Owned(head, tree, split.together, split, window)
 
 
 def as_one(change: git.Change, touches: Sequence[Touch]) -> Owned:
@@ -145,10 +143,3 @@ def weave(made: History, head: bytes, kept: Read) -> Split | None:
             return None
         woven.apply(step.owner, data)
     return woven.split(head)
-
-
-def tie(sets: Sequence[frozenset[str]], contested: Collection[str]) -> tuple[frozenset[str], ...]:
-    """The sets, with all that hold a contested session as one."""
-    apart = [found for found in sets if not found & set(contested)]
-    joined: frozenset[str] = frozenset().union(*(found for found in sets if found & set(contested)))
-    return (*apart, joined | set(contested)) if joined else tuple(apart)

@@ -52,7 +52,7 @@ def plan_unsaved(place: Place, id: str) -> Unsaved:
         changes = git.changes(place.top, head, tree)
         touches = split.touches_of(place, objects, changes, workers)
         for path, owned in split.owners_of(objects, changes, touches, partial(split.kept_by, place, workers)).items():
-            mine = [some for some in owned.sets if id in some]
+            mine = [some for some in owned.sets if id in sessions_of(some)]
             others = sessions_of(frozenset[str]().union(*mine)) - {id}
             name = os.fsdecode(path)
             if others:
