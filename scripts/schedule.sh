@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # Summary: Sync this repository from time to time.
-# Usage: schedule.sh install [--every MINUTES] [--with systemd|launchd|cron|windows]
-#        schedule.sh remove | status | run [--now]
+# Usage: schedule.sh install [--every MINUTES] [--with systemd|launchd|cron|windows] [--dry-run]
+#        schedule.sh remove [--dry-run] | status | run [--now]
 #
-#   install   have the machine's scheduler run it (30 minutes), for this user; again: the new times
+#   install   have the machine's scheduler run it (30 minutes), for this user; again: the new times.
+#             MINUTES become what divides an hour or a day
 #   remove    take it out again
-#   status    what is scheduled, and how the last runs ended
+#   status    what is scheduled, whether the scheduler still has it, and how the last runs ended
 #   run       what the scheduler calls: waits a random moment, so that machines do not push in the same second; --now
 #             does not. Another sync that runs (75) and a remote that cannot be reached (69) are no failures.
 #
 # A run saves nobody's unsaved work but that of sessions that have ended, as every sync does. Its words go to
-# schedule.log in the state folder, which is turned over at 256 KB.
+# schedule.log in the state folder, which is turned over at 256 KB. --dry-run says what would be done, and does nothing.
 #
-# Exit status: 0; 64 usage; 73 the scheduler refused; 78 no repository, or no scheduler; run: as sync.sh.
+# Exit status: 0; 64 usage; 73 the scheduler refused; 78 no repository, not set up, or no scheduler; run: as sync.sh.
 set -uo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
@@ -25,7 +26,7 @@ done
 readonly LOG_LIMIT=262144
 
 main() {
-  local job=${1:-} every=30 with='' now=''
+  local job=${1:-} every=30 with='' now='' dry=''
   case $job in
     -h | --help) print_header "${BASH_SOURCE[0]}" && exit 0 ;;
     install | remove | status | run) shift ;;
@@ -38,6 +39,7 @@ main() {
         printf -v "${1#--}" '%s' "$2"
         shift
         ;;
+      install--dry-run | remove--dry-run) dry=1 ;;
       run--now) now=1 ;;
       *) die "$EXIT_USAGE" "Unknown argument: $(visible "$1")" "See: bash $(quoted "$0") --help" ;;
     esac
@@ -60,10 +62,8 @@ name_task() {
 }
 
 install_schedule() {
-  case $every in '' | *[!0-9]* | 0*) die "$EXIT_USAGE" "--every wants minutes, not '$(visible "$every")'." ;; esac
-  EVERY=$every
-  if [ "$EVERY" -gt 60 ]; then EVERY=$(((EVERY + 30) / 60 * 60)); fi # no scheduler knows 95 minutes
-  [ "$EVERY" -le 720 ] || EVERY=1440
+  case $every in '' | *[!0-9]* | 0* | ??????*) die "$EXIT_USAGE" "--every wants minutes, not '$(visible "$every")'." ;; esac
+  round_time "$every"
   [ -n "$with" ] || with=$(find_scheduler)
   case $with in
     systemd | launchd | cron | windows) ;;
@@ -71,11 +71,34 @@ install_schedule() {
       "Have something run this: bash $(quoted "$TOOLKIT/scripts/schedule.sh") run" ;;
     *) die "$EXIT_USAGE" "--with takes systemd, launchd, cron or windows, not '$(visible "$with")'." ;;
   esac
+  load_identity "$TOP" || die "$EXIT_SETUP" "${PROBLEMS[0]#*$'\n'}"
+  if [ -n "$dry" ]; then
+    say "Would schedule: a sync of $(visible "$TOP") every $EVERY minutes, by $with ($TASK). Nothing was changed."
+    return
+  fi
   remove_task
   write_scheduled && "add_to_$with" || die "$EXIT_CANNOT_CREATE" "$with refused: $(visible "${SCHEDULER_WORDS:-no message}")" "Nothing is scheduled."
   printf '%s %s\n' "$with" "$EVERY" >"$TREE/schedule"
   say "[OK] Scheduled: a sync of $(visible "$TOP") every $EVERY minutes, by $with."
+  case $with in
+    systemd) say "     It runs while you are logged in. Always: loginctl enable-linger" ;;
+    windows) say "     It runs while you are logged in and not on battery. Otherwise: Task Scheduler, $TASK, Conditions" ;;
+  esac
   say "     See it: bash $(command_path schedule.sh) status     take it out: bash $(command_path schedule.sh) remove"
+}
+
+# EVERY, in minutes: what divides an hour or a day. Of 45 minutes cron would make 45 and 15 in turn.
+round_time() {
+  local minutes=$1 hours
+  if [ "$minutes" -le 60 ]; then
+    while [ $((60 % minutes)) -ne 0 ]; do minutes=$((minutes - 1)); done
+    EVERY=$minutes
+    return
+  fi
+  [ "$minutes" -le 1440 ] || minutes=1440
+  hours=$(((minutes + 30) / 60))
+  while [ $((24 % hours)) -ne 0 ]; do hours=$((hours - 1)); done
+  EVERY=$((hours * 60))
 }
 
 # Schedulers have poor environments and quoting rules of their own: they are given one plain path.
@@ -87,6 +110,10 @@ write_scheduled() {
 }
 
 remove_schedule() {
+  if [ -n "$dry" ]; then
+    if [ -e "$TREE/schedule" ]; then say "Would take out: $TASK. Nothing was changed."; else say "Nothing is scheduled here."; fi
+    return
+  fi
   remove_task || die "$EXIT_CANNOT_CREATE" "The scheduler refused: $(visible "${SCHEDULER_WORDS:-no message}")"
   say "[OK] Nothing is scheduled for $(visible "$TOP") any more."
 }
@@ -102,12 +129,15 @@ remove_task() {
 
 status_schedule() {
   local kind every
-  if read -r kind every 2>/dev/null <"$TREE/schedule"; then
+  if ! read -r kind every 2>/dev/null <"$TREE/schedule"; then
+    say "Scheduled: nothing. To do it: bash $(command_path schedule.sh) install"
+  elif "knows_$kind"; then
     say "Scheduled: every $every minutes, by $kind ($TASK)."
   else
-    say "Scheduled: nothing. To do it: bash $(command_path schedule.sh) install"
+    say "[WARN] $kind does not have it any more, or does not answer: $(visible "${SCHEDULER_WORDS:-no message}")"
+    say "       Again: bash $(command_path schedule.sh) install --every $every --with $kind"
   fi
-  [ -s "$STATE/schedule.log" ] || return 0
+  [ -s "$STATE/schedule.log" ] || { say "No run yet." && return 0; }
   say "Last runs ($(visible "$STATE/schedule.log")):"
   grep -E '^[0-9-]{10} [0-9:]{8} exit ' "$STATE/schedule.log" | tail -n 5
 }
@@ -134,9 +164,15 @@ run_schedule() {
 }
 
 turn_log_over() {
+  local log=$STATE/schedule.log old=$STATE/schedule.log.$$
+  is_long "$log" && mv "$log" "$old" 2>/dev/null || return 0
+  # Of two runs that find it long the second one has the new log in its hands: that goes back.
+  if is_long "$old"; then mv "$old" "$log.1"; else cat "$old" >>"$log" && rm -f "$old"; fi
+}
+
+is_long() {
   local size
-  [ -e "$STATE/schedule.log" ] && size=$(wc -c <"$STATE/schedule.log") || return 0
-  [ "$size" -lt "$LOG_LIMIT" ] || mv "$STATE/schedule.log" "$STATE/schedule.log.1"
+  [ -e "$1" ] && size=$(wc -c <"$1") && [ "$size" -ge "$LOG_LIMIT" ]
 }
 
 main "$@"

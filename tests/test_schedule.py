@@ -107,6 +107,18 @@ def test_the_log_is_turned_over(machine: Machine) -> None:
     assert log.stat().st_size < 300
 
 
+def test_a_log_that_another_run_has_just_turned_over_is_not_lost(machine: Machine, tmp_path: Path) -> None:
+    machine.sync()
+    log, mark = machine.state / "schedule.log", tmp_path / "mark"
+    log.write_text("x" * 300_000)
+    other = f'mv "{log}" "{log}.1"; echo "2026-06-05 14:00:00 exit 0 of the other" >"{log}"; echo 300000'
+    pretend(machine, tmp_path, wc=f'if mkdir "{mark}" 2>/dev/null; then {other}; else exec /usr/bin/wc "$@"; fi')
+    assert schedule(machine, "run", "--now").code == 0
+    assert (machine.state / "schedule.log.1").read_text() == "x" * 300_000
+    assert "of the other" in log.read_text() and log.read_text().count(" exit 0 ") == 2
+    assert len(list(machine.state.glob("schedule.log*"))) == 2
+
+
 def test_a_session_does_not_lend_its_name(world: World, machine: Machine) -> None:
     machine.extra_env["CLAUDE_CODE_SESSION_ID"] = "mine"
     machine.write("a.md", "x\n")
@@ -236,3 +248,76 @@ def test_a_table_that_cannot_be_read_is_not_replaced(machine: Machine, tmp_path:
 )
 def test_wrong_usage(machine: Machine, args: list[str], code: int) -> None:
     assert schedule(machine, *args).code == code
+
+
+# --- what a person is told ------------------------------------------------------------------
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(machine: Machine, tmp_path: Path) -> None:
+    asked = pretend(machine, tmp_path, crontab="cat >/dev/null")
+    would = schedule(machine, "install", "--with", "cron", "--every", "20", "--dry-run")
+    assert would.code == 0 and "every 20 minutes, by cron" in would.out and "Nothing was changed." in would.out
+    assert not asked.exists() and not program_of(machine).exists()
+    assert "Nothing is scheduled here." in schedule(machine, "remove", "--dry-run").out
+    assert schedule(machine, "install", "--with", "cron").code == 0
+    assert "Would take out: claudetools-ops-" in schedule(machine, "remove", "--dry-run").out
+    assert program_of(machine).exists()
+
+
+@pytest.mark.parametrize(
+    ("wish", "every"),
+    [
+        (1, 1),
+        (7, 6),
+        (45, 30),
+        (59, 30),
+        (60, 60),
+        (61, 60),
+        (95, 120),
+        (300, 240),
+        (700, 720),
+        (1000, 720),
+        (9999, 1440),
+    ],
+)
+def test_the_time_between_two_runs_is_always_the_same(machine: Machine, wish: int, every: int) -> None:
+    said = schedule(machine, "install", "--with", "cron", "--every", str(wish), "--dry-run").out
+    assert f"every {every} minutes" in said
+
+
+def test_a_machine_that_is_not_set_up_gets_no_job_that_can_only_fail(machine: Machine, tmp_path: Path) -> None:
+    asked = pretend(machine, tmp_path, crontab="cat >/dev/null")
+    (machine.top / ".claude" / "identity.json").unlink()
+    result = schedule(machine, "install", "--with", "cron")
+    assert result.code == 78 and "setup.sh" in result.err, result.text
+    assert not asked.exists()
+
+
+STANDINS = {
+    "cron": {"crontab": 'case $1 in -l) cat "$HOME/table" ;; *) cat >"$HOME/table" ;; esac'},
+    "systemd": {"systemctl": 'case $2 in is-enabled) cat "$HOME/there" ;; esac'},
+    "launchd": {"launchctl": 'case $1 in print) cat "$HOME/there" ;; esac'},
+    "windows": {"schtasks_exe": 'case $1 in /Query) cat "$HOME/there" ;; esac', "cygpath": 'echo "$2"'},
+}
+
+
+@pytest.mark.parametrize("kind", STANDINS)
+def test_status_asks_the_scheduler_whether_it_still_has_it(machine: Machine, tmp_path: Path, kind: str) -> None:
+    pretend(machine, tmp_path, **STANDINS[kind])
+    for name in ("table", "there"):
+        (machine.home / name).write_text("")
+    installed = schedule(machine, "install", "--with", kind)
+    assert installed.code == 0, installed.text
+    status = schedule(machine, "status").out
+    assert f"Scheduled: every 30 minutes, by {kind} (claudetools-ops-" in status and "No run yet." in status
+    for name in ("table", "there"):
+        (machine.home / name).unlink()
+    status = schedule(machine, "status").out
+    assert f"[WARN] {kind} does not have it any more" in status
+    assert f"install --every 30 --with {kind}\n" in status
+
+
+@pytest.mark.parametrize(("kind", "words"), [("systemd", "loginctl enable-linger"), ("windows", "not on battery")])
+def test_what_a_scheduler_leaves_out_by_itself_is_said(machine: Machine, tmp_path: Path, kind: str, words: str) -> None:
+    pretend(machine, tmp_path, **STANDINS[kind])
+    assert words in schedule(machine, "install", "--with", kind).out

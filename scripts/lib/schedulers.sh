@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The schedulers that machines have. Each has add_to_ and take_from_ for TASK, which starts SCHEDULED; their words are
-# in SCHEDULER_WORDS when they fail. EVERY is in minutes: up to 60, or whole hours, or a day.
+# The schedulers that machines have. Each has add_to_, take_from_ and knows_ for TASK, which starts SCHEDULED; their words
+# are in SCHEDULER_WORDS when they fail. EVERY is in minutes: up to 60, or whole hours, or a day.
 # Needs: ui, repository.
 
 find_scheduler() {
@@ -50,6 +50,8 @@ take_from_systemd() {
   asked systemctl --user daemon-reload
 }
 
+knows_systemd() { asked systemctl --user is-enabled "$TASK.timer"; }
+
 # --- launchd ---------------------------------------------------------------------
 
 plist_path() { printf '%s/Library/LaunchAgents/%s.plist' "$HOME" "$TASK"; }
@@ -86,6 +88,8 @@ take_from_launchd() {
   rm -f "$plist"
 }
 
+knows_launchd() { asked launchctl print "gui/$(id -u)/$TASK"; }
+
 # --- cron ------------------------------------------------------------------------
 
 # The other lines of the table stay as they are, byte by byte.
@@ -118,6 +122,12 @@ take_from_cron() {
   write_crontab "$(printf '%s\n' "$TABLE" | grep -v -F "# $TASK")"
 }
 
+knows_cron() {
+  read_crontab || return
+  SCHEDULER_WORDS="no line with $TASK"
+  case $TABLE in *"# $TASK"*) ;; *) return 1 ;; esac
+}
+
 # --- Windows ---------------------------------------------------------------------
 
 # One hour is the longest that counts in minutes there; MSYS_NO_PATHCONV keeps /Create from becoming a path.
@@ -128,7 +138,9 @@ add_to_windows() {
   MSYS_NO_PATHCONV=1 asked schtasks.exe /Create /F /TN "$TASK" /SC "$unit" /MO "$count" /TR "\"$bash\" \"$program\""
 }
 
+knows_windows() { MSYS_NO_PATHCONV=1 asked schtasks.exe /Query /TN "$TASK"; }
+
 take_from_windows() {
-  MSYS_NO_PATHCONV=1 asked schtasks.exe /Query /TN "$TASK" || return 0
+  knows_windows || return 0
   MSYS_NO_PATHCONV=1 asked schtasks.exe /Delete /F /TN "$TASK"
 }
