@@ -5,13 +5,16 @@ VENV := .venv
 RUN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 JOBS ?= auto
+# uv where it is, else pip: $(call install,EXTRA)
+install = if command -v uv >/dev/null 2>&1; then uv pip install -q --python $(RUN)/python -e '.[$(1)]'; \
+	else $(RUN)/python -m pip install -q --disable-pip-version-check -e '.[$(1)]'; fi
 SHELL_FILES = $(shell git ls-files '*.sh' .ci/run)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test e2e lab bench check format schedule sync model wiki-html clean
+.PHONY: help demo install test e2e lab bench bench-docs check format schedule sync model wiki-html clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## the whole job on real repositories in a temporary folder (8 s)
 	@bash scripts/demo.sh
@@ -32,8 +35,12 @@ lab: $(STAMP) ## the long runs: kill fuzz, torture, the lock's model with all it
 model: ## the models of lock, journal and queue, checked by spin
 	@bash tests/model/run.sh
 
-bench: $(STAMP) ## cost against plain git, as ratios; a picture with: pip install -e .[bench]
-	@$(RUN)/python tests/bench/bench.py
+bench: $(STAMP) ## cost against plain git and other tools, as tables (about MINUTES=12)
+	@$(RUN)/python tests/bench $${MINUTES:+--minutes "$$MINUTES"}
+
+bench-docs: $(STAMP) ## the same, written into docs/cost.* and the README
+	@$(RUN)/python -c 'import matplotlib' 2>/dev/null || { $(call install,bench); }
+	@$(RUN)/python tests/bench $${MINUTES:+--minutes "$$MINUTES"} --docs
 
 check: $(STAMP) ## shellcheck, shfmt, ruff, mypy
 	@$(RUN)/shellcheck $(SHELL_FILES)
@@ -62,9 +69,7 @@ clean: ## remove what the targets above have made
 
 # uv where it is, else the interpreter's own venv. The stamp is as young as the requirements.
 $(STAMP): pyproject.toml
-	@if command -v uv >/dev/null 2>&1; then \
-		uv venv -q --python $(PYTHON) --clear $(VENV) && uv pip install -q --python $(RUN)/python -e '.[dev]'; \
-	else \
-		$(PYTHON) -m venv --clear $(VENV) && $(RUN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'; \
-	fi
+	@if command -v uv >/dev/null 2>&1; then uv venv -q --python $(PYTHON) --clear $(VENV); \
+	else $(PYTHON) -m venv --clear $(VENV); fi
+	@$(call install,dev)
 	@touch $@
