@@ -145,7 +145,7 @@ do_job() {
     status) show_status ;;
     points) list_points ;;
     resolve) look_at_tree && resolve_conflict ;;
-    restore) finish_advance && look_at_tree && take_snapshot && restore_path "$RESTORE" ;;
+    restore) finish_advance && { settle_put_back || :; } && look_at_tree && take_snapshot && restore_path "$RESTORE" ;;
     sync) sync_tree ;;
   esac
 }
@@ -153,7 +153,9 @@ do_job() {
 # Rounds, because others may commit by plain git between any two of our steps: a lost compare-and-swap is not an error.
 sync_tree() {
   local status
-  refuse_half_done_work && finish_advance && carry_late_writes || return
+  refuse_half_done_work && finish_advance || return
+  settle_put_back || : # nothing to settle, most times
+  carry_late_writes || return
   for ((ROUND = 1; ROUND <= 20; ROUND++)); do
     begin_phase snapshot
     take_requests

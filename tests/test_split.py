@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from agents import Agent
-from claudetools.sessions import calls, windows
+from claudetools.sessions import calls, ledger, windows
 from claudetools.wiki import index
 from forced import KILL_GROUP, at, ended, was_reached
 from test_agent_hooks import prompt
@@ -639,16 +639,69 @@ def test_a_killed_split_is_finished_by_the_next(shared: Machine, world: World, p
     shared.assert_sound()
 
 
-@pytest.mark.parametrize(
-    "place", ["advance-plan", "advance-journal", "swap-1", "swapped-1", "advance-kept", "advance-done"]
-)
+BEFORE_IT_IS_THERE = ["put-back", "advance-plan", "advance-journal", "swap-1"]
+ONCE_IT_IS_THERE = ["swapped-1", "advance-kept", "advance-done", "put-back-done"]
+
+
+def kill_put_back(machine: Machine, place: str) -> tuple[Agent, Agent]:
+    agents = overwrite(machine)
+    env = {"CLAUDETOOLS_SESSION_ID": "one", **at(machine, place, KILL_GROUP)}
+    assert ended(machine.start("bash", SYNC, env=env)) == -signal.SIGKILL and was_reached(env)
+    return agents
+
+
+@pytest.mark.parametrize("place", BEFORE_IT_IS_THERE + ONCE_IT_IS_THERE)
 def test_a_killed_put_back_is_finished_by_the_next(shared: Machine, world: World, place: str) -> None:
-    one, two = overwrite(shared)
-    env = {"CLAUDETOOLS_SESSION_ID": "one", **at(shared, place, KILL_GROUP)}
-    assert ended(shared.start("bash", SYNC, env=env)) == -signal.SIGKILL and was_reached(env)
+    one, two = kill_put_back(shared, place)
+    said = ""
     for agent in (one, two):
         result = agent.sync()
         assert result.code == 0, result.text
+        said += result.out
+    assert said.count("[INFO] Put back: 'isp' wrote") == 1, said
     assert shared.read(LIST).endswith("l7\nof one\nof two\n") and shared.status() == ""
     assert ids(shared, 2) == [["two"], ["one"]] and world.remote_file(LIST) == shared.read(LIST)
+    assert not list((shared.state / "trees/main").glob("put-back*"))
     shared.assert_sound()
+
+
+@pytest.mark.parametrize("place", ONCE_IT_IS_THERE)
+def test_what_a_killed_put_back_brought_and_a_person_takes_out_stays_out(
+    shared: Machine, world: World, place: str
+) -> None:
+    """To the very bytes from before: nothing but the notes of the killed run tells that it had come back."""
+    before = shared.read(LIST) + "of two\n"
+    one, two = kill_put_back(shared, place)
+    assert shared.read(LIST) != before
+    shared.write(LIST, before)
+    for agent in (one, two, one):
+        assert agent.sync().code == 0
+    assert shared.read(LIST) == world.remote_file(LIST) == before and shared.status() == ""
+    shared.assert_sound()
+
+
+def test_an_edit_before_lines_come_back_is_a_step_of_its_own(shared: Machine, world: World) -> None:
+    """The file is merged then: what comes back is written down as what was done to the file as it was."""
+    one, two = overwrite(shared)
+    three = Agent(shared, "three")
+    env = at(shared, "put-back", f"sed -i 's/^l3$/l3 of three/' {LIST}")
+    text = shared.read(LIST)
+    result = one.sync(**env)
+    assert result.code == 0 and was_reached(env), result.text
+    three.record(LIST, text.encode(), text.replace("l3\n", "l3 of three\n").encode(), "edit")
+    back = ledger.read_edits(one.place, "one")[-1]
+    assert back.tool == "put-back" and back.before == ledger.digest(text.replace("l3\n", "l3 of three\n").encode())
+    assert back.after == ledger.digest(shared.read(LIST).encode()) and 0 < back.began <= back.time
+    for agent in (two, three, one):
+        assert agent.sync().code == 0
+    assert shared.read(LIST).endswith("of one\nof two\n") and "l3 of three\n" in shared.read(LIST)
+    assert world.remote_file(LIST) == shared.read(LIST) and shared.status() == ""
+
+
+def test_what_cannot_be_put_back_is_not_said_to_be(shared: Machine, world: World) -> None:
+    """Somebody has deleted the file in the same moment."""
+    one, _ = overwrite(shared)
+    env = at(shared, "swap-1", f"rm {LIST}")
+    result = one.sync(**env)
+    assert was_reached(env) and "Put back" not in result.out, result.text
+    assert not (shared.top / LIST).exists() and "Traceback" not in result.err

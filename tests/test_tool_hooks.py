@@ -29,7 +29,7 @@ class Agent:
     """A session that works through the client's hooks: the tools do here what the client's do."""
 
     def __init__(self, machine: Machine, id: str) -> None:
-        self.machine, self.id, self.number = machine, id, 0
+        self.machine, self.id, self.number, self.began = machine, id, 0, time.monotonic()
         self.place = place_of(machine)
         self.said: list[dict[str, Any]] = []
 
@@ -48,13 +48,15 @@ class Agent:
 
     def before(self, tool: str, given: dict[str, Any]) -> dict[str, Any]:
         self.number += 1
+        self.began = time.monotonic()
         payload = self.payload(tool, given)
         return self.fire(
             "pre-tool-use", {k: v for k, v in payload.items() if k not in ("tool_response", "duration_ms")}
         )
 
     def after(self, tool: str, given: dict[str, Any], answer: Any) -> dict[str, Any]:
-        return self.fire("post-tool-use", self.payload(tool, given, tool_response=answer, duration_ms=5))
+        took = int((time.monotonic() - self.began) * 1000)  # on a busy machine longer than the client would
+        return self.fire("post-tool-use", self.payload(tool, given, tool_response=answer, duration_ms=took))
 
     def edit_call(self, path: str, old: str, new: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """Arguments and answer of an edit of what the file holds now, which is not written yet."""

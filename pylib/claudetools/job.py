@@ -26,5 +26,5 @@ def read_options(argv: list[str], needed: Iterable[str], defaults: Mapping[str, 
 
 
 def tell(*words: str) -> None:
-    """One line for the shell."""
-    print("\t".join(words))
+    """One line for the shell: at once, so that what is told is told even if we are killed."""
+    print("\t".join(words), flush=True)

@@ -128,12 +128,15 @@ drop_receive() {
 
 # finish_advance: completes what a killed run began. Sets BASE_OID when the tree stands on another commit than HEAD.
 finish_advance() {
-  local out status
+  local said=$WORK/finished received=$RECEIVED_FILES status
   [ -s "$TREE/journal" ] || return 0
   require_python_for "an interrupted receive" || return
-  out=$(run_advance finish 2>"$WORK/error")
+  : >"$said" || return "$EXIT_CANNOT_CREATE"
+  [ ! -s "$TREE/put-back.json" ] || said=$TREE/put-back.said # it was no receive (settle_put_back)
+  run_advance finish >>"$said" 2>"$WORK/error"
   status=$?
-  read_advance_lines "$out"
+  read_advance_lines "$(<"$said")"
+  [ "$said" = "$WORK/finished" ] || RECEIVED_FILES=$received
   case $status in
     0 | 4) return 0 ;;
     5)

@@ -9,7 +9,7 @@
 # live sessions that have unsaved work there. Without any session: one commit, nothing is started.
 split_snapshot() {
   local id ids='' why status
-  LOST=() LOST_TREE='' SPLIT_ASKED=()
+  LOST_TREE='' SPLIT_ASKED=()
   name_callers
   for id in ${CALLERS[@]+"${CALLERS[@]}"}; do SPLIT_ASKED+=(--session "$id") ids+=${ids:+,}$id; done
   for id in ${REFUSED_WORK[@]+"${REFUSED_WORK[@]}"}; do SPLIT_ASKED+=("--without=$id"); done
@@ -62,10 +62,7 @@ read_split() {
     case $word in
       commit) SPLITS+=("${rest//$'\t'/ }") ;;
       tree) SPLIT_TREE=$one ;;
-      back)
-        LOST_TREE=$one
-        LOST+=("$two"$'\t'"$three"$'\t'"$four")
-        ;;
+      back) LOST_TREE=$one ;;
       idle) IDLE_IDS+=("$one") ;;
       alone) tell_left_alone "$one" "$two" "$three" ;;
       waits) tell_waiting "$one" "$two" "$three" "$four" "$five" ;;
@@ -80,18 +77,30 @@ read_split() {
 # An agent read a file, worked on its text and wrote it back over what another had written meanwhile: that is proved, so
 # it is put back, by compare-and-swap, before anything is committed. 1: start over. 0: it could not be.
 put_back_lost() {
-  local now new item path topics
+  local now new
   PUT_BACK=1 # once a run, whatever comes of it
   [ "$BASE_OID" = "$HEAD_OID" ] && [ ! -s "$TREE/journal" ] || return 0
   now=$(git -C "$TOP" commit-tree "$SNAPSHOT_TREE" ${HEAD_OID:+-p "$HEAD_OID"} -m "Before lost lines came back") &&
     new=$(git -C "$TOP" commit-tree "$LOST_TREE" -p "$now" -m "With lost lines") || return 0
-  run_advance begin --base "$now" --new "$new" >"$WORK/put-back" 2>"$WORK/error" || return 0
-  run_python put-back --top "$TOP" --git-dir "$GIT_FOLDER" --common "$COMMON" --scratch "$WORK" 2>"$WORK/error" || return 0
-  for item in "${LOST[@]}"; do
-    path=${item%%$'\t'*} topics=${item#*$'\t'}
-    note_fact "[INFO] Put back: '${topics#*$'\t'}' wrote $path over what '${topics%%$'\t'*}' had just written there. It holds both now."
-  done
-  return 1
+  : >"$TREE/put-back.said" && mv "$WORK/put-back.json" "$TREE/put-back.json" || return 0
+  checkpoint put-back
+  run_advance begin --base "$now" --new "$new" >>"$TREE/put-back.said" 2>"$WORK/error"
+  checkpoint put-back-done
+  ! settle_put_back
+}
+
+# What came back goes into the ledgers, and is said: at once, or by the next sync where one was killed. 1: nothing was
+# to be settled, or it cannot be yet.
+settle_put_back() {
+  local out word path topic by back=1
+  [ -s "$TREE/put-back.json" ] && find_python || return 1
+  out=$(run_python put-back --top "$TOP" --git-dir "$GIT_FOLDER" --common "$COMMON" --scratch "$WORK" 2>"$WORK/error") || return 1
+  while IFS=$'\t' read -r word path topic by; do
+    [ "$word" = back ] || continue
+    note_fact "[INFO] Put back: '$by' wrote $path over what '$topic' had just written there. It holds both now."
+    back=0
+  done <<<"$out"
+  return "$back"
 }
 
 tell_left_alone() {

@@ -12,10 +12,12 @@
 4. Index, then branch. If the branch moved meanwhile the tree is NOT put back: it holds NEW, the journal says so
    (stage "stands"), and the caller goes round again with NEW as the tree's base.
 5. Whoever had read BASE and wrote only now (an editor, `git checkout -- F`, `git stash`) has taken NEW out of the tree
-   again: such paths go round once more, or the next commit would undo the other side's work.
+   again: such paths go round once more, or the next commit would undo the other side's work. Without a branch there
+   is no other side: what somebody wrote over it stays.
 
-Lines on stdout, tab-separated: `exchanged TIME` (before the first one), `swapped N`, `merged PATH`,
-`blocked PATH REASON`, `unsettled PATH REASON`, `late PATH`, `late-conflict PATH COPY`, `staged PATH`. Exit status:
+Lines on stdout, tab-separated: `exchanged TIME` (before the first one), `merged PATH FROM TO` (contents, as git has
+them), `swapped N TIME`, `blocked PATH REASON`, `unsettled PATH REASON`, `late PATH`, `late-conflict PATH COPY`,
+`staged PATH`. Exit status:
 0 done, 3 blocked and nothing written, 4 the branch had moved, 5 another git has the index, 70 anything else.
 """
 
@@ -133,7 +135,7 @@ class Advance:
         checkpoint("advance-ref")
         if journal.ref and files.stamp(self.git_dir, b"index") != index_before:
             self.followers.record_index(journal)
-        if again < AGAIN and self.was_written_to(journal):
+        if journal.ref and again < AGAIN and self.was_written_to(journal):
             old = journal.new if arrived else journal.old
             status = self.begin(journal._replace(old=old, stage="swapping"), again + 1)
             if status != NOTHING:
@@ -157,10 +159,10 @@ class Advance:
         for step in steps:
             if git.GITLINK in (step.change.old_mode, step.change.new_mode):
                 self.swaps.place_submodule(step.change)
-        tell("swapped", str(swapped))
-        for path in sorted(self.swaps.merged):
-            tell("merged", files.shown(path))
+        for path, (before, after) in sorted(self.swaps.merged.items()):
+            tell("merged", files.shown(path), before, after)
         self.swaps.merged.clear()
+        tell("swapped", str(swapped), repr(time.time()))
 
     def was_written_to(self, journal: Journal) -> bool:
         """Whether a path has another stamp than we gave it. Paths of a killed run have none: they are looked at."""

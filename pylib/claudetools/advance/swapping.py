@@ -14,12 +14,13 @@ from claudetools.job import tell
 
 
 class Swaps:
-    """Carries out steps of a plan. `merged` and `unsettled` are the paths where that is how it ended."""
+    """Carries out steps of a plan. `merged` and `unsettled` are the paths where that is how it ended,
+    `merged` with git's names of what lay there and of what does now."""
 
     def __init__(self, judge: Judge, tree_state: str) -> None:
         self.judge, self.state = judge, tree_state
         self.top, self.plan, self.stamps = judge.top, judge.plan, judge.stamps
-        self.merged: set[bytes] = set()
+        self.merged: dict[bytes, tuple[str, str]] = {}
         self.unsettled: set[bytes] = set()
 
     def perform(self, step: Step) -> int:
@@ -96,6 +97,7 @@ class Swaps:
 
     def write(self, step: Step) -> int:
         if files.was_exchanged(self.plan.place(step), step.inode):
+            self.note_merged(step)
             return 0
         step = self.judge.when_calm(step.change.path, partial(self.fit, step))
         if step.action == "index":
@@ -111,9 +113,14 @@ class Swaps:
                 files.exchange(place, folder, name)
                 raise Blocked("something else was put here in the same moment")
         self.stamps[path] = stamp
-        if step.merged:
-            self.merged.add(path)
+        self.note_merged(step)
         return 1
+
+    def note_merged(self, step: Step) -> None:
+        """Where the path got something else than the other side's text: that this was so, also of a killed run's."""
+        if step.merged:
+            with open(f"{self.plan.place(step)}.used", "rb") as file:
+                self.merged[step.change.path] = (git.store(self.top, file.read()), step.oid)
 
     def fit(self, step: Step) -> Step:
         """The step, or another one if the path was edited after the plan was made: prepared and in the plan as well."""

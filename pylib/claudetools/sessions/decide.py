@@ -9,7 +9,7 @@ import click
 from claudetools import cli, git
 from claudetools.place import Place
 from claudetools.sessions import claim as claims
-from claudetools.sessions import exchange, registry, restore, sight
+from claudetools.sessions import exchange, registry, restore
 from claudetools.sessions import undo as undoing
 from claudetools.text import visible
 
@@ -53,7 +53,11 @@ def restore_lost(id: str, path: str, yes: bool) -> int:
     def work() -> int:
         made = restore.plan(place, session.id, name)
         if made is None:
-            cli.fail(cli.HELD, f"The ledger of {visible(session.id)} holds no contents of {visible(name)}.")
+            cli.fail(
+                cli.HELD,
+                f"The ledger of {visible(session.id)} holds no contents of {visible(name)}.",
+                f"What was there at some time: {exchange.sync_command(place)} --points, then --restore PATH@TIME",
+            )
         if made.stuck:
             cli.warn(f"{made.stuck} of its edits cannot come back by themselves: other text is at those lines now.")
         if not made.edits:
@@ -62,10 +66,7 @@ def restore_lost(id: str, path: str, yes: bool) -> int:
         if not yes:
             print(f"Would bring back {made.edits} of its edits in {visible(name)}. To do it: add --yes")
             return cli.OK
-        old = exchange.snapshot(place, [name])
-        entry = (made.before.mode or sight.REGULAR, exchange.store(place, name, made.text))
-        exchange.swap(place, old, exchange.tree_of(place, old, {os.fsencode(name): entry}))
-        restore.record(place, session.id, name, made)
+        restore.carry_out(place, session.id, name, made)
         print(
             f"[OK] Brought back {made.edits} of its edits in {visible(name)}. The next sync of that session saves it."
         )

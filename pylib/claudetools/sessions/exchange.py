@@ -55,24 +55,32 @@ def store(place: Place, path: str, data: bytes) -> str:
     return git.run(place.top, "hash-object", "-w", f"--path={path}", "--stdin", stdin=data).decode().strip()
 
 
-def swap(place: Place, old: str, new: str, branch: str = "") -> None:
+def swap(place: Place, old: str, new: str, branch: str = "", log: str = "") -> None:
     """Bring the folder from one tree to another: edits that came in between are merged. With `branch`, the two are
-    commits, and branch and index follow. Raises Stop where a file cannot take it; then nothing was changed."""
+    commits, and branch and index follow. `log`: a file for what the exchange says. Raises Stop where a file cannot
+    take it; then nothing was changed."""
     if os.path.exists(os.path.join(place.tree, "journal")):
-        sync = cli.program(place).replace("claudetools.sh", "sync.sh")
-        cli.fail(cli.DEFERRED, "A sync was cut off before it was done.", f"Nothing was changed. First: {sync}")
+        cli.fail(
+            cli.DEFERRED, "A sync was cut off before it was done.", f"Nothing was changed. First: {sync_command(place)}"
+        )
     base, target = (old, new) if branch else (commit(place, old), commit(place, new))
     claim = os.path.join(place.common, "claudetools-sync.lock", "owner")
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    with open(log, "w+", encoding="utf-8") if log else io.StringIO() as file, contextlib.redirect_stdout(file):
         journal = Journal(base, target, branch, base if branch else "")
         status = Advance(place.top, place.git_folder, place.tree, claim).begin(journal)
+        file.seek(0)
+        said = file.read().splitlines()
     if status == BLOCKED:
-        lines = [line.split("\t")[1:] for line in said.getvalue().splitlines() if line.startswith("blocked\t")]
+        lines = [line.split("\t")[1:] for line in said if line.startswith("blocked\t")]
         what = "Its commits stay as they are" if branch else "Its unsaved lines stay"
         cli.fail(cli.HELD, f"{what}: other text is there now.", *(": ".join(line) for line in lines))
     if status != DONE:
         cli.fail(cli.DEFERRED, "The branch moved meanwhile.", "Nothing is lost. Run a sync, then try again.")
+
+
+def sync_command(place: Place) -> str:
+    """What one types to sync."""
+    return cli.program(place).replace("claudetools.sh", "sync.sh")
 
 
 def commit(place: Place, tree: str) -> str:

@@ -1,8 +1,9 @@
 """Bring back what another session's write took out of a file, where that is proved (lost.py).
 
 The sync does it before it commits: it exchanges the file by compare-and-swap and starts over, so that what came back
-goes out as any other edit of its session. Then this job writes it into that session's ledger: a line that is taken
-out once more stays out.
+goes out as any other edit of its session. What is to come back is written down first (`put-back.json` in the tree's
+state), what the exchange said beside it (`put-back.said`): whatever is killed in between, the job settles it then, and
+a line that is taken out once more stays out. `sessions restore` goes the same way.
 """
 
 from __future__ import annotations
@@ -11,22 +12,48 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
+from typing import NamedTuple
 
 from claudetools import files, git
+from claudetools.job import tell
 from claudetools.place import Place
-from claudetools.sessions import lost, sight
+from claudetools.sessions import ledger, lost
 from claudetools.sessions.chain import PUT_BACK, Touch
-from claudetools.sessions.ledger import Edit, digest, record
+from claudetools.sessions.ledger import Edit, digest
 from claudetools.sessions.lost import Lost
 from claudetools.sessions.objects import Entry, Objects
 from claudetools.sessions.owners import PLAIN
 
-PENDING = "put-back.json"  # in the sync's scratch folder, from the proof to the record
-SAID = "put-back"  # beside it: what the job `advance` said
+PENDING = "put-back.json"
+SAID = "put-back.said"
 MOMENT = 1e-5  # seconds, between one step and the next
-Row = tuple[str, str, str, str, str, str]  # session, by whom, path, mode, git's names of the contents before and after
+
+
+class Row(NamedTuple):
+    """An edit of `session` that comes back, as a step of the file between two contents (git's names, "" for no file).
+    `of`: its position; `topic` and `by` are for people, `by` is "" where a person asked for it."""
+
+    session: str
+    path: str
+    mode: str
+    before: str
+    after: str
+    of: int | None = None
+    topic: str = ""
+    by: str = ""
+
+
+class Said(NamedTuple):
+    """What the exchange said. `merged`: what lay there, and what does now, where somebody had written meanwhile."""
+
+    began: float
+    ended: float
+    merged: Mapping[str, tuple[str, str]]
+    unsettled: set[str]
 
 
 def prepare(
@@ -35,6 +62,7 @@ def prepare(
     changes: Sequence[git.Change],
     touches: Mapping[bytes, Sequence[Touch]],
     kept: Callable[[str], bytes | None],
+    topic_of: Callable[[str], str],
 ) -> tuple[str, list[Row]]:
     """The tree with all that is proved lost, and what that is; the same tree when nothing is."""
     rows: list[Row] = []
@@ -47,7 +75,8 @@ def prepare(
         for run in runs(lost.find(here, digest(text))):
             texts = put_back_all(run, text, kept)
             for one, made in zip(run, objects.write_blobs(texts), strict=False):
-                rows.append((one.session, one.by, os.fsdecode(change.path), change.new_mode, oid, made))
+                path, topics = os.fsdecode(change.path), (topic_of(one.session), topic_of(one.by))
+                rows.append(Row(one.session, path, change.new_mode, oid, made, one.seq, *topics))
                 entries[change.path], oid = (change.new_mode, made), made
             text = [text, *texts][-1]
     if not rows:
@@ -74,47 +103,96 @@ def put_back_all(run: Sequence[Lost], text: bytes, kept: Callable[[str], bytes |
     return texts
 
 
-def write_pending(scratch: str, rows: Sequence[Row]) -> None:
-    """For the job, once the files are exchanged."""
-    with open(os.path.join(scratch, PENDING), "w", encoding="ascii") as file:
-        json.dump(rows, file)
+def write_pending(folder: str, rows: Sequence[Row]) -> None:
+    """What is about to come back; its name tells it from any other. Raises OSError."""
+    files.write_whole(os.path.join(folder, PENDING), json.dumps({"name": str(time.time_ns()), "rows": rows}).encode())
 
 
-def read_said(scratch: str) -> tuple[float, dict[str, str]]:
-    """When the files were exchanged; and of those where it did not go as planned, how it went: "merged" with what
-    somebody had written since, or "unsettled", and left alone."""
-    with open(os.path.join(scratch, SAID), encoding="utf-8", errors="replace") as file:
+# --- once it is there ----------------------------------------------------------------
+
+
+def settle(place: Place, objects: Objects) -> list[Row]:
+    """Write down what came back, each edit as a step of its own, and when. Gives what did. Raises OSError, GitError,
+    ValueError for files that are not ours."""
+    path = os.path.join(place.tree, PENDING)
+    try:
+        with open(path, encoding="ascii") as file:
+            pending = json.load(file)
+        rows = [Row(*row) for row in pending["rows"]]
+        said = read_said(place)
+    except FileNotFoundError:
+        return []
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path}: {error}") from None
+    if said is None and os.path.exists(os.path.join(place.tree, "journal")):
+        return []  # the exchange goes on with the next sync
+    back = [] if said is None else list(steps(objects, rows, said))
+    for n, (row, texts) in enumerate(back):
+        assert said
+        edit = edit_of(row, texts, f"put-back-{pending['name']}-{n}")
+        edit = edit._replace(began=said.began, time=said.ended + n * MOMENT)
+        if not any(old.use == edit.use for old in ledger.read_edits(place, row.session)):
+            ledger.record(place, row.session, [edit], [text for text in texts if text is not None])
+    os.unlink(path)
+    with suppress(FileNotFoundError):
+        os.unlink(os.path.join(place.tree, SAID))
+    return [row for row, _ in back]
+
+
+def edit_of(row: Row, texts: Sequence[bytes | None], use: str) -> Edit:
+    """The record of one row."""
+    before, after = (None if text is None else digest(text) for text in texts)
+    was = None if before is None else row.mode
+    return Edit(
+        row.path, before, after, "edit", row.mode, was, PUT_BACK, use, note={} if row.of is None else {"of": row.of}
+    )
+
+
+def read_said(place: Place) -> Said | None:
+    """None when the exchange has not come to its end."""
+    with suppress(FileNotFoundError), open(os.path.join(place.tree, SAID), encoding="utf-8", errors="replace") as file:
         said = [line.rstrip("\n").split("\t") for line in file]
-    times = [float(words[1]) for words in said if words[0] == "exchanged"]
-    return min(times), {words[1]: words[0] for words in said if words[0] in ("merged", "unsettled")}
+        ends = [float(words[2]) for words in said if words[0] == "swapped" and len(words) == 3]
+        if ends:
+            began = min(float(words[1]) for words in said if words[0] == "exchanged")
+            merged = {words[1]: (words[2], words[3]) for words in said if words[0] == "merged"}
+            return Said(began, max(ends), merged, {words[1] for words in said if words[0] == "unsettled"})
+    return None
 
 
-def edit_of(top: str, objects: Objects, row: Sequence[str], merged: bool) -> tuple[Edit, list[bytes]]:
-    """The record of one row and its contents. In a `merged` file the steps are nobody's to tell: only that it was
-    done is written down, and whose the lines are the earlier records tell."""
-    _, _, path, mode, *oids = row
-    before, after = [sight.look(top, path).data] * 2 if merged else map(objects.read, oids)
-    return Edit(path, digest(before), digest(after), "edit", mode, mode, PUT_BACK), [before, after]
+def steps(objects: Objects, rows: Iterable[Row], said: Said) -> Iterator[tuple[Row, list[bytes | None]]]:
+    """What came back with the text before and after it."""
+    for path, some in groupby(rows, key=lambda row: row.path):
+        shown = files.shown(os.fsencode(path))
+        if shown in said.unsettled:
+            continue
+        texts = [(row, objects.read(row.before) if row.before else None, objects.read(row.after)) for row in some]
+        if shown not in said.merged:
+            for row, *pair in texts:
+                yield row, pair
+            continue
+        now, end = map(objects.read, said.merged[shown])
+        made = [now]
+        for _, before, after in texts:
+            made.append(lost.put_back(before or b"", after, made[-1]) or made[-1])
+        if made[-1] != end:
+            # Whose is whose in there cannot be told by steps; the earlier records tell whose the lines are.
+            made = [end] * len(made)
+        for n, (row, _, _) in enumerate(texts):
+            yield row, [made[n], made[n + 1]]
 
 
 def main(argv: list[str]) -> int:
-    """Write down what was put back, one step for each edit, and when. 0 or 70."""
+    """Settle what is pending; `back PATH TOPIC BY` on stdout for each edit that came back. 0 or 70."""
     parser = argparse.ArgumentParser(prog="put-back")
     for name in ("--top", "--git-dir", "--common", "--scratch"):
         parser.add_argument(name, required=True)
     args = parser.parse_args(argv)
-    place = Place(args.top, args.git_dir, args.common)
     try:
-        with open(os.path.join(args.scratch, PENDING), encoding="ascii") as file:
-            rows = json.load(file)
         with Objects(args.top, args.scratch) as objects:
-            at, otherwise = read_said(args.scratch)
-            for n, row in enumerate(rows):
-                how = otherwise.get(files.shown(os.fsencode(row[2])), "")
-                edit, contents = edit_of(args.top, objects, row, how == "merged")
-                if how != "unsettled":
-                    record(place, row[0], [edit._replace(time=at + n * MOMENT)], contents)
-        os.unlink(os.path.join(args.scratch, PENDING))
+            for row in settle(Place(args.top, args.git_dir, args.common), objects):
+                if row.by:
+                    tell("back", files.shown(os.fsencode(row.path)), row.topic or "-", row.by)
     except (git.GitError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 70

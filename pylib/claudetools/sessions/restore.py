@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 from claudetools.place import Place
-from claudetools.sessions import ledger, lost, sight
-from claudetools.sessions.chain import PUT_BACK
-from claudetools.sessions.ledger import Edit
+from claudetools.sessions import exchange, ledger, lost, putback, sight
+from claudetools.sessions.objects import Objects
 
 
 class Restored(NamedTuple):
@@ -45,9 +45,17 @@ def is_there(base: bytes, after: bytes, text: bytes) -> bool:
     return set(after.split(b"\n")) - set(base.split(b"\n")) <= set(text.split(b"\n"))
 
 
-def record(place: Place, session: str, path: str, made: Restored) -> None:
-    """Write down what was brought back, as the session's work. Raises OSError."""
-    after = ledger.digest(made.text)
+def carry_out(place: Place, session: str, path: str, made: Restored) -> None:
+    """Bring it back, and write that down as the session's work, also where this is killed in between. Raises Stop,
+    GitError, OSError."""
     mode = made.before.mode or sight.REGULAR
-    edit = Edit(path, made.before.sha, after, "edit", mode, made.before.mode, PUT_BACK)
-    ledger.record(place, session, [edit], [made.before.data, made.text])
+    with Objects(place.top, exchange.scratch(place)) as objects:
+        old = exchange.snapshot(place, [path])
+        new = exchange.tree_of(place, old, {os.fsencode(path): (mode, exchange.store(place, path, made.text))})
+        before, after = objects.write_blobs([made.before.data, made.text])
+        row = putback.Row(session, path, mode, before if made.before.sha else "", after)
+        putback.write_pending(place.tree, [row])
+        try:
+            exchange.swap(place, old, new, log=os.path.join(place.tree, putback.SAID))
+        finally:
+            putback.settle(place, objects)

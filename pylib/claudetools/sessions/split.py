@@ -3,11 +3,10 @@
 The trees of the commits are written, the commits themselves are the shell's (scripts/lib/split.sh).
 
 Lines on stdout, tab-separated: `commit TREE IDS POSITIONS WINDOW TOPIC` (ids and positions joined by commas, "-" for
-none), `tree OID` (what is committed in the end), `back TREE PATH TOPIC BY` (the snapshot with what BY's write took out
-of PATH), `alone STATE FILES TOPIC`, `waits PATH STATE TOPIC IDS UNCLEAR` (for a session of that state; whose work
-it keeps; 1: whose it is cannot be told),
-`holds PATH ID TOPIC` (a live session has unsaved work there), `left N IDS TOPIC` (the Nth of what the gates have left
-out is the work of these alone), `idle ID`, `said TEXT`.
+none), `tree OID` (what is committed in the end), `back TREE` (the snapshot with what writes took out: putback.py),
+`alone STATE FILES TOPIC`, `waits PATH STATE TOPIC IDS UNCLEAR` (for a session of that state; whose work it keeps; 1:
+whose it is cannot be told), `holds PATH ID TOPIC` (a live session has unsaved work there), `left N IDS TOPIC` (the Nth
+of what the gates have left out is the work of these alone), `idle ID`, `said TEXT`.
 Exit status: 0, or 70 when it cannot be told; then nothing was written but objects.
 """
 
@@ -197,9 +196,10 @@ def split(place: Place, objects: Objects, args: argparse.Namespace) -> None:
     out = plan.who_goes(workers, callers, args.mode) - without
     touches = touches_of(place, objects, changes, workers, meanwhile.began(args.scratch))
     kept = partial(kept_by, place, workers)
-    restored, lost = ("", []) if args.files else putback.prepare(objects, args.tree, changes, touches, kept)
-    for id, by, name, *_ in lost:
-        tell("back", restored, files.shown(os.fsencode(name)), workers[id].topic, workers[by].topic)
+    if not args.files:
+        restored, lost = putback.prepare(objects, args.tree, changes, touches, kept, lambda id: workers[id].topic)
+        if lost:
+            tell("back", restored)
     if args.files:
         owned = tie_folders({c.path: as_one(c, touches[c.path]) for c in changes})
     else:
