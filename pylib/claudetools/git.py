@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 
@@ -104,9 +104,44 @@ def is_ancestor(top: str, old: str, new: str) -> bool:
     return True
 
 
+_COMMITS: dict[str, bytes] = {}  # objects by id, which never come to mean something else
+
+
+def know_commits(top: str, oids: Sequence[str]) -> None:
+    """Read many commits by one process: what is asked about them from now on starts none."""
+    out, at = run(top, "cat-file", "--batch", stdin="".join(f"{oid}\n" for oid in oids).encode()), 0
+    for oid in oids:
+        head, _, _ = out[at : at + 200].partition(b"\n")  # id, kind, size
+        begin = at + len(head) + 1
+        at = begin + int(head.split()[-1]) + 1
+        _COMMITS[oid] = out[begin : at - 1]
+
+
+def commit_object(top: str, oid: str) -> bytes:
+    """The object of a commit: header, empty line, message."""
+    return _COMMITS.get(oid) or run(top, "cat-file", "commit", oid)
+
+
+def store_commit(top: str, data: bytes) -> str:
+    """Write the object of a commit and return its id."""
+    oid = run(top, "hash-object", "-t", "commit", "-w", "--stdin", stdin=data).decode().strip()
+    _COMMITS[oid] = data
+    return oid
+
+
 def tree_of(top: str, commit: str) -> str:
     """The tree of a commit."""
+    if known := _COMMITS.get(commit):
+        return known[5 : known.index(b"\n")].decode()
     return run(top, "rev-parse", f"{commit}^{{tree}}").decode().strip()
+
+
+def parents_of(top: str, commit: str) -> list[str]:
+    """The parents of a commit."""
+    if known := _COMMITS.get(commit):
+        lines = known.partition(b"\n\n")[0].split(b"\n")
+        return [line[7:].decode() for line in lines if line.startswith(b"parent ")]
+    return run(top, "rev-parse", f"{commit}^@").decode().split()
 
 
 def empty_tree(like: str) -> str:
@@ -116,8 +151,9 @@ def empty_tree(like: str) -> str:
     return "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"
 
 
+@cache
 def signs(top: str) -> bool:
-    """Whether commits are to be signed here (commit.gpgsign)."""
+    """Whether commits are to be signed here (commit.gpgsign). Asked once a run."""
     return run(top, "config", "--bool", "--default", "false", "commit.gpgsign").strip() == b"true"
 
 

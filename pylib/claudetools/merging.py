@@ -48,7 +48,7 @@ def merge_trees(top: str, scratch: str, base: str, theirs: str, ours: str) -> Me
     else:
         onto = git.run(top, "commit-tree", git.tree_of(top, theirs), "-p", base, stdin=b"base\n").decode().strip()
     ours_commit = ours
-    if git.run(top, "rev-parse", f"{ours}^@").decode().split() != [base]:
+    if git.parents_of(top, ours) != [base]:
         # A merge commit, or one whose parent is not the base: only its tree counts.
         ours_commit = git.run(top, "commit-tree", git.tree_of(top, ours), "-p", base, stdin=b"ours\n").decode().strip()
     option = ("-c", f"core.attributesFile={attributes_file()}")

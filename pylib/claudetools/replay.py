@@ -79,18 +79,34 @@ def paths_of(top: str, old: str, new: str) -> set[bytes]:
     return {name for name in names.split(b"\0") if name}
 
 
+def paths_of_commits(top: str, commits: list[str]) -> dict[str, set[bytes]]:
+    """The paths that each of the commits changes, none of them a merge, by one process."""
+    options = ("diff-tree", "--stdin", "-r", "-z", "--no-renames", "--raw", "--root")
+    entries = iter(git.run(top, *options, stdin="".join(f"{oid}\n" for oid in commits).encode()).split(b"\0"))
+    found: dict[str, set[bytes]] = {oid: set() for oid in commits}
+    paths: set[bytes] = set()
+    for entry in entries:
+        if entry.startswith(b":"):
+            paths.add(next(entries))
+        elif entry:
+            paths = found[entry.decode().strip()]
+    return found
+
+
 def replay(top: str, scratch: str, head: str, onto: str, pair: Pair | None) -> Replay:
     """Replay what `head` has and `onto` has not."""
     rows = commits_to_replay(top, head, onto, pair)
     result = Replay(onto)
     if any(len(row) > 2 for row in rows):
         return replay_merge(top, scratch, head, onto, result)
+    touched_by = paths_of_commits(top, [row[0] for row in rows])
+    git.know_commits(top, [onto, *touched_by])
     parked_paths: set[bytes] = set()
     start = git.run(top, "merge-base", head, onto).decode().strip()
     incoming = paths_of(top, start, onto)
     for commit, *parents in rows:
         base = parents[0] if parents else git.empty_tree(head)
-        touched = paths_of(top, base, commit)
+        touched = touched_by[commit]
         if touched & parked_paths:
             result.parked.append(commit)
             parked_paths |= touched
@@ -142,7 +158,7 @@ def told(apart: namesakes.Apart) -> list[tuple[bytes, str]]:
 def rewrite(top: str, commit: str, tree: str, parents: list[str], moved: Mapping[bytes, bytes] = NOTHING_MOVED) -> str:
     """The same commit with another tree and parents. Author, dates, message (but for the log's new path) and encoding
     stay; a signature would be a lie and goes, or is made anew where commit.gpgsign is on."""
-    header, _, message = git.run(top, "cat-file", "commit", commit).partition(b"\n\n")
+    header, _, message = git.commit_object(top, commit).partition(b"\n\n")
     for old, new in moved.items():
         message = message.replace(b"\nLog: %s\n" % old, b"\nLog: %s\n" % new)
     lines: list[bytes] = []
@@ -159,7 +175,7 @@ def rewrite(top: str, commit: str, tree: str, parents: list[str], moved: Mapping
         return sign(top, lines, tree, parents, message)
     first = [b"tree " + tree.encode()] + [b"parent " + p.encode() for p in parents]
     data = b"\n".join(first + lines) + b"\n\n" + message
-    return git.run(top, "hash-object", "-t", "commit", "-w", "--stdin", stdin=data).decode().strip()
+    return git.store_commit(top, data)
 
 
 def sign(top: str, lines: list[bytes], tree: str, parents: list[str], message: bytes) -> str:
