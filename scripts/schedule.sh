@@ -78,7 +78,7 @@ install_schedule() {
   fi
   remove_task
   write_scheduled && "add_to_$with" || die "$EXIT_CANNOT_CREATE" "$with refused: $(visible "${SCHEDULER_WORDS:-no message}")" "Nothing is scheduled."
-  printf '%s %s\n' "$with" "$EVERY" >"$TREE/schedule"
+  printf '%s %s %s %s\n' "$with" "$EVERY" "$TASK" "$SCHEDULED" >"$TREE/schedule"
   say "[OK] Scheduled: a sync of $(visible "$TOP") every $EVERY minutes, by $with."
   case $with in
     systemd) say "     It runs while you are logged in. Always: loginctl enable-linger" ;;
@@ -118,19 +118,24 @@ remove_schedule() {
   say "[OK] Nothing is scheduled for $(visible "$TOP") any more."
 }
 
-# Takes out what an earlier install has put in, if it did.
+# Takes out what an earlier install has put in, if it did; of a folder that was moved since, under the old name. The
+# original of a copy is still where it was, and keeps what it has.
 remove_task() {
-  local kind rest
-  read -r kind rest 2>/dev/null <"$TREE/schedule" || return 0
-  : "$rest"
+  local kind every was program TASK=$TASK
+  read -r kind every was program 2>/dev/null <"$TREE/schedule" || return 0
+  : "$every"
+  [ -z "$was" ] || [ -e "$program" ] || TASK=$was
   case $kind in systemd | launchd | cron | windows) "take_from_$kind" || return ;; esac
   rm -f "$TREE/schedule" "$SCHEDULED"
 }
 
 status_schedule() {
-  local kind every
-  if ! read -r kind every 2>/dev/null <"$TREE/schedule"; then
+  local kind every was program
+  if ! read -r kind every was program 2>/dev/null <"$TREE/schedule"; then
     say "Scheduled: nothing. To do it: bash $(command_path schedule.sh) install"
+  elif [ "${was:-$TASK}" != "$TASK" ]; then
+    say "[WARN] What is scheduled is $(visible "$program"): this folder was moved, or is a copy."
+    say "       Again: bash $(command_path schedule.sh) install --every $every --with $kind"
   elif "knows_$kind"; then
     say "Scheduled: every $every minutes, by $kind ($TASK)."
   else
@@ -143,9 +148,9 @@ status_schedule() {
 }
 
 run_schedule() {
-  local out status kind every=30 spread
-  read -r kind every 2>/dev/null <"$TREE/schedule"
-  : "${kind:-}"
+  local out status kind every=30 rest spread
+  read -r kind every rest 2>/dev/null <"$TREE/schedule"
+  : "${kind:-}${rest:-}"
   spread=$((every * 6))
   [ "$spread" -le 300 ] || spread=300
   [ -n "$now" ] || [ -t 0 ] || sleep $((RANDOM % spread))

@@ -317,6 +317,25 @@ def test_status_asks_the_scheduler_whether_it_still_has_it(machine: Machine, tmp
     assert f"install --every 30 --with {kind}\n" in status
 
 
+def test_a_folder_that_was_moved_is_told_and_leaves_no_line_behind(machine: Machine, tmp_path: Path) -> None:
+    pretend(machine, tmp_path, **STANDINS["cron"])
+    table = machine.home / "table"
+    table.write_text("5 4 * * * mine\n")
+    assert schedule(machine, "install", "--with", "cron").code == 0
+    old = table.read_text()
+    copy = Machine(machine.name, machine.user, machine.home, machine.home / "copy", machine.extra_env)
+    shutil.copytree(machine.top, copy.top, symlinks=True)
+    assert "is a copy" in schedule(copy, "status").out
+    assert schedule(copy, "remove").code == 0
+    assert table.read_text() == old, "the original keeps its own"
+    machine.top = machine.top.rename(machine.home / "moved")
+    assert "this folder was moved" in schedule(machine, "status").out
+    assert schedule(machine, "install", "--with", "cron").code == 0
+    assert table.read_text().count("claudetools-ops-") == 0 and table.read_text().count("claudetools-moved-") == 1
+    assert schedule(machine, "remove").code == 0
+    assert table.read_text() == "5 4 * * * mine\n"
+
+
 @pytest.mark.parametrize(("kind", "words"), [("systemd", "loginctl enable-linger"), ("windows", "not on battery")])
 def test_what_a_scheduler_leaves_out_by_itself_is_said(machine: Machine, tmp_path: Path, kind: str, words: str) -> None:
     pretend(machine, tmp_path, **STANDINS[kind])
