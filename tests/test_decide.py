@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from agents import Agent
-from forced import KILL_HELPER, at, was_reached
+from forced import KILL_GROUP, KILL_HELPER, at, ended, was_reached
 from test_split import LIST, ids, message
-from world import TOOLKIT, Machine, Result, World
+from world import SYNC, TOOLKIT, Machine, Result, World
 
 
 @pytest.fixture
@@ -55,6 +55,34 @@ def test_undo_waits_for_a_sync_that_was_cut_off(shared: Machine, world: World) -
     assert "of one\n" in shared.read(LIST) and "howard's\n" in shared.read(LIST)
     assert one.sync().code == 0 and sessions(shared, "undo", "one", "--yes").code == 0
     assert shared.read(LIST) == other.read(LIST).replace("of one\n", "")
+
+
+def test_undo_leaves_the_index_lock_of_a_killed_sync_to_the_next_one(shared: Machine) -> None:
+    one = Agent(shared, "one")
+    one.append(LIST, "of one")
+    assert one.sync().code == 0
+    one.append(LIST, "more")
+    env = at(shared, "index-locked", KILL_GROUP)
+    ended(shared.start("bash", SYNC, env={**env, "CLAUDETOOLS_SESSION_ID": "one"}))
+    assert was_reached(env) and (shared.top / ".git" / "index.lock").exists()
+    result = sessions(shared, "undo", "one", "--yes")
+    assert result.code == 75 and "Nothing was changed. First: " in result.err, result.text
+    assert "more\n" in shared.read(LIST)
+    assert one.sync().code == 0 and sessions(shared, "undo", "one", "--yes").code == 0
+    assert "of one" not in shared.read(LIST)
+
+
+def test_undo_names_a_git_command_that_has_the_index(shared: Machine) -> None:
+    one = Agent(shared, "one")
+    one.append(LIST, "of one")
+    assert one.sync().code == 0
+    (shared.top / ".git" / "index.lock").touch()
+    result = sessions(shared, "undo", "one", "--yes")
+    assert result.code == 75 and "[ERROR] Another git command has " in result.err, result.text
+    (shared.top / ".git" / "index.lock").unlink()
+    assert one.sync().code == 0
+    assert "of one" not in shared.read(LIST) and shared.status() == ""
+    shared.assert_sound()
 
 
 def test_undo_shows_first_then_takes_lines_and_commits_back(shared: Machine, world: World) -> None:

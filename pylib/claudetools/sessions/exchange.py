@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from claudetools import cli, git
 from claudetools.advance.command import BLOCKED, DONE, Advance
 from claudetools.advance.plan import Journal
+from claudetools.index import IndexBusy
 from claudetools.merging import tree_with
 from claudetools.place import Place
 from claudetools.sessions.objects import Entry
@@ -59,7 +60,7 @@ def swap(place: Place, old: str, new: str, branch: str = "", log: str = "") -> N
     """Bring the folder from one tree to another: edits that came in between are merged. With `branch`, the two are
     commits, and branch and index follow. `log`: a file for what the exchange says. Raises Stop where a file cannot
     take it; then nothing was changed."""
-    if os.path.exists(os.path.join(place.tree, "journal")):
+    if was_cut_off(place):
         cli.fail(
             cli.DEFERRED, "A sync was cut off before it was done.", f"Nothing was changed. First: {sync_command(place)}"
         )
@@ -67,7 +68,11 @@ def swap(place: Place, old: str, new: str, branch: str = "", log: str = "") -> N
     claim = os.path.join(place.common, "claudetools-sync.lock", "owner")
     with open(log, "w+", encoding="utf-8") if log else io.StringIO() as file, contextlib.redirect_stdout(file):
         journal = Journal(base, target, branch, base if branch else "")
-        status = Advance(place.top, place.git_folder, place.tree, claim).begin(journal)
+        try:
+            status = Advance(place.top, place.git_folder, place.tree, claim).begin(journal)
+        except IndexBusy as busy:
+            lock = f"Another git command has {visible(str(busy))} and does not let go of it."
+            cli.fail(cli.DEFERRED, lock, f"The next sync completes what was begun: {sync_command(place)}")
         file.seek(0)
         said = file.read().splitlines()
     if status == BLOCKED:
@@ -76,6 +81,13 @@ def swap(place: Place, old: str, new: str, branch: str = "", log: str = "") -> N
         cli.fail(cli.HELD, f"{what}: other text is there now.", *(": ".join(line) for line in lines))
     if status != DONE:
         cli.fail(cli.DEFERRED, "The branch moved meanwhile.", "Nothing is lost. Run a sync, then try again.")
+
+
+def was_cut_off(place: Place) -> bool:
+    """Whether a sync that was killed has left something that the next one finishes (scripts/lib/recover.sh)."""
+    claims = os.path.join(place.state, "claims")
+    dead = os.path.isdir(claims) and any(name.startswith("dead.") for name in os.listdir(claims))
+    return dead or os.path.exists(os.path.join(place.tree, "journal"))
 
 
 def sync_command(place: Place) -> str:
