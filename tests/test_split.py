@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 
 import pytest
 
@@ -415,6 +416,19 @@ def end_command(agent: Agent, use: str) -> None:
     call = calls.find(agent.place, agent.id, use)
     assert call
     windows.finish(agent.place, agent.id, call)
+
+
+def test_an_edit_during_a_long_command_is_known_though_the_command_ends_later(shared: Machine, world: World) -> None:
+    """What came in meanwhile, the command has seen as well; its record is the later one, of what was earlier."""
+    me, other = Agent(shared, "me"), world.machine("MAC-02", "howard")
+    other.write(LIST, "howard's\n" + other.read(LIST))
+    assert other.sync().code == 0
+    use = start_command(me)
+    assert shared.sync().code == 0
+    me.write(LIST, (me.read(LIST) or b"") + b"mine\n", "edit", began=time.time())
+    end_command(me, use)
+    assert me.sync().code == 0 and world.remote_file(LIST).endswith("mine\n")
+    assert ids(shared, 1) == [["me"]], message(shared)
 
 
 def test_what_the_callers_own_command_made_is_its_own(shared: Machine) -> None:

@@ -83,8 +83,8 @@ def in_order(touches: list[Touch]) -> list[Touch]:
     for touch in sorted(touches, key=lambda x: (x.edit.seq, x.edit.time)):
         queue = queues.setdefault(touch.session, deque())
         at = len(queue)
-        while touch.edit.tool == PUT_BACK and at and queue[at - 1].edit.time > touch.edit.time:
-            at -= 1  # a sync writes it down a moment later than it did it
+        while at and is_late(touch.edit, queue[at - 1].edit):
+            at -= 1
         queue.insert(at, touch)
     ordered: list[Touch] = []
     while queues:
@@ -102,6 +102,14 @@ def in_order(touches: list[Touch]) -> list[Touch]:
             ordered.append(touch)
         state = first.edit.after
     return ordered
+
+
+def is_late(edit: Edit, other: Edit) -> bool:
+    """Whether the record was written down later than another one of its session, but happened before it: a sync that
+    puts back, and the end of a command, tell what was done a while ago."""
+    if edit.tool != PUT_BACK and edit.kind != "window":
+        return False
+    return other.time > edit.time or (other.time == edit.time and other.before == edit.after)
 
 
 def is_same(one: Edit, other: Edit) -> bool:
