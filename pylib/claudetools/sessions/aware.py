@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from claudetools.place import Place, find_place
-from claudetools.sessions import guards, ledger, registry, sight
+from claudetools.sessions import guards, ledger, registry, saved, sight
 from claudetools.sessions.event import SILENT, Event, Reply
 from claudetools.sessions.ledger import CONTENT_KINDS, Edit
 from claudetools.sessions.registry import Session
@@ -18,11 +17,16 @@ from claudetools.text import visible
 TOLD = "aware.json"
 MODES = ("refuse", "tell", "off")
 MOST_NAMES = 3
+SLACK = 60.0  # seconds that the order of records and that of their times may differ
 
 
 def before_edit(place: Place, event: Event, path: str) -> Reply:
     """Other live sessions with unsaved work in the file: said once for each of them."""
-    others = [one for one in others_in(place, event.session, [path]) if is_news(place, event.session, path, one.id)]
+    told = read_told(place, event.session)
+    known = told.get(path, [])
+    others = others_in(place, [event.session, *known], [path])
+    if others:
+        write_told(place, event.session, {**told, path: [*known, *(one.id for one in others)]})
     if not others:
         return SILENT
     verb = "has" if len(others) == 1 else "have"
@@ -41,7 +45,7 @@ def before_command(place: Place, event: Event) -> Reply:
     mode = mode_of(place)
     for one in found:
         others = (
-            others_in(place, event.session, at_stake(place, event, one)) if one.paths else live(place, event.session)
+            others_in(place, [event.session], at_stake(place, event, one)) if one.paths else live(place, event.session)
         )
         if others and mode == "refuse":
             return Reply(refusal=refusal(one, others))
@@ -55,9 +59,10 @@ def before_command(place: Place, event: Event) -> Reply:
 
 def after_edit(place: Place, event: Event, edit: Edit) -> Reply:
     """Says at once what was lost because two sessions wrote the file in the same moment. The next sync puts it back."""
-    touched = touches_of(place, edit.path)
-    if not any(id != event.session and other.time >= edit.began for id, other in touched):
+    since = touches_of(place, edit.path, edit.began)
+    if not any(id != event.session and other.time >= edit.began for id, other in since):
         return SILENT
+    touched = touches_of(place, edit.path)
     from claudetools.sessions import lost
     from claudetools.sessions.chain import Touch
     from claudetools.sessions.explain import Witness, explain
@@ -81,9 +86,17 @@ def after_edit(place: Place, event: Event, edit: Edit) -> Reply:
     )
 
 
-def touches_of(place: Place, path: str) -> list[tuple[str, Edit]]:
-    """All records of a path, by whatever session."""
-    return [(one.id, edit) for one in registry.find_sessions(place) for edit in edits_of(place, one.id, [path])]
+def touches_of(place: Place, path: str, since: float = 0.0) -> list[tuple[str, Edit]]:
+    """The records of a path, by whatever session; those before `since` may be left out."""
+    found: list[tuple[str, Edit]] = []
+    for one in registry.find_sessions(place):
+        mine = []
+        for edit in edits_of(place, one.id, [path]):
+            if edit.time < since - SLACK:
+                break
+            mine.append((one.id, edit))
+        found += mine[::-1]
+    return found
 
 
 def refusal(found: guards.Found, others: list[Session]) -> str:
@@ -112,58 +125,55 @@ def live(place: Place, session: str) -> list[Session]:
     return [one for one in registry.find_sessions(place) if one.id != session and one.state() == "live"]
 
 
-def others_in(place: Place, session: str, paths: Sequence[str]) -> list[Session]:
-    """The other live sessions with unsaved work in one of these files, or below one of these folders."""
+def others_in(place: Place, without: Sequence[str], paths: Sequence[str]) -> list[Session]:
+    """The live sessions, `without` some, that have unsaved work in one of these files or below one of these folders."""
     hits: dict[str, tuple[Session, int]] = {}
     for one in registry.find_sessions(place):
-        if one.id != session and (found := edits_of(place, one.id, paths)) and one.state() == "live":
-            hits[one.id] = (one, found[-1].seq)
+        last = next(edits_of(place, one.id, paths), None) if one.id not in without else None
+        if last and one.state() == "live":
+            hits[one.id] = (one, last.seq)
     if not hits:
         return []
-    saved = saved_positions(place, hits)
-    return [one for id, (one, last) in hits.items() if last > saved.get(id, 0)]
+    ends = saved.find(place, list(hits))
+    return [one for id, (one, last) in hits.items() if last > ends.get(id, 0)]
 
 
-def edits_of(place: Place, session: str, paths: Sequence[str]) -> list[Edit]:
-    """The session's changes of these files, or below these folders. A ledger that does not even hold the text is not
-    parsed."""
+def edits_of(place: Place, session: str, paths: Sequence[str]) -> Iterator[Edit]:
+    """The session's changes of these files, or below these folders, the last one first. Only lines that hold the text
+    of one are decoded."""
     try:
         with open(os.path.join(registry.folder_of(place, session), ledger.EDITS), "rb") as file:
             data = file.read()
     except OSError:
-        return []
-    if not any(json.dumps(path)[1:-1].encode() in data for path in paths):
-        return []
-    edits = [edit for edit in ledger.parse(data).edits if edit.kind in CONTENT_KINDS]
-    return [e for e in edits if any(e.path == path or e.path.startswith(path + "/") for path in paths)]
+        return
+    words = [json.dumps(path)[1:-1].encode() for path in paths]
+    if not any(word in data for word in words):
+        return
+    end = len(data)
+    for line in reversed(data.split(b"\n")):
+        if any(word in line for word in words):
+            with suppress(ValueError):
+                edit = ledger.decode(line, end)
+                if edit.kind in CONTENT_KINDS and any(edit.path == p or edit.path.startswith(p + "/") for p in paths):
+                    yield edit
+        end -= len(line) + 1
 
 
-def saved_positions(place: Place, ids: Iterable[str]) -> dict[str, int]:
-    """Up to where the sessions' work is in a commit."""
-    from claudetools import git
-    from claudetools.sessions import positions
-
-    try:
-        return positions.find(place.top, list(ids), ["HEAD"], time.time() - 30 * 86400)
-    except git.GitError:  # no commit yet
-        return {}
-
-
-def is_news(place: Place, session: str, path: str, other: str) -> bool:
-    """Whether the session has not been told of this one in this file; now it has."""
+def read_told(place: Place, session: str) -> dict[str, list[str]]:
+    """Of which sessions this one has been told, in which files."""
     at = os.path.join(registry.folder_of(place, session), TOLD)
-    told: dict[str, list[str]] = {}
+    found: object = None
     with suppress(OSError, ValueError), open(at, encoding="ascii") as file:
         found = json.load(file)
-        told = found if isinstance(found, dict) else {}
-    known = told.get(path)
-    if isinstance(known, list) and other in known:
-        return False
-    told[path] = [*(known if isinstance(known, list) else []), other]
+    return {path: ids for path, ids in found.items() if isinstance(ids, list)} if isinstance(found, dict) else {}
+
+
+def write_told(place: Place, session: str, told: Mapping[str, list[str]]) -> None:
+    """The same, for the next time. Raises OSError."""
+    at = os.path.join(registry.folder_of(place, session), TOLD)
     with open(f"{at}.{os.getpid()}", "w", encoding="ascii") as file:
         json.dump(told, file)
     os.replace(f"{at}.{os.getpid()}", at)
-    return True
 
 
 def names(others: list[Session]) -> str:

@@ -73,9 +73,10 @@ def own(change: git.Change, touches: Sequence[Touch], blob: Callable[[str], byte
         return Owned(head, tree, whole(who_changed_mode(touches, tree[0])), window=window)
     if head and head[0] != tree[0]:
         return Owned(head, tree, whole(made.sessions), window=window)
+    alone = len({step.owner for step in made.steps}) == 1 and not made.contested
     split = (
         None
-        if made.vague or is_one_piece(change.path, old, new)
+        if alone or made.vague or is_one_piece(change.path, old, new)
         else weave(made, old or b"", lambda name: known.get(name) or kept(name))
     )
     if split is None or split.version(split.owners) != new or split.version(()) != (old or b""):
@@ -137,7 +138,9 @@ def who_changed_mode(touches: Sequence[Touch], mode: str) -> set[str]:
 def weave(made: History, head: bytes, kept: Read) -> Split | None:
     """The lines' owners; None when a content is lost."""
     woven = Weave(head)
-    for step in made.steps:
+    for step, following in zip(made.steps, [*made.steps[1:], None], strict=True):
+        if following and following.owner == step.owner != NOBODY:
+            continue  # what one does in several steps, it might have done in one
         data = b"" if step.after is None else kept(step.after)
         if data is None:
             return None

@@ -26,13 +26,14 @@ Owners = Mapping[bytes, Owned]
 
 @dataclass
 class Worker:
-    """A session with what its ledger says. `position`: up to there its edits are in a commit. `rested`: it had its
-    idle commit of the hour."""
+    """A session with what its ledger says. `position`: up to there its edits are in a commit; `start`: up to there they
+    matter to nobody. `rested`: it had its idle commit of the hour."""
 
     session: Session
     state: str
     rested: bool = False
     position: int = 0
+    start: int = 0
     edits: list[Edit] = field(default_factory=list)
     asked: dict[str, int] = field(default_factory=dict)  # path -> position when a save of it had to wait
 

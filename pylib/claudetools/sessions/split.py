@@ -31,13 +31,14 @@ from claudetools.sessions import (
     plan,
     positions,
     putback,
+    recent,
     registry,
     sight,
     windows,
 )
 from claudetools.sessions.chain import CLAIM, Touch, contested
 from claudetools.sessions.explain import Witness, explain
-from claudetools.sessions.ledger import CONTENT_KINDS, Edit, blob, digest, forget, read_ledger
+from claudetools.sessions.ledger import CONTENT_KINDS, Edit, digest
 from claudetools.sessions.objects import Objects
 from claudetools.sessions.owners import Owned, Read, as_one, own
 from claudetools.sessions.plan import NOBODYS, Worker
@@ -49,21 +50,27 @@ LAST = 2**62  # the position of what is not written down yet
 
 
 def find_workers(place: Place, tips: Collection[str]) -> tuple[dict[str, Worker], list[str]]:
-    """Every session with its edits, and what is wrong with their ledgers."""
+    """Every session with its edits that still matter, and what is wrong with their ledgers."""
     now = time.time()
-    workers, said = {}, []
+    workers, said, found = {}, [], {}
     for session in registry.find_sessions(place):
-        worker = Worker(session, session.state(now), had_idle_commit(place, session.id, now))
-        ledger = read_ledger(place, session.id)
-        worker.edits = [edit for edit in ledger.edits if edit.kind in (*CONTENT_KINDS, CLAIM)]
-        worker.asked = asking.asked(ledger.edits)
-        workers[session.id] = worker
-        if ledger.problems:
-            more = f", and {len(ledger.problems) - 1} more" if len(ledger.problems) > 1 else ""
-            said.append(f"The ledger of '{worker.topic}' is damaged ({visible(ledger.problems[0])}{more}).")
-    since = min((w.edits[0].time for w in workers.values() if w.edits), default=now) - DAY
-    for id, position in positions.find(place.top, workers, tips, since).items():
-        workers[id].position = position
+        workers[session.id] = Worker(session, session.state(now), had_idle_commit(place, session.id, now))
+    texts = {id: recent.load(place, id) for id in workers}
+    since = min((t for text in texts.values() if (t := recent.first_time(text)) is not None), default=now) - DAY
+    saved = positions.find(place.top, workers, tips, since)
+    oldest = min((call.began for _, call in meanwhile.under_way(place, workers)), default=now)
+    for id, worker in workers.items():
+        worker.position = saved.get(id, 0)
+        found[id] = recent.behind(texts[id], worker.position)
+        oldest = min([oldest, *(edit.began or edit.time for edit in found[id].edits)])
+        if problems := found[id].problems:
+            more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+            said.append(f"The ledger of '{worker.topic}' is damaged ({visible(problems[0])}{more}).")
+    for id, worker in workers.items():
+        done, worker.start = recent.before(texts[id], found[id].first, oldest)
+        edits = done + found[id].edits
+        worker.edits = [edit for edit in edits if edit.kind in (*CONTENT_KINDS, CLAIM)]
+        worker.asked = asking.asked(edits)
     return workers, said
 
 
@@ -129,11 +136,6 @@ def as_on_disk(stored: bytes, disk: bytes) -> bytes:
     return stored.replace(b"\n", b"\r\n") if b"\r\n" in disk and b"\r" not in stored else stored
 
 
-def kept_by(place: Place, sessions: Collection[str], name: str) -> bytes | None:
-    """A content, from whichever of these sessions has it."""
-    return next((data for id in sessions if (data := blob(place, id, name)) is not None), None)
-
-
 def owners_of(
     objects: Objects, changes: Sequence[git.Change], touches: Mapping[bytes, Sequence[Touch]], kept: Read
 ) -> dict[bytes, Owned]:
@@ -195,7 +197,7 @@ def split(place: Place, objects: Objects, args: argparse.Namespace) -> None:
     without = {id for ids in args.without for id in ids.split(",")}
     out = plan.who_goes(workers, callers, args.mode) - without
     touches = touches_of(place, objects, changes, workers, meanwhile.began(args.scratch))
-    kept = partial(kept_by, place, workers)
+    kept = recent.Contents(place, workers)
     if not args.files:
         restored, lost = putback.prepare(objects, args.tree, changes, touches, kept, lambda id: workers[id].topic)
         if lost:
@@ -239,7 +241,8 @@ def split(place: Place, objects: Objects, args: argparse.Namespace) -> None:
         tell("left", number, ",".join(names), workers[names[0]].topic)
     for text in said:
         tell("said", text)
-    forget_what_is_done(place, workers)
+    # Once nobody can have lost them: that may show only when the hook of whoever wrote over them has come to its end.
+    recent.forget(place, {id: worker.start for id, worker in workers.items()}, time.time() - HOUR)
 
 
 def note_asking(place: Place, made: plan.Plan, workers: Mapping[str, Worker], callers: Iterable[str]) -> None:
@@ -250,15 +253,6 @@ def note_asking(place: Place, made: plan.Plan, workers: Mapping[str, Worker], ca
         if new:
             with suppress(OSError):
                 asking.ask(place, id, new)
-
-
-def forget_what_is_done(place: Place, workers: Mapping[str, Worker]) -> None:
-    """Contents of sessions whose every edit is in a commit are needed no more, once nobody can have lost them: that
-    they were lost may show only later, when the hook of whoever wrote over them has come to its end."""
-    for id, worker in workers.items():
-        if worker.edits and worker.edits[-1].seq <= worker.position:
-            with suppress(OSError):
-                forget(place, id, worker.position, time.time() - HOUR)
 
 
 def main(argv: list[str]) -> int:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from functools import partial
 
 from claudetools import files, git, merging
 from claudetools.place import Place
-from claudetools.sessions import exchange, split
+from claudetools.sessions import exchange, recent, split
 from claudetools.sessions.objects import Entry, Objects
 from claudetools.sessions.owners import sessions_of
 from claudetools.text import visible
@@ -51,7 +50,7 @@ def plan_unsaved(place: Place, id: str) -> Unsaved:
     with Objects(place.top, exchange.scratch(place)) as objects:
         changes = git.changes(place.top, head, tree)
         touches = split.touches_of(place, objects, changes, workers)
-        for path, owned in split.owners_of(objects, changes, touches, partial(split.kept_by, place, workers)).items():
+        for path, owned in split.owners_of(objects, changes, touches, recent.Contents(place, workers)).items():
             mine = [some for some in owned.sets if id in sessions_of(some)]
             others = sessions_of(frozenset[str]().union(*mine)) - {id}
             name = os.fsdecode(path)

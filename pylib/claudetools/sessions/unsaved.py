@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from claudetools.place import Place
-from claudetools.sessions import ledger, positions, registry, windows
+from claudetools.sessions import positions, recent, registry, windows
 from claudetools.sessions.ledger import CONTENT_KINDS, Edit
 from claudetools.sessions.registry import Session
 
@@ -29,7 +29,7 @@ class Work(NamedTuple):
 
 def work_of(place: Place, session: Session, dirty: Collection[str], position: int) -> Work:
     """What of a session's ledger is not committed. A path that is as in HEAD holds nobody's work."""
-    found = ledger.read_ledger(place, session.id)
+    found = recent.behind(recent.load(place, session.id), position)
     edits = [e for e in found.edits if e.kind in CONTENT_KINDS and e.path in dirty and e.seq > position]
     return Work(session, edits, found.problems)
 
