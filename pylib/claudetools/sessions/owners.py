@@ -73,7 +73,7 @@ def own(change: git.Change, touches: Sequence[Touch], blob: Callable[[str], byte
         return Owned(head, tree, whole(who_changed_mode(touches, tree[0])), window=window)
     if head and head[0] != tree[0]:
         return Owned(head, tree, whole(made.sessions), window=window)
-    alone = len({step.owner for step in made.steps}) == 1 and not made.contested
+    alone = len({step.owner for step in made.steps}) == 1
     split = (
         None
         if alone or made.vague or is_one_piece(change.path, old, new)
