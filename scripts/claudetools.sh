@@ -37,7 +37,7 @@ main() {
     log | notes | sessions | vault | wiki) ;;
     -h | --help | help) print_header "${BASH_SOURCE[0]}" && exit 0 ;;
     '') print_header "${BASH_SOURCE[0]}" >&2 && exit "$EXIT_USAGE" ;;
-    *) die "$EXIT_USAGE" "Unknown command: $(visible "$1")" "See: bash $(quoted "$0") --help" ;;
+    *) wrong_usage "Unknown command: $(visible "$1")" ;;
   esac
   reset_results
   forget_repository .

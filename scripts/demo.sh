@@ -26,7 +26,7 @@ main() {
     '') ;;
     -h | --help) print_header "${BASH_SOURCE[0]}" && exit 0 ;;
     --keep) keep=1 ;;
-    *) die "$EXIT_USAGE" "Unknown argument: $1" "See: bash $(quoted "$0") --help" ;;
+    *) wrong_usage "Unknown argument: $(visible "$1")" ;;
   esac
   PLACE=$(mktemp -d "${TMPDIR:-/tmp}/claudetools-demo.XXXXXX") || exit "$EXIT_CANNOT_CREATE"
   PLACE=$(cd "$PLACE" && pwd -P)

@@ -22,14 +22,14 @@ main() {
     -h | --help) print_header "${BASH_SOURCE[0]}" && exit 0 ;;
     --locks) job=locks ;;
     --break-lock) job=break token=${2:-} ;;
-    *) die "$EXIT_USAGE" "Unknown argument: $(visible "$1")" "See: bash $(quoted "$0") --help" ;;
+    *) wrong_usage "Unknown argument: $(visible "$1")" ;;
   esac
-  [ "$job" != break ] || [ -n "$token" ] || die "$EXIT_USAGE" "--break-lock needs the token that the message named."
+  [ "$job" != break ] || [ -n "$token" ] || wrong_usage "--break-lock needs the token that the message named."
   reset_results
   forget_repository .
   open_repository . && make_state || die "$REPO_EXIT" "${PROBLEMS[0]#*$'\n'}"
   read_process_facts
-  find_python || die "$EXIT_SETUP" "Python $PYTHON_FLOOR or newer is not to be found."
+  find_python || die "$EXIT_SETUP" "Python $PYTHON_FLOOR or newer is not to be found." "Install it, then run this again."
   case $job in
     break) ask_lock break "$token" ;;
     locks) ask_lock show ;;

@@ -35,11 +35,11 @@ main() {
     case $1 in
       -h | --help) print_header "${BASH_SOURCE[0]}" && exit 0 ;;
       --check | --uninstall)
-        [ "$job" = install ] || die "$EXIT_USAGE" "--check and --uninstall exclude each other." "See: install.sh --help"
+        [ "$job" = install ] || wrong_usage "--check and --uninstall exclude each other."
         job=${1#--}
         ;;
       --ci)
-        case ${2:-} in github | gitea) ;; *) die "$EXIT_USAGE" "--ci takes github or gitea, not '$(visible "${2:-}")'." ;; esac
+        case ${2:-} in github | gitea) ;; *) wrong_usage "--ci takes github or gitea, not '$(visible "${2:-}")'." ;; esac
         flags+=(--ci "$2")
         shift
         ;;
@@ -58,8 +58,8 @@ main() {
     esac
     shift
   done
-  [ $# -eq 1 ] && [ -n "$1" ] || die "$EXIT_USAGE" "Name one repository." "See: bash $(quoted "$0") --help"
-  case $wait in '' | *[!0-9]*) die "$EXIT_USAGE" "--wait takes whole seconds, not '$(visible "$wait")'." ;; esac
+  [ $# -eq 1 ] && [ -n "$1" ] || wrong_usage "Name one repository."
+  case $wait in '' | *[!0-9]*) wrong_usage "--wait takes whole seconds, not '$(visible "$wait")'." ;; esac
   repo=$1
   find_python || die "$EXIT_SETUP" "Python $PYTHON_FLOOR or newer is not to be found." \
     "Install it, or name it: CLAUDETOOLS_PYTHON=/path/to/python3"

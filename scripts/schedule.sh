@@ -30,18 +30,18 @@ main() {
   case $job in
     -h | --help) print_header "${BASH_SOURCE[0]}" && exit 0 ;;
     install | remove | status | run) shift ;;
-    *) die "$EXIT_USAGE" "Say install, remove, status or run." "See: bash $(quoted "$0") --help" ;;
+    *) wrong_usage "Say install, remove, status or run." ;;
   esac
   while [ $# -gt 0 ]; do
     case $job$1 in
       install--every | install--with)
-        [ $# -ge 2 ] || die "$EXIT_USAGE" "$1 needs a value."
+        [ $# -ge 2 ] || wrong_usage "$1 needs a value."
         printf -v "${1#--}" '%s' "$2"
         shift
         ;;
       install--dry-run | remove--dry-run) dry=1 ;;
       run--now) now=1 ;;
-      *) die "$EXIT_USAGE" "Unknown argument: $(visible "$1")" "See: bash $(quoted "$0") --help" ;;
+      *) wrong_usage "Unknown argument: $(visible "$1")" ;;
     esac
     shift
   done
@@ -62,14 +62,14 @@ name_task() {
 }
 
 install_schedule() {
-  case $every in '' | *[!0-9]* | 0* | ??????*) die "$EXIT_USAGE" "--every wants minutes, not '$(visible "$every")'." ;; esac
+  case $every in '' | *[!0-9]* | 0* | ??????*) wrong_usage "--every wants minutes, not '$(visible "$every")'." ;; esac
   round_time "$every"
   [ -n "$with" ] || with=$(find_scheduler)
   case $with in
     systemd | launchd | cron | windows) ;;
     '') die "$EXIT_SETUP" "This machine has no scheduler that is known here (systemd, launchd, cron, Windows)." \
       "Have something run this: bash $(quoted "$TOOLKIT/scripts/schedule.sh") run" ;;
-    *) die "$EXIT_USAGE" "--with takes systemd, launchd, cron or windows, not '$(visible "$with")'." ;;
+    *) wrong_usage "--with takes systemd, launchd, cron or windows, not '$(visible "$with")'." ;;
   esac
   load_identity "$TOP" || die "$EXIT_SETUP" "${PROBLEMS[0]#*$'\n'}"
   if [ -n "$dry" ]; then

@@ -29,11 +29,11 @@ main() {
     case $1 in
       -h | --help) print_header "${BASH_SOURCE[0]}" && exit 0 ;;
       --repo | --user | --name | --email | --machine | --vault)
-        [ $# -ge 2 ] || die "$EXIT_USAGE" "$1 needs a value." "See: bash $(quoted "$0") --help"
+        [ $# -ge 2 ] || wrong_usage "$1 needs a value."
         printf -v "${1#--}" '%s' "$2"
         shift
         ;;
-      *) die "$EXIT_USAGE" "Unknown argument: $(visible "$1")" "See: bash $(quoted "$0") --help" ;;
+      *) wrong_usage "Unknown argument: $(visible "$1")" ;;
     esac
     shift
   done

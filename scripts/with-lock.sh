@@ -36,13 +36,13 @@ main() {
         shift
         break
         ;;
-      *) die "$EXIT_USAGE" "Unknown argument: $1" "See: bash $(quoted "$0") --help" ;;
+      *) wrong_usage "Unknown argument: $(visible "$1")" ;;
     esac
-    shift || die "$EXIT_USAGE" "An option needs a value." "See: bash $(quoted "$0") --help"
+    shift || wrong_usage "An option needs a value."
   done
-  case $wait in '' | *[!0-9]*) die "$EXIT_USAGE" "--wait takes whole seconds, not '$wait'." ;; esac
+  case $wait in '' | *[!0-9]*) wrong_usage "--wait takes whole seconds, not '$(visible "$wait")'." ;; esac
   wait=$((10#$wait)) # a leading zero means octal to the shell
-  [ $# -gt 0 ] || die "$EXIT_USAGE" "No command." "See: bash $(quoted "$0") --help"
+  [ $# -gt 0 ] || wrong_usage "No command."
   common=$(git rev-parse --path-format=absolute --git-common-dir 2>/dev/null) ||
     die "$EXIT_SETUP" "This folder is in no git repository."
 

@@ -54,7 +54,6 @@ read_refused() {
   # Mended by a later commit: nothing is left out after all.
   [ "$held" -gt 0 ] || LEFT_OUT=(${LEFT_OUT[@]+"${LEFT_OUT[@]:0:LEFT_BEFORE}"})
   [ ${#refused[@]} -gt 0 ] || return 0
-  REFUSED=${#refused[@]}
   problem "$EXIT_REFUSED" warn "$(visible "$REMOTE") refused ${#refused[@]} of $(count_of "$total" commit)$(rest_of $((total - ${#refused[@]} - held)))." \
     "${refused[@]:0:10}" ${said[@]+"${said[@]}"} \
     "Nothing is lost: they stay committed here. Mend the file, then: $(sync_command)"

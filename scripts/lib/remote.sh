@@ -34,7 +34,6 @@ report_unreachable() {
   fi
   waiting=$(git -C "$TOP" rev-list --count "$HEAD_OID" ${SEEN:+"^$SEEN"} 2>/dev/null) || waiting=0
   since=$(git -C "$TOP" log --reverse --format=%cd --date=format:'%a %H:%M' "$HEAD_OID" ${SEEN:+"^$SEEN"} 2>/dev/null | head -n 1)
-  OFFLINE=1
   case $(<"$WORK/error") in
     *'Authentication failed'* | *'could not read Username'* | *'could not read Password'* | *'Permission denied (publickey'* | \
       *'terminal prompts disabled'* | *'Host key verification failed'* | *'HTTP 401'* | *'HTTP 403'* | *'returned error: 40'[13]*)

@@ -7,7 +7,7 @@ readonly STATE_FORMAT=1
 # Nothing of the repository before may show in the report of the next one.
 forget_repository() {
   TOP=$1 BRANCH='' REMOTE='' HEAD_OID='' HEAD_BRANCH='' SEEN='' TIP='' UPSTREAM='' RELATED='' BEHIND='' WORK=/nonexistent STATE=/nonexistent
-  COMMIT_PARENT='' COMMIT_OID='' TOLD_REWRITTEN=none POSTPONED='' PUT_BACK='' FIXES_SHARED='' REFUSED_WORK=() LOG_PATH='' SAVED_ARTICLES=0 CHANGED=() REPLAYED_PAIRS=() PARKED=() CONFLICTS=() RESOLVED='' REFUSED=0 HOOK_REFUSED=() HOOK_WORDS=() FOREIGN_LOGS=() REMOTE_MOVED='' UNSAFE=() GLANCE=() RECEIVING_FOR=''
+  COMMIT_PARENT='' COMMIT_OID='' TOLD_REWRITTEN=none POSTPONED='' PUT_BACK='' FIXES_SHARED='' REFUSED_WORK=() LOG_PATH='' SAVED_ARTICLES=0 CHANGED=() REPLAYED_PAIRS=() PARKED=() CONFLICTS=() RESOLVED='' HOOK_REFUSED=() HOOK_WORDS=() FOREIGN_LOGS=() REMOTE_MOVED='' UNSAFE=() GLANCE=() RECEIVING_FOR=''
 }
 
 # begin_look FOLDER: asks git where the repository lies and how it is configured, both in the background.
@@ -41,7 +41,7 @@ open_repository() {
 # read_configuration <LIST: one `git config --list -z` for everything. Sets the CONFIG_ variables, BRANCH and REMOTE.
 read_configuration() {
   local entry key value
-  CONFIG_EMAIL='' CONFIG_NAME='' CONFIG_SIGN='' CONFIG_HOOKS='' CONFIG_LIMIT_MB=50 CONFIG_MODE=true CONFIG_SPARSE=no CONFIG_DRIVER=''
+  CONFIG_EMAIL='' CONFIG_NAME='' CONFIG_SIGN='' CONFIG_HOOKS='' CONFIG_LIMIT_MB=50 CONFIG_SPARSE=no CONFIG_DRIVER=''
   BRANCH='' REMOTE='' REMOTES=' ' BRANCH_REMOTES=()
   while IFS= read -r -d '' entry; do
     key=${entry%%$'\n'*}
@@ -51,7 +51,6 @@ read_configuration() {
       user.name) CONFIG_NAME=$value ;;
       commit.gpgsign) CONFIG_SIGN=$value ;;
       core.hookspath) CONFIG_HOOKS=$value ;;
-      core.filemode) CONFIG_MODE=$value ;;
       core.sparsecheckout) CONFIG_SPARSE='' ;;
       merge.*.driver) CONFIG_DRIVER=1 ;;
       claudetools.branch) BRANCH=$value ;;

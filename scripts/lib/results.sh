@@ -12,7 +12,7 @@ reset_results() {
   MERGED=() BLOCKED=()
   SPLIT_FACTS=() # lines on what stays in the folder, as the last round saw it
   WAITS=()       # id, path and line: what callers cannot save before somebody else does
-  OWN_COMMITS=0 PUSHED='' RECEIVED_FILES=0 RECEIVED_COMMITS=0 RECEIVED_FROM='' OFFLINE=''
+  OWN_COMMITS=0 PUSHED='' RECEIVED_FILES=0 RECEIVED_COMMITS=0 RECEIVED_FROM=''
   PHASE_NAMES=() PHASE_MS=()
 }
 

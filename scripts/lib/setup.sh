@@ -58,7 +58,7 @@ refuse_bad_vault() {
 write_identity() {
   local file=$TOP/.claude/identity.json
   print_identity >"$WORK/identity" && mkdir -p "$TOP/.claude" && mv "$WORK/identity" "$file" ||
-    die "$EXIT_CANNOT_CREATE" "$(visible "$file") cannot be written."
+    die "$EXIT_CANNOT_CREATE" "$(visible "$file") cannot be written." "Look at it: ls -ld $(quoted "${file%/*}")"
   check_and_cache
   exclude_identity
 }

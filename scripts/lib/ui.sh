@@ -20,6 +20,9 @@ die() {
   exit "$status"
 }
 
+# Ends the program: it was called with what it does not take.
+wrong_usage() { die "$EXIT_USAGE" "$1" "See: bash $(quoted "$0") --help"; }
+
 # Prints the header comment of a program as its help: one text for the reader and for --help.
 print_header() {
   local program=$1 line

@@ -21,11 +21,7 @@ from claudetools.install.toolkit import MANIFEST, SHIMS, WORKFLOWS, Item, files_
 def plan_install(place: Place, toolkit: Path, known: Known, server: str = "") -> Plan:
     """What has to be done so that the repository has this version. Empty steps: nothing."""
     if is_inside(toolkit, place):
-        if server:
-            raise Refused(
-                USAGE, "The copy in a repository adds no workflow.", "Run install.sh of a claudetools folder."
-            )
-        return plan_own_clone(place, toolkit, known)
+        return plan_own_clone(place, toolkit, known, server)
     wanted = files_of(toolkit, [name for name in WORKFLOWS if name == server or WORKFLOWS[name] in known.files])
     plan = Plan(version_of(toolkit), known.version)
     plan_sweep(plan, place, known, wanted)
@@ -39,25 +35,29 @@ def plan_install(place: Place, toolkit: Path, known: Known, server: str = "") ->
     for section in SECTIONS:
         plan_section(plan, place, additions, section)
     settings = agent_settings.plan_settings(plan, place, known, agent_settings.ours(toolkit))
-    hashes = {path: digest_of(item.data) for path, item in sorted(wanted.items())}
     manifest = {
         "format": FORMAT,
         "version": plan.version,
-        "files": hashes,
+        "files": {path: digest_of(item.data) for path, item in sorted(wanted.items())},
         "additions": {name: asdict(a) for name, a in sorted(additions.items())},
         "kept": [asdict(k) for k in sorted(kept, key=lambda k: k.path)],
         "settings": as_record(settings),
     }
-    data = as_json(manifest)
     plan_clone(plan, place, toolkit, known)
-    if look(place.top / MANIFEST).data != data:
-        plan.step("manifest", put, place.top, MANIFEST, data, False)
-    either = {path: sorted(digests) for path, digests in known.files.items()}
-    either |= {path: sorted(known.files.get(path, set()) | {new}) for path, new in hashes.items()}
+    if look(place.top / MANIFEST).data != as_json(manifest):
+        plan.step("manifest", put, place.top, MANIFEST, as_json(manifest), False)
     warn_of_ignored(plan, place)
     warn_of_hidden(plan, place, wanted)
-    pending = {**manifest, "files": either, "settings": as_record(known.settings.together_with(settings))}
-    return finish_plan(plan, place, known, pending)
+    pending = {"files": either_version(known, wanted), "settings": as_record(known.settings.together_with(settings))}
+    return finish_plan(plan, place, known, manifest | pending)
+
+
+def either_version(known: Known, wanted: dict[str, Item]) -> dict[str, list[str]]:
+    """While the steps are under way, a file may be the earlier one or the new one."""
+    found = {path: sorted(digests) for path, digests in known.files.items()}
+    return found | {
+        path: sorted(known.files.get(path, set()) | {digest_of(item.data)}) for path, item in wanted.items()
+    }
 
 
 def warn_of_hidden(plan: Plan, place: Place, wanted: dict[str, Item]) -> None:
@@ -81,8 +81,10 @@ def warn_of_ignored(plan: Plan, place: Place) -> None:
             )
 
 
-def plan_own_clone(place: Place, toolkit: Path, known: Known) -> Plan:
+def plan_own_clone(place: Place, toolkit: Path, known: Known, server: str) -> Plan:
     """The copy in the repository has nothing to copy from: it looks after this clone, and names what is damaged."""
+    if server:
+        raise Refused(USAGE, "The copy in a repository adds no workflow.", "Run install.sh of a claudetools folder.")
     plan = plan_for_clone(place, toolkit, known)
     for path, digests in sorted(known.files.items()):
         found = look(place.top / path)

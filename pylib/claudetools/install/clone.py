@@ -27,21 +27,8 @@ def plan_clone(plan: Plan, place: Place, toolkit: Path, known: Known) -> None:
 
 def plan_hook(plan: Plan, place: Place, toolkit: Path, name: str) -> None:
     """Our shim as git's hook; what was there before stays beside it and runs as well."""
-    call = f"{HOME_OF_OURS}/hooks/git/{name}"
     if place.hooks_are != "ours":
-        if place.hooks_are == "off":
-            plan.warnings.append(
-                f"git's hooks are switched off here (core.hooksPath={show(place.hooks)}): {name} was left out."
-            )
-            return
-        # husky generates its folder; the file to edit lies above it.
-        at = place.hooks.parent / name if place.hooks.name == "_" else place.hooks / name
-        if call.encode() not in look(at).data:
-            where = show_hook(place, at)
-            plan.warnings.append(
-                f"core.hooksPath is yours, so no hook was installed. To run the rules, add to {where}: "
-                f"[ ! -e {call} ] || bash {call} || exit 1"
-            )
+        warn_of_foreign_hooks(plan, place, name)
         return
     shim = (toolkit / "hooks" / "git" / "shim").read_bytes().replace(b"\r\n", b"\n")
     hook, before = place.hooks / name, place.hooks / (name + ".before")
@@ -69,6 +56,24 @@ def plan_hook(plan: Plan, place: Place, toolkit: Path, name: str) -> None:
     if not place.hooks.is_dir():
         plan.local["hooks_made"] = True
     plan.step(f"hook {name}", put_whole, hook, shim, 0o755, found)
+
+
+def warn_of_foreign_hooks(plan: Plan, place: Place, name: str) -> None:
+    """Where git looks for hooks is somebody else's choice: what to do there is said, and left to them."""
+    call = f"{HOME_OF_OURS}/hooks/git/{name}"
+    if place.hooks_are == "off":
+        plan.warnings.append(
+            f"git's hooks are switched off here (core.hooksPath={show(place.hooks)}): {name} was left out."
+        )
+        return
+    # husky generates its folder; the file to edit lies above it.
+    at = place.hooks.parent / name if place.hooks.name == "_" else place.hooks / name
+    if call.encode() not in look(at).data:
+        where = show_hook(place, at)
+        plan.warnings.append(
+            f"core.hooksPath is yours, so no hook was installed. To run the rules, add to {where}: "
+            f"[ ! -e {call} ] || bash {call} || exit 1"
+        )
 
 
 def is_shim(found: Found) -> bool:

@@ -29,13 +29,7 @@ def plan_uninstall(place: Place, known: Known) -> Plan:
     refuse_unfinished(place)
     changed = [path for path in sorted(known.files) if is_changed(place, known, path)]
     sections = [(s, *section_without(place, known, s, changed)) for s in SECTIONS]
-    if changed:
-        raise Refused(
-            HELD,
-            "What is ours was changed here since. Nothing was removed.",
-            *(f"{c}" for c in changed),
-            "Put your version of each aside (in a text file: take our marked block out), then run this again.",
-        )
+    refuse_changed(changed)
     for name in HOOKS:
         plan_unhook(plan, place, known, name)
     plan_unset(plan, place, known)
@@ -44,6 +38,33 @@ def plan_uninstall(place: Place, known: Known) -> Plan:
             plan.lines[section.name] = len((after or b"").splitlines()) - len(found.data.splitlines())
             plan.step(f"text {section.name}", put_text, file, after, found)
     agent_settings.plan_removal(plan, place, known)
+    plan_files_back(plan, place, known)
+    plan.step("record", forget_local, place)
+    plan.local = known.local
+    plan.pending = {
+        "files": {path: sorted(digests) for path, digests in known.files.items()},
+        "kept": [asdict(k) for k in known.kept],
+        "additions": {name: asdict(a) for name, a in known.additions.items()},
+        "settings": as_record(known.settings),
+    }
+    plan.steps.insert(0, ("intention", partial(write_local, place, plan)))
+    plan.stays = what_stays(place, known, plan)
+    return plan
+
+
+def refuse_changed(changed: list[str]) -> None:
+    """All or nothing: a file of ours that somebody changed may hold what only they know."""
+    if changed:
+        raise Refused(
+            HELD,
+            "What is ours was changed here since. Nothing was removed.",
+            *changed,
+            "Put your version of each aside (in a text file: take our marked block out), then run this again.",
+        )
+
+
+def plan_files_back(plan: Plan, place: Place, known: Known) -> None:
+    """The user's files to their places, ours away, the shims last: until then the user's calls work."""
     back = {k.path: k for k in known.kept if k.whose == "yours" and look(place.top / k.kept_as).kind != "absent"}
     for path in sorted({*known.files, *back}, key=lambda p: p in SHIMS):
         found = look(place.top / path)
@@ -58,17 +79,6 @@ def plan_uninstall(place: Place, known: Known) -> Plan:
     if manifest.kind != "absent":
         plan.step("manifest", remove, place.top, MANIFEST, manifest)
     plan.step("folders", prune, place.top, [*known.files])
-    plan.step("record", forget_local, place)
-    plan.local = known.local
-    plan.pending = {
-        "files": {path: sorted(digests) for path, digests in known.files.items()},
-        "kept": [asdict(k) for k in known.kept],
-        "additions": {name: asdict(a) for name, a in known.additions.items()},
-        "settings": as_record(known.settings),
-    }
-    plan.steps.insert(0, ("intention", partial(write_local, place, plan)))
-    plan.stays = what_stays(place, known, plan)
-    return plan
 
 
 def refuse_unfinished(place: Place) -> None:

@@ -16,35 +16,8 @@ from claudetools.text import counted
 
 def rows_of(plan: Plan) -> list[tuple[str, str]]:
     """What changes where, for installing and for leaving."""
-    rows = []
     notes = {k.path: kept_note(k, f) for k, f in plan.kept}
-    in_house = [
-        [p for p in paths if p.startswith(HOME_OF_OURS)]
-        for paths in (plan.added, plan.updated, plan.removed, plan.restored)
-    ]
-    words = [
-        f"{len(paths)} {word}"
-        for paths, word in zip(in_house, ("new", "changed", "removed", "yours again"), strict=True)
-        if paths
-    ]
-    if len(words) == 1 and in_house[0]:
-        words = [f"{counted(len(in_house[0]), 'file')}, ours alone"]
-    elif len(words) == 1 and in_house[2]:
-        words = [f"{counted(len(in_house[2]), 'file')} removed"]
-    if words:
-        rows.append((f"{HOME_OF_OURS}/", ", ".join(words)))
-    for path in (p for paths in in_house for p in paths if p in notes):
-        rows.append((path, notes.pop(path)))
-    for path in SHIMS:
-        for paths, word in (
-            (plan.added, "shim"),
-            (plan.updated, "shim"),
-            (plan.removed, "removed"),
-            (plan.restored, "yours again"),
-        ):
-            if path in paths:
-                rows.append((path, word + (f"; {notes[path]}" if path in notes else "")))
-    rows += rows_of_shared(plan, notes)
+    rows = [*rows_of_house(plan, notes), *rows_of_shims(plan, notes), *rows_of_shared(plan, notes)]
     if plan.agent:
         rows.append((agent_settings.NAME, plan.agent))
     if plan.lines:
@@ -54,6 +27,37 @@ def rows_of(plan: Plan) -> list[tuple[str, str]]:
     if plan.settings:
         unset = "" if "=" not in plan.settings[0] else " (was unset)" if len(plan.settings) == 1 else " (were unset)"
         rows.append((".git/config", ", ".join(plan.settings) + unset))
+    return rows
+
+
+def rows_of_house(plan: Plan, notes: dict[str, str]) -> list[tuple[str, str]]:
+    """Our own folder in one row, and whatever of the user's own was in it. Takes those out of `notes`."""
+    new, changed, removed, back = (
+        [p for p in paths if p.startswith(HOME_OF_OURS)]
+        for paths in (plan.added, plan.updated, plan.removed, plan.restored)
+    )
+    named = (new, "new"), (changed, "changed"), (removed, "removed"), (back, "yours again")
+    words = [f"{len(paths)} {word}" for paths, word in named if paths]
+    if len(words) == 1 and new:
+        words = [f"{counted(len(new), 'file')}, ours alone"]
+    elif len(words) == 1 and removed:
+        words = [f"{counted(len(removed), 'file')} removed"]
+    rows = [(f"{HOME_OF_OURS}/", ", ".join(words))] if words else []
+    return rows + [(path, notes.pop(path)) for path in new + changed + removed + back if path in notes]
+
+
+def rows_of_shims(plan: Plan, notes: dict[str, str]) -> list[tuple[str, str]]:
+    """The files at the places where the user's calls look for them."""
+    rows = []
+    for path in SHIMS:
+        for paths, word in (
+            (plan.added, "shim"),
+            (plan.updated, "shim"),
+            (plan.removed, "removed"),
+            (plan.restored, "yours again"),
+        ):
+            if path in paths:
+                rows.append((path, word + (f"; {notes[path]}" if path in notes else "")))
     return rows
 
 

@@ -41,19 +41,11 @@ def read_record(owner: str, claims: str) -> Record | None:
     A machine that lost power may leave the file empty: its name in `claims` still carries boot, pid, start, token.
     """
     try:
-        fd = os.open(owner, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        text, name = _read_claim(owner, claims)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ValueError(f"{owner} cannot be read: {error.strerror}") from error
-    try:
-        info = os.fstat(fd)
-        if not stat.S_ISREG(info.st_mode):
-            raise ValueError(f"{owner} is not a plain file")
-        text = os.read(fd, MAX_RECORD)
-        name = _claim_name(claims, info)  # while the open file keeps its inode from being used again
-    finally:
-        os.close(fd)
     fields = _fields(owner, text, name)
     winpid = fields.get("winpid", "")
     pid = winpid if winpid.isdigit() else fields["pid"]
@@ -71,6 +63,19 @@ def read_record(owner: str, claims: str) -> Record | None:
         title=fields.get("title", ""),
         beacon=os.path.join(claims, os.path.basename(name) + ".alive"),
     )
+
+
+def _read_claim(owner: str, claims: str) -> tuple[bytes, str]:
+    """Text and name of the claim, '' when it has none any more."""
+    fd = os.open(owner, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    try:
+        info = os.fstat(fd)
+        if not stat.S_ISREG(info.st_mode):
+            raise ValueError(f"{owner} is not a plain file")
+        # The name while the open file keeps its inode from being used again.
+        return os.read(fd, MAX_RECORD), _claim_name(claims, info)
+    finally:
+        os.close(fd)
 
 
 def _fields(owner: str, text: bytes, name: str) -> dict[str, str]:

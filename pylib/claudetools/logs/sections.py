@@ -31,7 +31,7 @@ SECTIONS = (
     Section("Pending / Incomplete Tasks", "what is left, what blocks it, what comes next"),
     Section("Reference Information", "URLs, endpoints, commits, tickets, paths"),
 )
-USER, CREDENTIALS = SECTIONS[0].name, SECTIONS[5].name
+USER = SECTIONS[0].name
 REQUIRED = tuple(section.name for section in SECTIONS if not section.optional)
 UPDATE = "Update"
 

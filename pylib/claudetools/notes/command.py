@@ -153,7 +153,9 @@ def find_one(place: Place, beginning: str) -> inbox.Note:
 def require_me(place: Place) -> Me:
     """The person of this machine. Raises Stop (78)."""
     me = read_me(place)
-    return me or cli.fail(cli.SETUP, "Nobody has synced here yet: who you are is not known.", "Run a sync first.")
+    return me or cli.fail(
+        cli.SETUP, "Nobody has synced here yet: who you are is not known.", f"Run: bash {cli.script('sync.sh')}"
+    )
 
 
 def catch_up(place: Place) -> None:

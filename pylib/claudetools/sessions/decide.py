@@ -27,7 +27,7 @@ def claim(paths: tuple[str, ...]) -> None:
         cli.fail(
             cli.USAGE,
             "No session is known to claim it for.",
-            "Name one: CLAUDETOOLS_SESSION_ID=ID before the command (ID: sessions who)",
+            f"Name one: CLAUDETOOLS_SESSION_ID=ID before the command   IDs: {cli.program(place)} sessions who",
         )
     for told in paths:
         path = inside(place, told)

@@ -188,14 +188,7 @@ def make_html(out: str | None, serve: int | None) -> None:
     """
     place = cli.here()
     out = os.path.abspath(out) if out else os.path.join(place.state, "html")
-    if is_in_tree(place, out):
-        raise cli.Stop(
-            cli.USAGE, f"{visible(out)} would be committed.", "Choose a folder outside, or one that git ignores."
-        )
-    if os.path.isdir(out) and os.listdir(out) and not os.path.exists(os.path.join(out, "claudetools.css")):
-        raise cli.Stop(
-            cli.USAGE, f"{visible(out)} holds other files; they would be removed.", "Choose an empty folder."
-        )
+    refuse_folder(place, out)
     try:
         count = build(place, out)
     except ModuleNotFoundError as error:
@@ -209,6 +202,18 @@ def make_html(out: str | None, serve: int | None) -> None:
     click.echo(f"[OK] {count} pages: {visible(os.path.join(out, 'index.html'))}")
     if serve is not None:
         show(out, serve)
+
+
+def refuse_folder(place: Place, out: str) -> None:
+    """The pages are for looking at, and nobody's files make room for them. Raises Stop."""
+    if is_in_tree(place, out):
+        raise cli.Stop(
+            cli.USAGE, f"{visible(out)} would be committed.", "Choose a folder outside, or one that git ignores."
+        )
+    if os.path.isdir(out) and os.listdir(out) and not os.path.exists(os.path.join(out, "claudetools.css")):
+        raise cli.Stop(
+            cli.USAGE, f"{visible(out)} holds other files; they would be removed.", "Choose an empty folder."
+        )
 
 
 def is_in_tree(place: Place, out: str) -> bool:
