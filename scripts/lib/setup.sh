@@ -45,12 +45,13 @@ ask() {
 
 # Said now, not by the first sync.
 refuse_bad_vault() {
-  local folder=$vault top
+  local top
   [ -n "$vault" ] || return 0
-  case $folder in \~/*) folder=$HOME/${folder#\~/} ;; /* | [A-Za-z]:*) ;; *) folder=$TOP/$folder ;; esac
-  top=$(git -C "$folder" rev-parse --show-toplevel 2>/dev/null) ||
+  ID_VAULT=$vault
+  find_vault
+  top=$(git -C "$VAULT" rev-parse --show-toplevel 2>/dev/null) ||
     die "$EXIT_SETUP" "The vault $(visible "$vault") is not the working tree of a git repository." \
-      "Clone it first, then: setup.sh --vault $(quoted "$vault")"
+      "Clone it first, then: bash $(setup_command) --vault $(quoted "$vault")"
   [ "$top" != "$TOP" ] ||
     die "$EXIT_SETUP" "The vault $(visible "$vault") lies inside this repository." "Give it a repository of its own."
 }
