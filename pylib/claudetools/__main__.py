@@ -6,6 +6,7 @@ library (-S, 9 ms); COMMANDS are what people type after `claudetools.sh`, with c
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -55,6 +56,16 @@ def keep_compiled_whole() -> None:
     loader._write_atomic = write  # type: ignore[attr-defined]
 
 
+def run_job(name: str, arguments: list[str]) -> int:
+    """Ends the process with the job's status. A job lives for milliseconds: to look for garbage often, and to take the
+    interpreter apart once all files are closed, would cost it as much as two git commands."""
+    gc.set_threshold(50_000)
+    status = int(importlib.import_module(f"claudetools.{JOBS[name]}").main(arguments))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 def main() -> int:
     """Run what is named first. 64 for an unknown name, 79 where a package is missing, or Python is too old."""
     if sys.hexversion < 0x030A0000:  # before stdin is read: a hook tries the next Python
@@ -64,7 +75,7 @@ def main() -> int:
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     name, arguments = (sys.argv[1] if len(sys.argv) > 1 else ""), sys.argv[2:]
     if name in JOBS:
-        return int(importlib.import_module(f"claudetools.{JOBS[name]}").main(arguments))
+        return run_job(name, arguments)
     if name not in COMMANDS:
         print(f"usage: __main__.py {'|'.join([*JOBS, *COMMANDS])} ARGS...", file=sys.stderr)
         return 64
