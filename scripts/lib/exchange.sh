@@ -196,12 +196,12 @@ begin_fetch() {
 }
 FETCHING=''
 
-# One that failed is as if there had been none: the push tells why.
+# One that failed is as if there had been none: the push tells why. Where nothing can be reached it is not tried again.
 end_fetch() {
   [ -n "$FETCHING" ] || return 0
   NETWORK_PID=$FETCHING
   [ -z "$TIMED_OUT" ] || end_network
-  wait "$FETCHING" && note_fetched "$FETCH_FROM"
+  if wait "$FETCHING"; then note_fetched "$FETCH_FROM"; else : >"$TREE/crowded"; fi
   FETCHING='' NETWORK_PID=''
 }
 
