@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import docs, plot
-from bench.pace import LEAST, Pace
+from bench.pace import HEAVY, LEAST, Pace
 from bench.programs import PEERS, find_peers
 from bench.timing import Run, Series, paired, run_timed
 from bench.transports import TRANSPORTS, Missing
@@ -129,9 +129,19 @@ def test_ratios_are_taken_of_the_same_round() -> None:
 
 def test_without_time_there_are_still_a_few_rounds() -> None:
     pace = Pace(rounds=10, minutes=1e-9, weights=2)
-    assert [len(list(pace.turns(pace.share(1)))) for _ in range(2)] == [LEAST, LEAST]
-    free = Pace(rounds=10, minutes=None, weights=1)
-    assert len(list(free.turns(free.share(1)))) == 10
+    assert [len(list(pace.turns(1))) for _ in range(2)] == [LEAST, LEAST]
+    assert len(list(pace.turns(HEAVY + 1))) == LEAST - 1
+    assert len(list(Pace(rounds=2, minutes=1e-9, weights=1).turns(1))) == 2
+    assert len(list(Pace(rounds=10, minutes=None, weights=1).turns(1))) == 10
+
+
+def test_the_minutes_are_shared_by_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("bench.pace.time.monotonic", lambda: now)
+    pace = Pace(rounds=10, minutes=1, weights=4)
+    assert pace.share(0) == 100 and pace.share(1) == 115
+    now = 130.0  # it took longer: the others have less
+    assert pace.share(1) == 140 and pace.share(2) == 160
 
 
 # --- the pages ---------------------------------------------------------------------------------

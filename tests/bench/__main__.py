@@ -84,7 +84,7 @@ class Bench:
     def go_through(self, parts: list[Part]) -> None:
         pace = Pace(self.args.rounds, self.args.minutes or None, sum(weight for weight, _ in parts))
         for weight, measure in parts:
-            measure(pace.turns(pace.share(weight)))
+            measure(pace.turns(weight))
 
     def singles(self) -> Iterator[Part]:
         """Servers make their difference at any size: they are tried at the smallest one."""

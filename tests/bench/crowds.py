@@ -54,8 +54,12 @@ class Gathering:
         self.runs: list[Run] = []
         self.all_there = True
         transport.point(world)
+
+    def warm_up(self) -> None:
+        """The first sync of a clone has more to do."""
         self.at_once("warm")
         self.trips.clear()
+        self.runs.clear()
 
     def round(self, turn: int, alone: int) -> None:
         """One of each; `alone` is how many there are in the row that the crowd is compared with."""
@@ -123,6 +127,7 @@ class Gathering:
 def sessions_at_once(twin: Twin, count: int, rounds: Iterable[int], transport: Transport) -> Crowd:
     """`count` sessions of one tree save in the same moment, each a file of its own; beside one of them alone."""
     found = Gathering(twin.world, [twin.machine] * count, transport)
+    found.warm_up()
     for turn in rounds:
         found.round(turn, alone=1)
     return found.crowd("sessions")
@@ -136,10 +141,15 @@ class Fleet:
         self.world = World(root)
         for n in range(count):
             self.world.machine(f"CLONE-{n:02}", "mike" if n % 2 else "howard")
+        self.warm = False
 
     def at_once(self, count: int, rounds: Iterable[int], transport: Transport) -> Crowd:
         """`count` clones push a commit each to the remote, in the same moment; beside all of them in a row."""
-        found = Gathering(self.world, list(self.world.machines.values())[:count], transport)
+        machines = list(self.world.machines.values())
+        if not self.warm:
+            Gathering(self.world, machines, transport).warm_up()
+            self.warm = True
+        found = Gathering(self.world, machines[:count], transport)
         for turn in rounds:
             found.round(turn, alone=count)
         return found.crowd("clones")
