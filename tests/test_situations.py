@@ -302,6 +302,13 @@ def both_added(s: Scene) -> Result:
     return s.save("notes.md", LINES + "mike's\n")
 
 
+@situation("Both began a session log of one name")
+def one_log_name(s: Scene) -> Result:
+    path = "session-logs/2026-06-05-ops-vpn.md"
+    s.sends(path, log_text(s.howard, "theirs"))
+    return s.save(path, log_text(s.mike, "mine"))
+
+
 def clash(s: Scene) -> Result:
     s.sends("notes.md", LINES.replace("line 4", "howard's"))
     s.mike.write("notes.md", LINES.replace("line 4", "mike's"))
