@@ -249,6 +249,23 @@ def test_a_sync_leaves_out_a_log_that_another_session_changed(world: World, mike
     mike.assert_sound()
 
 
+def test_who_changed_a_log_that_is_not_its_own_is_named_to_others(world: World, mike: Machine) -> None:
+    """To the session that did it, it is one thing; to whoever syncs after its end another one."""
+    mine, theirs = Agent(mike, "mine1111", "acme"), Agent(mike, "theirs22", "sophos")
+    mine.write(LOG, log_text(mike, "mine1111").encode())
+    assert mine.sync().code == 0
+    theirs.append(LOG, "an intruder's line")
+    mine.write("a.md", b"x\n")
+    assert mine.sync().code == 0, "it stays, as all unsaved work of live sessions"
+    theirs.end()
+    for result in mine.sync(), mike.sync():
+        assert result.code == 65, result.text
+        assert f"[WARN] Left out: {LOG} ('sophos' changed it, and it is another session's log)." in result.out
+        assert f"       See what: git -C {mike.top} diff HEAD -- {LOG}\n" in result.out, result.text
+    assert mike.sync("--allow", LOG).code == 0 and "intruder" in world.remote_file(LOG)
+    assert mike.status() == ""
+
+
 def test_a_new_log_may_be_put_in_order_by_whoever_is_asked_to(world: World, mike: Machine) -> None:
     mine, theirs = Agent(mike, "mine1111", "acme"), Agent(mike, "theirs22", "sophos")
     mine.write(LOG, b"---\nsession: mine1111\n---\n# VPN\n")

@@ -50,14 +50,22 @@ find_foreign_logs() {
 
 note_foreign_log() {
   FOREIGN_LOGS+=("$1")
-  FOREIGN_FIX=$RULE_FIX
+  if is_own_commit; then
+    FOREIGN_WHY+=("$RULE_TEXT") FOREIGN_FIX+=("$RULE_FIX")
+  else
+    shorten_ids "$COMMIT_IDS"
+    FOREIGN_WHY+=("'${COMMIT_TOPIC:-session $SHORT_IDS}' changed it, and it is another session's log")
+    FOREIGN_FIX+=("See what: git -C $(quoted "$TOP") diff HEAD -- $(quoted "$1")")
+  fi
 }
 
+# The whole file stays: of a log that several have changed, none of it goes before a person has looked.
 hold_foreign_logs() {
-  local path
-  for path in ${FOREIGN_LOGS[@]+"${FOREIGN_LOGS[@]}"}; do
+  local i path
+  for ((i = 0; i < ${#FOREIGN_LOGS[@]}; i++)); do
+    path=${FOREIGN_LOGS[i]}
     forget_path "$path" || continue
-    hold "$path" "is another session's log" "$FOREIGN_FIX" "$(allow_hint "$path")"
+    hold "$path" "${FOREIGN_WHY[i]}" "${FOREIGN_FIX[i]}" "$(allow_hint "$path")"
   done
 }
 
