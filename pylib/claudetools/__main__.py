@@ -38,8 +38,8 @@ COMMANDS = {
 def keep_compiled_whole() -> None:
     """Let Python write a compiled module whole or not at all.
 
-    On a full disk it writes as much as fits (before 3.13), and every later start ends with "marshal data too short":
-    no hook and no job would run again.
+    On a full disk some versions (3.11 does) write as much as fits, and every later start ends with "marshal data too
+    short": no hook and no job would run again.
     """
     import _frozen_importlib_external as loader
 
