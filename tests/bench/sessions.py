@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -71,13 +71,13 @@ def append(agent: Agent, path: str, n: int, when: float) -> None:
 def measure(machine: Machine, *argv: str | Path, payload: object = None, **env: str) -> tuple[float, float]:
     """Wall and CPU seconds of one run."""
     text = json.dumps(payload).encode() if payload is not None else b""
-    before, began = os.times(), time.monotonic()
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     done = subprocess.run(
         [str(a) for a in argv], cwd=machine.top, env=machine.env(env), input=text, capture_output=True
     )
-    wall, after = time.monotonic() - began, os.times()
+    wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0, done
-    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return wall, cpu
 
 
