@@ -35,6 +35,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,8 @@ def read_arguments(argv: list[str]) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if unknown := set(args.transports) - set(TRANSPORTS):
         parser.error(f"--transports knows {', '.join(TRANSPORTS)}, not {', '.join(sorted(unknown))}")
+    if args.docs and not find_spec("matplotlib"):
+        parser.error("--docs draws a picture: pip install -e '.[bench]'")
     if args.read and not args.read.is_file():
         parser.error(f"--read: there is no {args.read}")
     return args

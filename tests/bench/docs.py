@@ -23,7 +23,7 @@ WAYS = {LOCAL: "on the same disk", LINK: f"behind a link of {LINK_MS} ms"}
 
 
 def write(figures: Figures, top: Path = TOOLKIT) -> None:
-    """Everything that stands in the repository. Without matplotlib the picture stays as it is; ImportError says so."""
+    """Everything that stands in the repository. The picture needs matplotlib."""
     from bench import plot
 
     docs = top / "docs"
