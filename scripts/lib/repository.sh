@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # One repository: where its parts lie, how it is configured, which branch is synced.
-# Needs: environment, exit_codes, ui, lock.
+# Needs: environment, exit_codes, ui, results, owner.
 
 readonly STATE_FORMAT=1
 
