@@ -37,6 +37,8 @@ def locked_copy(git_dir: str, claim: str, scratch: str) -> Iterator[str]:
         checkpoint("advance-index-locked")
         yield copy
         os.replace(copy, index)
+        with suppress(FileNotFoundError):
+            os.unlink(copy)  # two names of one file stay both when one replaces the other: nothing had to be changed
     finally:
         if _is_ours(lock, claim):
             os.unlink(lock)

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # The network: push first, and only when somebody else was faster fetch, replay in the object store and push again.
+# Where somebody was the last time, the fetch comes first.
 # Needs: repository, remote, replay, own_hooks, advance, report, lock.
 
 readonly EXCHANGE_ATTEMPTS=40
