@@ -61,8 +61,11 @@ def run_job(name: str, arguments: list[str]) -> int:
     interpreter apart once all files are closed, would cost it as much as two git commands."""
     gc.set_threshold(50_000)
     status = int(importlib.import_module(f"claudetools.{JOBS[name]}").main(arguments))
-    sys.stdout.flush()
-    sys.stderr.flush()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        status = status or 1  # whoever asked has ended, and needs no answer
     os._exit(status)
 
 
