@@ -198,7 +198,8 @@ look_at_tree() {
 # 0 saved, or nothing to save; 1 go round again; else an exit code.
 save_changes() {
   COMMIT_PARENT=$HEAD_OID SPLIT_FACTS=() WAITS=()
-  if [ $((${#PATHS[@]} + ${#GONE[@]} + ${#UNSTAGED[@]} + ${#UNMERGED[@]})) -eq 0 ] && [ "$BASE_OID" = "$HEAD_OID" ]; then
+  if [ $((${#PATHS[@]} + ${#GONE[@]} + ${#UNSTAGED[@]} + ${#UNMERGED[@]})) -eq 0 ] && [ "$BASE_OID" = "$HEAD_OID" ] &&
+    ! ledger_is_news; then
     return 0
   fi
   take_snapshot || return

@@ -34,10 +34,16 @@ end_glance() {
 nothing_is_left_over() {
   local trace
   for trace in "$LOCK_DIR" "$TREE/journal" "$TREE/unsettled" "$TREE/stopped" "$TREE/conflict-since" "$TREE/resolve" \
-    "$LOCK_STATE"/claims/* "$TREE"/queue/*; do
+    "$TREE/put-back.json" "$LOCK_STATE"/claims/* "$TREE"/queue/*; do
     [ ! -e "$trace" ] || return 1
   done
-  [ "$STATE_FOUND" = "$STATE_FORMAT" ] && ! needs_setup && ! late_writes_wait
+  [ "$STATE_FOUND" = "$STATE_FORMAT" ] && ! needs_setup && ! late_writes_wait && ! ledger_is_news
+}
+
+# Whether the caller's session has changed something that no sync has looked at: a file that is as in HEAD again shows
+# no change, and yet lines of it may be gone.
+ledger_is_news() {
+  [ -n "$SESSION" ] && [ "$TREE/sessions/$SESSION/edits.jsonl" -nt "$TREE/sessions/$SESSION/looked" ]
 }
 
 glance_at_tree() {

@@ -68,6 +68,7 @@ read_split() {
       waits) tell_waiting "$one" "$two" "$three" "$four" "$five" ;;
       left) note_owner_of_left_out "$one" "$two" "$three" ;;
       holds) HOLDERS+=("$one"$'\t'"$two"$'\t'"$three") ;;
+      gone) note_gone "$one" "$two" "$three" "$four" ;;
       said) SPLIT_FACTS+=("[WARN] $one") ;;
     esac
   done <<<"$1"
@@ -101,6 +102,12 @@ settle_put_back() {
     back=0
   done <<<"$out"
   return "$back"
+}
+
+# note_gone PATH ID TOPIC LINES: said once. It stays as somebody wanted it.
+note_gone() {
+  note_fact "[INFO] Gone from $1: $(count_of "$4" "unsaved line") of '$3'. Somebody took them out, and they stay out."
+  note_fact "       If that was a mistake: $(tools_command) sessions restore $2 $1"
 }
 
 tell_left_alone() {

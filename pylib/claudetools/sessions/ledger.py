@@ -36,6 +36,7 @@ EDITS = "edits.jsonl"
 BLOBS = "blobs"
 OPEN = "open"
 SHA = re.compile(r"\b[0-9a-f]{64}\b")
+GONE = "gone"  # kind of a record: that lines of this path are gone was said (gone.py)
 UNKNOWN = "?"  # in the place of a content's sha256: there was something, nobody knows what
 LONGEST = 16 * 1024 * 1024  # bytes of a content that is kept; what is longer is UNKNOWN
 CONTENT_KINDS = ("edit", "write", "file", "window")
@@ -251,8 +252,11 @@ def forget(place: Place, session: str, position: int, since: float = float("inf"
 
 
 def named_behind(place: Place, session: str, position: int, since: float) -> set[str | None]:
-    """The contents that edits behind `position`, or since then, name, or a call that is under way (calls.py)."""
-    edits = [edit for edit in read_edits(place, session) if edit.seq > position or edit.time >= since]
+    """The contents that edits behind `position`, or since then, name, or a call that is under way (calls.py); and those
+    of files of which lines are gone: somebody may want them back."""
+    known = read_edits(place, session)
+    gone = {edit.path for edit in known if edit.kind == GONE}
+    edits = [edit for edit in known if edit.seq > position or edit.time >= since or edit.path in gone]
     return {name for edit in edits for name in (edit.before, edit.after)} | under_way(folder_of(place, session))
 
 

@@ -35,6 +35,7 @@ class Worker:
     position: int = 0
     start: int = 0
     edits: list[Edit] = field(default_factory=list)
+    told: list[Edit] = field(default_factory=list)  # records of what somebody was told of (gone.py)
     asked: dict[str, int] = field(default_factory=dict)  # path -> position when a save of it had to wait
 
     @property

@@ -6,7 +6,8 @@ Lines on stdout, tab-separated: `commit TREE IDS POSITIONS WINDOW TOPIC` (ids an
 none), `tree OID` (what is committed in the end), `back TREE` (the snapshot with what writes took out: putback.py),
 `alone STATE FILES TOPIC`, `waits PATH STATE TOPIC IDS UNCLEAR` (for a session of that state; whose work it keeps; 1:
 whose it is cannot be told), `holds PATH ID TOPIC` (a live session has unsaved work there), `left N IDS TOPIC` (the Nth
-of what the gates have left out is the work of these alone), `idle ID`, `said TEXT`.
+of what the gates have left out is the work of these alone), `idle ID`, `gone PATH ID TOPIC LINES` (unsaved
+lines of it that somebody took out; PATH as a shell reads it), `said TEXT`.
 Exit status: 0, or 70 when it cannot be told; then nothing was written but objects.
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -25,6 +27,7 @@ from claudetools.place import Place
 from claudetools.sessions import (
     asking,
     calls,
+    gone,
     left_out,
     meanwhile,
     moves,
@@ -38,7 +41,7 @@ from claudetools.sessions import (
 )
 from claudetools.sessions.chain import CLAIM, Touch, contested
 from claudetools.sessions.explain import Witness, explain
-from claudetools.sessions.ledger import CONTENT_KINDS, Edit, digest
+from claudetools.sessions.ledger import CONTENT_KINDS, GONE, Edit, digest
 from claudetools.sessions.objects import Objects
 from claudetools.sessions.owners import Owned, Read, as_one, own
 from claudetools.sessions.plan import NOBODYS, Worker
@@ -71,6 +74,7 @@ def find_workers(place: Place, tips: Collection[str]) -> tuple[dict[str, Worker]
         edits = done + found[id].edits
         worker.edits = [edit for edit in edits if edit.kind in (*CONTENT_KINDS, CLAIM)]
         worker.asked = asking.asked(edits)
+        worker.told = [edit for edit in edits if edit.kind == GONE]
     return workers, said
 
 
@@ -198,6 +202,7 @@ def split(place: Place, objects: Objects, args: argparse.Namespace) -> None:
     out = plan.who_goes(workers, callers, args.mode) - without
     touches = touches_of(place, objects, changes, workers, meanwhile.began(args.scratch))
     kept = recent.Contents(place, workers)
+    lost: list[putback.Row] = []
     if not args.files:
         restored, lost = putback.prepare(objects, args.tree, changes, touches, kept, lambda id: workers[id].topic)
         if lost:
@@ -234,6 +239,12 @@ def split(place: Place, objects: Objects, args: argparse.Namespace) -> None:
         tell("waits", files.shown(path), workers[id].state, workers[id].topic, ",".join(sorted(whose)), int(unclear))
     if not args.look:
         note_asking(place, made, workers, callers)
+    if not args.look and not args.files:
+        differs = partial(is_left_out, place, objects, args.tree)
+        search = gone.Search(place, objects, args.tree, args.tip, workers, touches, kept, differs)
+        with suppress(OSError):  # on a full disk it is said again
+            for id, name, count in gone.report(search, out & set(workers), {row.path for row in lost}):
+                tell("gone", visible(shlex.quote(name)), id, workers[id].topic, count)
     for path, id in sorted(made.staying):
         if id in workers and workers[id].state == "live" and id not in callers:
             tell("holds", files.shown(path), id, workers[id].topic)
