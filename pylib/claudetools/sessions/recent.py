@@ -61,8 +61,8 @@ def behind(text: Text, position: int) -> Behind:
     """The records behind a position. Where no record ends there, the ledger is another one: all of them."""
     if position > len(text.data) or text.data[position : position + 1] not in (b"", b"\n"):
         found = ledger.parse(text.data)
-        wrong = f"the ledger was replaced: no record ends at {position}"
-        return Behind(found.edits, [*text.problems, *([wrong] if text.data else []), *found.problems], 0)
+        wrong = f"it was replaced: no record ends at {position}" if text.data else "it is missing"
+        return Behind(found.edits, [*(text.problems or [wrong]), *found.problems], 0)
     found = ledger.parse(text.data[position:], position)
     return Behind(found.edits, [*text.problems, *found.problems], position)
 
