@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from world import Machine, World, clean_environment
@@ -27,17 +27,13 @@ class Twin:
         self.paths = [f"area-{i % 20:02}/part-{i // 20 % 25:02}/file-{i:05}.md" for i in range(files)]
         self.world = World(root)
         self.machine = self.world.machine("LINUX-01")
-        for i, path in enumerate(self.paths):
-            self.machine.write(path, "".join(f"line {n} of file {i}\n" for n in range(10)))
         # As each sync leaves it, so that the other programs commit under the same name.
         self.machine.git("config", "user.name", "Mike Swanson")
         self.machine.git("config", "user.email", "mike@example.com")
-        self.machine.git("add", "-A")
-        self.machine.git("-c", "gc.auto=0", "commit", "-q", "-m", "Files")
-        self.machine.git("push", "-q", "origin", "HEAD:main", env={"GIT_CONFIG_PARAMETERS": "'gc.auto=0'"})
-        # Nobody's first run tidies up.
-        self.machine.git("repack", "-adq")
-        self.world.remote_git("repack", "-adq")
+        texts = ("".join(f"line {n} of file {i}\n" for n in range(10)).encode() for i in range(files))
+        run_git(self.world.remote, first_commit(zip(self.paths, texts, strict=True)), "fast-import", "--quiet")
+        self.machine.git("fetch", "-q")
+        self.machine.git("reset", "-q", "--hard", "origin/main")
 
     def copy(self, root: Path) -> Twin:
         """One more, with remote and clone of its own."""
@@ -71,6 +67,15 @@ class Twin:
     def is_even(self) -> bool:
         """The tree is clean and the remote has everything."""
         return self.machine.git("rev-parse", "HEAD") == self.world.tip() and self.machine.status() == ""
+
+
+def first_commit(files: Iterable[tuple[str, bytes]]) -> bytes:
+    """All of them at once: straight into a pack, which is what an older repository has."""
+    head = b"commit refs/heads/main\ncommitter Mike Swanson <mike@example.com> 1780693080 +0000\ndata 5\nFiles\n"
+    parts = [head, b"from refs/heads/main^0\n"]
+    for path, data in files:
+        parts.append(f"M 644 inline {path}\ndata {len(data)}\n".encode() + data + b"\n")
+    return b"".join(parts)
 
 
 def commit_each(git_dir: Path, paths: Sequence[str], author: str, line: str) -> None:
