@@ -114,9 +114,10 @@ def began_at(event: Event, call: calls.Call | None, now: float) -> float:
 def written_at(place: Place, path: str, began: float, now: float, is_ours: bool) -> float:
     """When the file was written, as near as it tells: what lies there now is this call's or was written later."""
     stat = sight.stat_of(place.top, path)
-    if stat is None or not began <= stat[2] / 1e9 <= now:
+    # The change time: clients write a file beside it and rename that, which leaves the time of writing as it was.
+    if stat is None or not began <= stat[3] / 1e9 <= now:
         return now
-    return stat[2] / 1e9 - (0 if is_ours else MOMENT)
+    return stat[3] / 1e9 - (0 if is_ours else MOMENT)
 
 
 MOMENT = 1e-5  # seconds
