@@ -12,6 +12,7 @@ import pytest
 from claudetools.sessions import registry, windows
 from claudetools.sessions.record import wrote
 from forced import at, was_reached
+from test_agent_hooks import HOOKS
 from test_tool_hooks import Agent, place_of
 from world import TOOLKIT, Machine, World
 
@@ -247,6 +248,28 @@ def test_what_came_back_and_is_written_over_at_once_comes_back_again(
     assert "wrote over what" in told["additionalContext"]
     save_all(machine, "dacb")
     assert machine.read("list.md") == world.remote_file("list.md") == text.replace("line 6", "written by d")
+    authors(machine, "a", "b", "c", "d")
+
+
+def test_what_comes_back_is_looked_at_again_before_the_same_sync_commits(
+    machine: Machine, world: World, three: tuple[Agent, Agent, Agent], tmp_path: Path
+) -> None:
+    """Written over at once, and its hook is through as well, before the sync that put it back reads the tree anew: once
+    that has committed all of it, nothing would lead anybody to look."""
+    text = lose_two(machine, *three)
+    registry.register(place_of(machine), "d", pid=os.getpid(), topic="rename")
+    d = Agent(machine, "d")
+    given, answer = d.edit_call("list.md", "line 6", "written by d")
+    d.before("Edit", given)
+    (tmp_path / "text").write_text(answer["originalFile"].replace("line 6", "written by d"))
+    done = {**d.payload("Edit", given, tool_response=answer), "hook_event_name": "PostToolUse"}
+    (tmp_path / "payload").write_text(json.dumps(done))
+    hook = f"CLAUDE_PROJECT_DIR='{machine.top}' sh '{HOOKS}/post-tool-use' <'{tmp_path}/payload'"
+    env = at(machine, "advance-done", f"cat '{tmp_path}/text' >list.md\n{hook}")
+    saved = machine.sync("--all", env={"CLAUDETOOLS_SESSION_ID": "b", **env})
+    assert saved.code == 0 and was_reached(env), saved.text
+    assert world.remote_file("list.md") == text.replace("line 6", "written by d"), saved.text
+    assert machine.status() == ""
     authors(machine, "a", "b", "c", "d")
 
 

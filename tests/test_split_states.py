@@ -251,6 +251,8 @@ class Tree(RuleBasedStateMachine):
         if how != "die":
             data = self.changed(path, 0, f"s{n}", "append")
             self.put(path, data)
+        if calls.under_way(agent.place, agent.id):  # what the command did, nobody has written down
+            self.loose |= self.lines_of(n, self.snapshot())
         self.processes[n].kill()
         self.processes[n].wait()
         assert agent.state() == "dead"
@@ -264,6 +266,7 @@ class Tree(RuleBasedStateMachine):
     def come_back(self, n: int) -> None:
         if n not in self.processes or self.processes[n].poll() is not None:
             self.processes[n] = subprocess.Popen(["sleep", "600"])
+            calls.end(self.agents[n].place, f"s{n}", "use")
         registry.register(self.agents[n].place, f"s{n}", pid=self.processes[n].pid)
 
     @rule(n=AGENTS)

@@ -3,6 +3,8 @@
 # of the sessions tell (pylib/claudetools/sessions/split.py).
 # Needs: repository, snapshot, commit, python, results.
 
+readonly MOST_PUT_BACKS=5 # a run; whoever writes over what has just come back makes another one
+
 # split_snapshot: 0, or 1 to go round again (what a session's write took out of a file was put back). Sets SPLITS, one
 # item a commit: tree, ids, positions, window, topic ("-" for none), SPLIT_TREE, the tree of the last, SPLIT_FACTS, what
 # stays in the folder, WAITS (id, path, its fact), what of it callers wanted to save, and HOLDERS (path, id, topic), the
@@ -45,7 +47,7 @@ ask_whose() {
     return 2
   fi
   read_split "$out"
-  [ -z "$LOST_TREE" ] || [ -n "$DRY_RUN$PUT_BACK" ] || put_back_lost
+  [ -z "$LOST_TREE" ] || [ -n "$DRY_RUN" ] || [ "$PUT_BACK" -ge "$MOST_PUT_BACKS" ] || put_back_lost
 }
 
 has_sessions() {
@@ -79,7 +81,7 @@ read_split() {
 # it is put back, by compare-and-swap, before anything is committed. 1: start over. 0: it could not be.
 put_back_lost() {
   local now new
-  PUT_BACK=1 # once a run, whatever comes of it
+  PUT_BACK=$((PUT_BACK + 1))
   [ "$BASE_OID" = "$HEAD_OID" ] && [ ! -s "$TREE/journal" ] || return 0
   now=$(git -C "$TOP" commit-tree "$SNAPSHOT_TREE" ${HEAD_OID:+-p "$HEAD_OID"} -m "Before lost lines came back") &&
     new=$(git -C "$TOP" commit-tree "$LOST_TREE" -p "$now" -m "With lost lines") || return 0

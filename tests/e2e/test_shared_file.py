@@ -18,7 +18,8 @@ NAMES = ("ann", "bob", "cid", "dot")
 ALLOWED = {"permissions": {"allow": ["Bash", "Edit", "Write", "Read"]}}
 
 
-def test_four_clients_in_one_file(world: World, ops: Machine, tmp_path: Path) -> None:  # noqa: F811
+@pytest.mark.parametrize("turn", range(1, 11))
+def test_four_clients_in_one_file(world: World, ops: Machine, tmp_path: Path, turn: int) -> None:  # noqa: F811
     ops.write("list.md", "".join(f"own {n}:\n\nabout {n}\n\n" for n in NAMES) + "end of the list\n")
     ops.write(".claude/settings.local.json", json.dumps(ALLOWED))
     with (ops.common / "info" / "exclude").open("a") as file:
