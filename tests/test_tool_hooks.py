@@ -150,6 +150,21 @@ def test_an_edit_that_fails_changes_nothing(machine: Machine) -> None:
     assert agent.edits == [] and calls.under_way(agent.place, agent.id) == []
 
 
+def test_an_edit_that_fails_after_it_has_written_is_known(machine: Machine) -> None:
+    """The client looks once more at what it has written, and finds that a sync has merged another's line into it."""
+    machine.write("a.md", "one\ntwo\n")
+    agent = Agent(machine, "s1")
+    given, _ = agent.edit_call("a.md", "two", "2")
+    agent.before("Edit", given)
+    machine.write("a.md", "another's\none\n2\n")
+    error = f"Write verification failed: {machine.top}/a.md is 16 bytes on disk, expected 6."
+    payload = agent.payload("Edit", given, hook_event_name="PostToolUseFailure", error=error)
+    assert fire(machine, "post-tool-use", payload).code == 0
+    (edit,) = agent.edits
+    contents = [ledger.blob(agent.place, "s1", name or "") for name in (edit.before, edit.after)]
+    assert edit.exact and contents == [b"one\ntwo\n", b"one\n2\n"]
+
+
 def test_files_outside_of_the_tree_are_nobodys_business(machine: Machine) -> None:
     agent = Agent(machine, "s1")
     outside = machine.home / "other.md"

@@ -16,8 +16,8 @@ class Event(NamedTuple):
 
     `source` is why the session started or ended ("startup", "resume", "clear", "compact", "logout" ...). For tools:
     `tool` is its name, `use` the id of this call, `given` its arguments, `result` what it answered (None before it
-    ran), `subagent` the id of the subagent that calls, "" for the session itself, `seconds` how long it ran (0.0: not
-    told), `failed` whether it ended with an error.
+    ran, the words of its error where it failed), `subagent` the id of the subagent that calls, "" for the session
+    itself, `seconds` how long it ran (0.0: not told), `failed` whether it ended with an error.
     """
 
     name: str

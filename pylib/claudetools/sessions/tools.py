@@ -8,7 +8,7 @@ import time
 
 from claudetools.place import Place
 from claudetools.sessions import calls, ledger, sight, windows
-from claudetools.sessions.changes import Change, change_of
+from claudetools.sessions.changes import Change, change_of, normal
 from claudetools.sessions.event import Event
 from claudetools.sessions.harmless import is_harmless
 from claudetools.sessions.ledger import UNKNOWN, Edit
@@ -53,9 +53,17 @@ def finish_file_call(place: Place, event: Event, path: str) -> Edit | None:
     use = calls.use_of(event.use, event.tool, event.given)
     try:
         # "The file was modified since it was read": others did that, this call changed nothing.
-        return None if event.failed else record_file_call(place, event, path, calls.find(place, event.session, use))
+        if event.failed and not has_written(event):
+            return None
+        return record_file_call(place, event, path, calls.find(place, event.session, use))
     finally:
         calls.end(place, event.session, use)
+
+
+def has_written(event: Event) -> bool:
+    """Whether a call that failed has written all the same: it looked at the file once more, and found that a sync or
+    somebody else had written there since. Claude Code says then: "Write verification failed: ..."."""
+    return isinstance(event.result, str) and "verification failed" in event.result.lower()
 
 
 def record_file_call(place: Place, event: Event, path: str, call: calls.Call | None) -> Edit | None:
@@ -65,7 +73,8 @@ def record_file_call(place: Place, event: Event, path: str, call: calls.Call | N
         call = None
     disk = sight.look(place.top, path)
     before = sight_before(place, event.session, call)
-    exact = change_of(event.tool, event.given, event.result, before, disk) if event.tool in EXACT_TOOLS else None
+    result = {"originalFile": normal(before.data)} if event.failed and before and before.sha else event.result
+    exact = change_of(event.tool, event.given, result, before, disk) if event.tool in EXACT_TOOLS else None
     if exact is None and before and (before.sha, before.mode) == (disk.sha, disk.mode):
         return None
     edit, contents = file_edit(path, before, disk) if exact is None else exact_edit(path, exact, before, disk)

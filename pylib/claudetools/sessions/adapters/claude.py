@@ -30,7 +30,9 @@ def read(name: str, payload: Mapping[str, Any], environ: Mapping[str, str]) -> E
     if session is None or (fired != NAMES[name] and (name, fired) != ("post-tool-use", FAILED)):
         return None
     took = payload.get("duration_ms")
-    return read_common(name, "claude", session, payload)._replace(
+    event = read_common(name, "claude", session, payload)
+    return event._replace(
+        result=payload.get("error") if fired == FAILED else event.result,
         use=text_of(payload, "tool_use_id"),
         subagent=text_of(payload, "agent_id"),
         seconds=took / 1000 if isinstance(took, (int, float)) and 0 < took < 1e9 else 0.0,
