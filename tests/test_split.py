@@ -393,7 +393,7 @@ def test_a_bad_ledger_loses_nothing_and_is_named(shared: Machine, world: World, 
     elif how == "lying":
         one.record(LIST, b"never\n", b"was there\n")
     else:
-        for blob in (folder / "blobs").iterdir():
+        for blob in folder.parent.glob("*/blobs/*"):
             blob.unlink()
     two.end()
     result = one.sync()
@@ -401,6 +401,7 @@ def test_a_bad_ledger_loses_nothing_and_is_named(shared: Machine, world: World, 
     assert world.remote_file(LIST) == shared.read(LIST) and shared.status() == ""
     if how in ("torn", "newer"):
         assert "[WARN] The ledger of 'acme vpn' is damaged (the record that ends at " in result.out, result.text
+    assert (f"[WARN] {LIST} goes as a whole: contents that " in result.out) == (how == "no contents"), result.text
 
 
 # --- commands that still run --------------------------------------------------------

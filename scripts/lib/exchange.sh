@@ -25,8 +25,6 @@ exchange() {
       1) ;; # somebody was faster, and what they pushed is here now
       *) return "$status" ;;
     esac
-    # The farther we get, the longer we step aside, each for another while.
-    [ "$attempt" -lt 2 ] || pause $((RANDOM % (60 * (attempt < 10 ? attempt : 10)) + 1))
   done
   problem "$EXIT_DEFERRED" warn "$(visible "$REMOTE") took other people's pushes $EXCHANGE_ATTEMPTS times before ours." \
     "Your work is committed here; the next sync sends it."
@@ -163,9 +161,16 @@ push_tip() {
     return 0
   fi
   printf '%s\n' "$(<"$WORK/error")" >"$WORK/push-error"
+  step_aside
   fetch_remote || return
   [ "$SEEN" = "$old" ] || return 1
   settle_refusal
+}
+
+# Who has lost before lets others go first, the longer the more often, each for another while: before the fetch, so that
+# from there to the push as little time goes by as can be.
+step_aside() {
+  [ "$attempt" -lt 2 ] || pause $((RANDOM % (60 * (attempt < 10 ? attempt : 10)) + 1))
 }
 
 note_pushed() {

@@ -27,6 +27,7 @@ class Owned:
     sets: tuple[frozenset[str], ...]
     split: Split | None = None
     window: bool = False
+    unread: bool = False  # it goes as a whole because contents that the ledgers name are missing
 
     def content(self, goes: Callable[[frozenset[str]], bool]) -> Entry | bytes | None:
         """The path with the changes of these sets: an entry of HEAD or of the tree, or a text that is neither."""
@@ -74,13 +75,11 @@ def own(change: git.Change, touches: Sequence[Touch], blob: Callable[[str], byte
     if head and head[0] != tree[0]:
         return Owned(head, tree, whole(made.sessions), window=window)
     alone = len({step.owner for step in made.steps}) == 1
-    split = (
-        None
-        if alone or made.vague or is_one_piece(change.path, old, new)
-        else weave(made, old or b"", lambda name: known.get(name) or kept(name))
-    )
-    if split is None or split.version(split.owners) != new or split.version(()) != (old or b""):
+    if alone or made.vague or is_one_piece(change.path, old, new):
         return Owned(head, tree, whole(made.sessions), window=window)
+    split = weave(made, old or b"", lambda name: known.get(name) or kept(name))
+    if split is None or split.version(split.owners) != new or split.version(()) != (old or b""):
+        return Owned(head, tree, whole(made.sessions), window=window, unread=split is None)
     return Owned(head, tree, split.together, split, window)
 
 

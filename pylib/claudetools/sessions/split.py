@@ -250,6 +250,8 @@ def split(place: Place, objects: Objects, args: argparse.Namespace) -> None:
             tell("holds", files.shown(path), id, workers[id].topic)
     for number, names in left_out.owners(args.left_out, workers):
         tell("left", number, ",".join(names), workers[names[0]].topic)
+    unread = [files.shown(path) for path, one in owned.items() if one.unread]
+    said += [f"{path} goes as a whole: contents that the sessions' ledgers name are missing." for path in unread]
     for text in said:
         tell("said", text)
     # Once nobody can have lost them: that may show only when the hook of whoever wrote over them has come to its end.
