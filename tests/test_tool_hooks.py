@@ -163,6 +163,12 @@ def test_an_edit_that_fails_after_it_has_written_is_known(machine: Machine) -> N
     (edit,) = agent.edits
     contents = [ledger.blob(agent.place, "s1", name or "") for name in (edit.before, edit.after)]
     assert edit.exact and contents == [b"one\ntwo\n", b"one\n2\n"]
+    # Where it is written over, the client says the same, and does it again: it has changed nothing.
+    given, _ = agent.edit_call("a.md", "one", "1")
+    agent.before("Edit", given)
+    machine.write("a.md", "another's\none\n2\nmore\n")
+    payload = agent.payload("Edit", given, hook_event_name="PostToolUseFailure", error=error)
+    assert fire(machine, "post-tool-use", payload).out == "" and agent.edits == [edit]
 
 
 def test_files_outside_of_the_tree_are_nobodys_business(machine: Machine) -> None:

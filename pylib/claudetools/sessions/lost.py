@@ -100,8 +100,8 @@ def is_back(lost: Touch, by: Touch, touches: Sequence[Touch]) -> bool:
 
 
 def is_change(touch: Touch) -> bool:
-    """Whether it is known exactly what it changed."""
-    return is_exact(touch) and touch.edit.before != touch.edit.after
+    """Whether it is known exactly what it changed, and its agent believes that it has."""
+    return is_exact(touch) and touch.edit.before != touch.edit.after and not touch.edit.note.get("failed")
 
 
 def is_exact(touch: Touch) -> bool:

@@ -66,6 +66,11 @@ def has_written(event: Event) -> bool:
     return isinstance(event.result, str) and "verification failed" in event.result.lower()
 
 
+def is_there(change: Change, disk: bytes) -> bool:
+    """Whether all lines that the change has put in lie there."""
+    return set(change.after.split(b"\n")) - set((change.before or b"").split(b"\n")) <= set(disk.split(b"\n"))
+
+
 def record_file_call(place: Place, event: Event, path: str, call: calls.Call | None) -> Edit | None:
     """What the call did. `call`: how it began, where somebody has seen that."""
     now = time.time()
@@ -77,10 +82,14 @@ def record_file_call(place: Place, event: Event, path: str, call: calls.Call | N
     exact = change_of(event.tool, event.given, result, before, disk) if event.tool in EXACT_TOOLS else None
     if exact is None and before and (before.sha, before.mode) == (disk.sha, disk.mode):
         return None
+    if event.failed and (exact is None or not is_there(exact, disk.data)):
+        return None
     edit, contents = file_edit(path, before, disk) if exact is None else exact_edit(path, exact, before, disk)
     began = began_at(event, call, now)
     now = written_at(place, path, began, now, edit.after == disk.sha)
     edit = edit._replace(tool=event.tool, use=event.use, began=began, time=now)
+    if event.failed:  # the agent has been told so, and does it again: once it is gone it stays gone (lost.py)
+        edit = edit._replace(note={**edit.note, "failed": True})
     ledger.record(place, event.session, [edit], contents)
     return edit
 
