@@ -69,6 +69,17 @@ def test_a_file_that_somebody_deleted_is_named(machine: Machine, one: Agent) -> 
     assert "Gone" not in save(one)
 
 
+@pytest.mark.parametrize("back", [True, False])
+def test_a_renamed_file_that_another_renames_again_is_not_gone(machine: Machine, one: Agent, back: bool) -> None:
+    """Back to its name, or on to the next: its lines are all there."""
+    new, text = "clients/acme/info.md", one.read(LIST)
+    one.write(LIST, None, "window")
+    one.write(new, text, "window")
+    (machine.top / new).rename(machine.top / (LIST if back else "clients/acme/third.md"))
+    assert "Gone" not in save(one)
+    assert "Gone" not in machine.sync("--all").out and machine.status() == ""
+
+
 @pytest.mark.parametrize("who", ["itself", "moved", "plain commit", "replaced", "kept"])
 def test_what_is_no_matter_is_not_spoken_of(machine: Machine, one: Agent, who: str) -> None:
     two = Agent(machine, "bbbb2222", "isp")

@@ -1,8 +1,9 @@
 """Lines that a session has not saved and that somebody else took out of a file: said once, and left as it is.
 
 That was a decision (an undo, `git restore`, a rewind, a formatter, a person, another session that removed them), unless
-it is proved to have been none (lost.py). What the session took out itself, what lies elsewhere in the file, what a
-commit has held, and what another session replaced by lines of its own, which go out with it, is nothing to speak of.
+it is proved to have been none (lost.py). What the session took out itself, what lies elsewhere in the file or whole
+under another name, what a commit has held, and what another session replaced by lines of its own, which go out with it,
+is nothing to speak of.
 """
 
 from __future__ import annotations
@@ -98,9 +99,20 @@ def report(search: Search, ids: Iterable[str], without: Collection[str]) -> Iter
                 continue
             text = search.objects.read(entry[1]) if entry else None
             lines = find(touches_of(search, path), text, search.kept).get(id, [])
-            if count := count_news(search, id, path, lines):
+            if (count := count_news(search, id, path, lines)) and not (entry is None and is_elsewhere(search, path)):
                 yield id, path, count
         note_look(search.place, id)
+
+
+def is_elsewhere(search: Search, path: str) -> bool:
+    """Whether what last lay at a path that is gone lies under another name, or under its old one again."""
+    last = [edit.after or edit.before for _, edit, _ in touches_of(search, path)][-1:]
+    text = search.kept(last[0]) if last and last[0] else None
+    if text is None:
+        return False
+    told = git.run(search.place.top, "hash-object", f"--path={path}", "--stdin", stdin=text).strip()
+    listed = git.run(search.place.top, "ls-tree", "-r", "-z", "--format=%(objectname)", search.tree)
+    return told in listed.split(b"\0")
 
 
 def touches_of(search: Search, path: str) -> Sequence[Touch]:
