@@ -76,9 +76,19 @@ def history(touches: Iterable[Touch], head: str | None, tree: str | None) -> His
     return made
 
 
-def in_order(touches: list[Touch]) -> list[Touch]:
-    """Follow the contents, each session's records in their own order; at a gap, the earliest that follows no other."""
-    state: str | None = UNKNOWN
+def in_order(touches: Iterable[Touch]) -> list[Touch]:
+    """The records as the contents chain them; where that leaves gaps, as their times order them if there are no more
+    gaps then: a file may come to hold again what it held before."""
+    touches = list(touches)
+    ordered = follow(queues_of(touches), by_time=False)
+    if not count_gaps(ordered):
+        return ordered
+    timed = follow(queues_of(touches), by_time=True)
+    return timed if count_gaps(timed) <= count_gaps(ordered) else ordered
+
+
+def queues_of(touches: Iterable[Touch]) -> dict[str, deque[Touch]]:
+    """Each session's records in their own order."""
     queues: dict[str, deque[Touch]] = {}
     for touch in sorted(touches, key=lambda x: (x.edit.seq, x.edit.time)):
         queue = queues.setdefault(touch.session, deque())
@@ -86,13 +96,22 @@ def in_order(touches: list[Touch]) -> list[Touch]:
         while at and is_late(touch.edit, queue[at - 1].edit):
             at -= 1
         queue.insert(at, touch)
+    return queues
+
+
+def follow(queues: dict[str, deque[Touch]], by_time: bool) -> list[Touch]:
+    """Follow the contents; at a gap, the earliest that follows no other. `by_time`: nothing goes before what was over
+    when it began."""
+    state: str | None = UNKNOWN
     ordered: list[Touch] = []
     while queues:
         heads = [queue[0] for queue in queues.values()]
-        fitting = [x for x in heads if x.edit.before == state]
+        over = min(x.edit.time for x in heads)
+        ready = [x for x in heads if x.edit.earliest <= over] if by_time else heads
+        fitting = [x for x in ready if x.edit.before == state]
         if not fitting:
             coming = {x.edit.after for queue in queues.values() for x in queue if x.edit.after != x.edit.before}
-            fitting = [x for x in heads if x.edit.before not in coming] or heads
+            fitting = [x for x in ready if x.edit.before not in coming] or ready
         first = min(fitting, key=lambda x: (x.edit.time, x.session))
         # What several commands may have done is one step: none of them did it again later.
         for touch in (first, *(x for x in heads if x.session != first.session and is_same(x.edit, first.edit))):
@@ -102,6 +121,12 @@ def in_order(touches: list[Touch]) -> list[Touch]:
             ordered.append(touch)
         state = first.edit.after
     return ordered
+
+
+def count_gaps(ordered: list[Touch]) -> int:
+    """How often somebody must have written without a record."""
+    pairs = zip(ordered, ordered[1:], strict=False)
+    return sum(one.edit.after not in (other.edit.before, other.edit.after) for one, other in pairs)
 
 
 def is_late(edit: Edit, other: Edit) -> bool:

@@ -23,7 +23,6 @@ from claudetools.sessions.reach import CANNOT, MAY, NAMES, WRITES
 RECEIVED = ""  # as the session of what a sync has brought into the tree
 FOREVER = 1e12
 MOMENT = 1e-3  # seconds: no piece takes less, so that two of the same time overlap
-LATE = 2.0  # seconds that a record without a beginning may have been written after the change
 ARCS = ("edit", "write", "file")
 
 
@@ -80,8 +79,7 @@ def events_of(witnesses: Iterable[Witness]) -> list[Event]:
             sightings.append((edit.began, 0, session, Event(edit.began, edit.began, False, None, edit.before, edit)))
             sightings.append((edit.time, 2, session, Event(edit.time, edit.time, False, None, edit.after, edit)))
         elif edit.kind in ARCS:
-            began = min(edit.began or edit.time - LATE, edit.time)
-            arcs.append((edit.time, 1, session, Event(edit.time, began, True, edit.before, edit.after, edit)))
+            arcs.append((edit.time, 1, session, Event(edit.time, edit.earliest, True, edit.before, edit.after, edit)))
     found = sorted([*sightings, *arcs], key=lambda item: (item[0], item[1], item[2], item[3].edit.seq))
     events = [event for *_, event in found]
     for *_, arc in sorted(arcs, key=lambda item: item[0], reverse=True):

@@ -40,6 +40,7 @@ GONE = "gone"  # kind of a record: that lines of this path are gone was said (go
 UNKNOWN = "?"  # in the place of a content's sha256: there was something, nobody knows what
 LONGEST = 16 * 1024 * 1024  # bytes of a content that is kept; what is longer is UNKNOWN
 CONTENT_KINDS = ("edit", "write", "file", "window")
+LATE = 2.0  # seconds that a record without a beginning may have been written after the change
 MODES = (None, "100644", "100755", "120000")
 
 
@@ -63,6 +64,11 @@ class Edit(NamedTuple):
     def exact(self) -> bool:
         """Whether both contents are known and were seen by the tool that made the change."""
         return self.kind in ("edit", "write") and UNKNOWN not in (self.before, self.after)
+
+    @property
+    def earliest(self) -> float:
+        """Not before that did it happen (epoch seconds)."""
+        return min(self.began or self.time - LATE, self.time)
 
 
 class Ledger(NamedTuple):
