@@ -110,6 +110,31 @@ def test_undo_shows_first_then_takes_lines_and_commits_back(shared: Machine, wor
         assert ("saved by one" in shared.read(LIST)) == there == (shared.top / "one.txt").exists()
 
 
+def test_undo_takes_a_folder_away_that_stands_where_a_file_was(shared: Machine) -> None:
+    one = Agent(shared, "one")
+    one.write("place", b"x\n")
+    assert one.sync().code == 0
+    one.write("place", None)
+    one.write("place/file.txt", b"y\n")
+    result = sessions(shared, "undo", "one", "--yes")
+    assert result.code == 0, result.text
+    assert not (shared.top / "place").exists() and shared.status() == ""
+
+
+def test_undo_writes_nothing_behind_a_link(shared: Machine) -> None:
+    one, outside = Agent(shared, "one"), shared.home / "outside"
+    one.write("sub/file.txt", b"x\n")
+    assert one.sync().code == 0
+    one.write("sub/file.txt", None)
+    outside.mkdir()
+    (outside / "file.txt").write_text("not ours\n")
+    (shared.top / "sub").rmdir()
+    (shared.top / "sub").symlink_to(outside)
+    result = sessions(shared, "undo", "one", "--yes")
+    assert result.code == 65 and "sub/file.txt: sub is a link or a file, not a folder" in result.err, result.text
+    assert (outside / "file.txt").read_text() == "not ours\n"
+
+
 def test_undo_leaves_what_others_have_built_on_and_names_them(shared: Machine) -> None:
     one, two = Agent(shared, "one", "acme vpn"), Agent(shared, "two", "isp")
     one.replace(LIST, "l3\n", "l3 of one\n")

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from claudetools import cli, git
+from claudetools import cli, files, git
 from claudetools.advance.command import BLOCKED, DONE, Advance
 from claudetools.advance.plan import Journal
 from claudetools.index import IndexBusy
@@ -36,9 +36,21 @@ def snapshot(place: Place, paths: Sequence[str]) -> str:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(env["GIT_INDEX_FILE"])
     git.run(place.top, "read-tree", "HEAD", env=env)
-    names = b"".join(os.fsencode(path) + b"\0" for path in paths)
-    git.run(place.top, "update-index", "-z", "--add", "--remove", "--replace", "--stdin", stdin=names, env=env)
+    names = {True: b"", False: b""}
+    for path in map(os.fsencode, paths):
+        names[is_for_git(place, path)] += path + b"\0"
+    update = ("update-index", "-z")
+    git.run(place.top, *update, "--force-remove", "--stdin", stdin=names[False], env=env)
+    git.run(place.top, *update, "--add", "--remove", "--replace", "--stdin", stdin=names[True], env=env)
     return git.run(place.top, "write-tree", env=env).decode().strip()
+
+
+def is_for_git(place: Place, path: bytes) -> bool:
+    """Whether a file or a link lies there: by now it may be a folder, or lie behind a link."""
+    try:
+        return files.look_in_tree(place.top, path).kind in ("file", "link")
+    except files.InTheWay:
+        return False
 
 
 def tree_of(place: Place, tree: str, changes: Mapping[bytes, Entry | None]) -> str:
