@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 from claudetools.sessions.ledger import UNKNOWN, Edit
@@ -125,8 +126,7 @@ def follow(queues: dict[str, deque[Touch]], by_time: bool) -> list[Touch]:
 
 def count_gaps(ordered: list[Touch]) -> int:
     """How often somebody must have written without a record."""
-    pairs = zip(ordered, ordered[1:], strict=False)
-    return sum(one.edit.after not in (other.edit.before, other.edit.after) for one, other in pairs)
+    return sum(one.edit.after not in (other.edit.before, other.edit.after) for one, other in pairwise(ordered))
 
 
 def is_late(edit: Edit, other: Edit) -> bool:
