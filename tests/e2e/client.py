@@ -92,12 +92,13 @@ def texts(content: Any) -> list[str]:
 def perform(machine: Machine, root: Path, *prompts: tuple[str, str], edits: bool = False) -> list[Act]:
     """Real clients in the machine's repository, one for each (play, prompt), all at once: how each ended.
 
-    With `edits` they may change files unasked; without, they may what the settings of the repository allow.
+    With `edits` they may change files unasked, and begin when all are there; without, they may what the settings of the
+    repository allow.
     """
     more = ["--permission-mode", "acceptEdits"] if edits else []
     clients = [client_for(machine, play, "-p", prompt, "--output-format", "json", *more) for play, prompt in prompts]
     acts = []
-    for end, requests in on_stage(machine, root, clients):
+    for end, requests in on_stage(machine, root, clients, together=edits):
         told = json.loads(end["out"])
         assert not told["is_error"], told
         acts.append(Act(told["result"], told["session_id"], told["permission_denials"], requests))
@@ -120,11 +121,13 @@ def typed(machine: Machine, root: Path, text: str, *end: str) -> tuple[str, list
     return ended["out"], requests
 
 
-def on_stage(machine: Machine, root: Path, clients: list[dict[str, Any]]) -> list[tuple[dict[str, Any], list[Any]]]:
+def on_stage(
+    machine: Machine, root: Path, clients: list[dict[str, Any]], together: bool = False
+) -> list[tuple[dict[str, Any], list[Any]]]:
     """Each client's end, and the requests that it sent to the model."""
     folder = root / f"stage-{uuid.uuid4().hex[:8]}"
     (folder / "requests").mkdir(parents=True)
-    plan = {"clients": clients, "requests": str(folder / "requests"), "seconds": 100}
+    plan = {"clients": clients, "requests": str(folder / "requests"), "seconds": 100, "together": together}
     (folder / "plan.json").write_text(json.dumps(plan))
     done = subprocess.run(
         ["unshare", "-rn", sys.executable, str(STAGE), str(folder / "plan.json")],

@@ -1,9 +1,10 @@
 """A stage without a network: a scripted Messages API on loopback, and real clients that talk to it.
 
 Run inside a network namespace of its own: `unshare -rn python stage.py PLAN`. PLAN is a JSON file:
-{"clients": [{"argv", "cwd", "env", "play", "key"}], "requests": FOLDER, "seconds": N}; `play` names a function of
-plays.py, `key` tells the clients apart. Every request is kept as FOLDER/<n>.json {"key", "body"}; how the clients
-ended is printed as JSON, one {"code", "out", "err"} each.
+{"clients": [{"argv", "cwd", "env", "play", "key"}], "requests": FOLDER, "seconds": N, "together": BOOL}; `play` names a
+function of plays.py, `key` tells the clients apart; `together`: nobody gets an answer before all have asked. Every
+request is kept as FOLDER/<n>.json {"key", "body"}; how the clients ended is printed as JSON, one {"code", "out", "err"}
+each.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any
 import plays
 
 Json = dict[str, Any]
+LONGEST_WAIT = 60.0  # seconds
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 
 
@@ -60,9 +62,19 @@ class Api(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, folder: Path, players: dict[str, str]) -> None:
+    def __init__(self, folder: Path, players: dict[str, str], together: bool) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.folder, self.players, self.count, self.counting = folder, players, 0, threading.Lock()
+        self.missing = set(players) if together else set()
+        self.all_here = threading.Event()
+
+    def wait_for_all(self, key: str) -> None:
+        """Until every client has asked its model something."""
+        with self.counting:
+            self.missing.discard(key)
+            if not self.missing:
+                self.all_here.set()
+        self.all_here.wait(LONGEST_WAIT)
 
     def keep(self, key: str, body: Json) -> None:
         """The next request as a file."""
@@ -91,6 +103,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.server.keep(key, body)
         play: Callable[[plays.Talk], Json] = getattr(plays, self.server.players[key])
+        if body.get("tools"):
+            self.server.wait_for_all(key)
         answer = play(plays.Talk(body)) if body.get("tools") else {"type": "text", "text": "a title"}
         if answer["type"] == "error":
             self.refuse(answer)
@@ -134,7 +148,7 @@ def main() -> None:
     """Play it."""
     plan = json.loads(Path(sys.argv[1]).read_text())
     bring_up_loopback()
-    api = Api(Path(plan["requests"]), {client["key"]: client["play"] for client in plan["clients"]})
+    api = Api(Path(plan["requests"]), {client["key"]: client["play"] for client in plan["clients"]}, plan["together"])
     threading.Thread(target=api.serve_forever, daemon=True).start()
     running = [start_client(client, api.server_port) for client in plan["clients"]]
     ends = []
