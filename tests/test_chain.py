@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,7 +28,7 @@ def records_of(story: list[tuple[str, str | None]]) -> list[Touch]:
 
 @given(STORIES, st.randoms())
 def test_no_order_tells_of_more_strangers_than_the_true_one(
-    story: list[tuple[str, str | None]], draw: st.Random
+    story: list[tuple[str, str | None]], draw: random.Random
 ) -> None:
     true = records_of(story)
     shuffled = draw.sample(true, len(true))

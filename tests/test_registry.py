@@ -197,7 +197,9 @@ def test_one_id_registered_by_many_at_once_is_always_whole(place: Place) -> None
         worker.join()
         assert worker.exitcode == 0
     assert only(place).topic.endswith("x" * 2000)
-    assert sorted(os.listdir(registry.folder_of(place, "a"))) == ["seen", "session.json"], "no draft is left"
+    assert sorted(os.listdir(registry.folder_of(place, "a"))) == ["edits.jsonl", "seen", "session.json"], (
+        "no draft is left"
+    )
 
 
 def test_the_folders_are_private_and_the_user_is_named(place: Place) -> None:
@@ -221,4 +223,4 @@ def test_a_disk_that_takes_nothing_is_an_error_without_a_rest(place: Place) -> N
     library = str(Path(registry.__file__).parents[2])
     assert subprocess.run([sys.executable, "-I", "-S", "-c", full, library, *place]).returncode == 7
     assert only(place).topic == "kept"
-    assert sorted(os.listdir(registry.folder_of(place, "a"))) == ["seen", "session.json"]
+    assert sorted(os.listdir(registry.folder_of(place, "a"))) == ["edits.jsonl", "seen", "session.json"]

@@ -399,6 +399,12 @@ def test_a_bad_ledger_loses_nothing_and_is_named(shared: Machine, world: World, 
     result = one.sync()
     assert result.code == 0, result.text
     assert world.remote_file(LIST) == shared.read(LIST) and shared.status() == ""
+    if how == "missing":
+        assert "[WARN] The ledger of 'acme vpn' is damaged (it is missing)." in result.out, result.text
+        one.append("other.md", "x")
+        assert "damaged" not in one.sync().out
+    if how == "lying":
+        assert f"[INFO] Gone from {LIST}: 1 unsaved line of 'acme vpn'." in result.out, result.text
     if how in ("torn", "newer"):
         assert "[WARN] The ledger of 'acme vpn' is damaged (the record that ends at " in result.out, result.text
     assert (f"[WARN] {LIST} goes as a whole: contents that " in result.out) == (how == "no contents"), result.text

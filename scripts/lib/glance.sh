@@ -43,7 +43,8 @@ nothing_is_left_over() {
 # Whether the caller's session has changed something that no sync has looked at: a file that is as in HEAD again shows
 # no change, and yet lines of it may be gone.
 ledger_is_news() {
-  [ -n "$SESSION" ] && [ "$TREE/sessions/$SESSION/edits.jsonl" -nt "$TREE/sessions/$SESSION/looked" ]
+  local folder=$TREE/sessions/$SESSION
+  [ -n "$SESSION" ] && [ -s "$folder/edits.jsonl" ] && [ "$folder/edits.jsonl" -nt "$folder/looked" ]
 }
 
 glance_at_tree() {

@@ -142,7 +142,7 @@ def edits_of(place: Place, session: str, paths: Sequence[str]) -> Iterator[Edit]
     """The session's changes of these files, or below these folders, the last one first. Only lines that hold the text
     of one are decoded."""
     try:
-        with open(os.path.join(registry.folder_of(place, session), ledger.EDITS), "rb") as file:
+        with open(os.path.join(registry.folder_of(place, session), registry.EDITS), "rb") as file:
             data = file.read()
     except OSError:
         return

@@ -25,14 +25,13 @@ from contextlib import suppress
 
 from claudetools.light import NamedTuple, sha256
 from claudetools.place import Place
-from claudetools.sessions.registry import folder_of, make_private
+from claudetools.sessions.registry import EDITS, folder_of, make_private
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 VERSION = 1
-EDITS = "edits.jsonl"
 BLOBS = "blobs"
 OPEN = "open"
 SHA = re.compile(r"\b[0-9a-f]{64}\b")

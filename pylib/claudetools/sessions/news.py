@@ -164,7 +164,7 @@ def without_log(place: Place, session: str, now: float) -> list[str]:
     for one in registry.find_sessions(place):
         if one.id == session or one.topic or now - one.seen > 2 * DAY or one.state(now) in ("live", "idle"):
             continue
-        if file_size(os.path.join(registry.folder_of(place, one.id), "edits.jsonl")):
+        if file_size(os.path.join(registry.folder_of(place, one.id), registry.EDITS)):
             found.append(f"[INFO] A session ({clock(one.seen)}) left no log. Recover it: /save --for {one.id}")
     return found[:MOST]
 

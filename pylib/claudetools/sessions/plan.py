@@ -27,7 +27,7 @@ Owners = Mapping[bytes, Owned]
 @dataclass
 class Worker:
     """A session with what its ledger says. `position`: up to there its edits are in a commit; `start`: up to there they
-    matter to nobody. `rested`: it had its idle commit of the hour."""
+    matter to nobody. `rested`: it had its idle commit of the hour; `problems`: what is wrong with its ledger."""
 
     session: Session
     state: str
@@ -37,6 +37,7 @@ class Worker:
     edits: list[Edit] = field(default_factory=list)
     told: list[Edit] = field(default_factory=list)  # records of what somebody was told of (gone.py)
     asked: dict[str, int] = field(default_factory=dict)  # path -> position when a save of it had to wait
+    problems: list[str] = field(default_factory=list)
 
     @property
     def topic(self) -> str:

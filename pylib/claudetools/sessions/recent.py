@@ -16,7 +16,7 @@ from typing import NamedTuple
 from claudetools.place import Place
 from claudetools.sessions import ledger
 from claudetools.sessions.ledger import Edit
-from claudetools.sessions.registry import folder_of
+from claudetools.sessions.registry import EDITS, Session, folder_of
 
 SLACK = 60.0  # seconds that the order of records and that of their times may differ
 OFTEN = 900.0  # seconds
@@ -38,13 +38,13 @@ class Text(NamedTuple):
     problems: list[str]
 
 
-def load(place: Place, session: str) -> Text:
+def load(place: Place, session: Session) -> Text:
     """Never raises for what it finds there."""
     try:
-        with open(os.path.join(folder_of(place, session), ledger.EDITS), "rb") as file:
+        with open(os.path.join(folder_of(place, session.id), EDITS), "rb") as file:
             return Text(file.read(), [])
     except FileNotFoundError:
-        return Text(b"", [])
+        return Text(b"", ["it is missing"] if session.ledger else [])
     except OSError as error:
         return Text(b"", [f"the ledger cannot be read: {error.strerror}"])
 

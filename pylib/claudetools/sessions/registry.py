@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 VERSION = 1
+EDITS = "edits.jsonl"  # the ledger: what a session has changed
 IDLE = 30 * 60.0
 KEPT = 30 * 86400.0
 LONGEST_RECORD = 64 * 1024
@@ -37,7 +38,7 @@ class Session(NamedTuple):
     """One session. Times are seconds since the epoch; `pid` 0, texts "" and `ended` 0.0 stand for "not known".
 
     `topic` names its log and its commits; `asked`, what its person typed first, only tells others on this machine what
-    it does until it has one.
+    it does until it has one. `ledger`: it was given one (ledger.py).
     """
 
     id: str
@@ -50,6 +51,7 @@ class Session(NamedTuple):
     topic: str = ""
     asked: str = ""
     transcript: str = ""
+    ledger: bool = False
     began: float = 0.0
     ended: float = 0.0
     seen: float = 0.0
@@ -112,7 +114,10 @@ def register(
     place: Place, id: str, *, agent: str = "", pid: int | None = None, transcript: str = "", topic: str = ""
 ) -> Session:
     """Write down that a session works here; again after a resume: what is not told stays as it was. Raises OSError."""
-    old = read_session(place, id) or Session(safe_id(id))
+    old = read_session(place, id)
+    if old is None:
+        begin_ledger(place, id)
+        old = Session(safe_id(id), ledger=True)
     now = time.time()
     session = old._replace(
         agent=agent or old.agent,
@@ -129,6 +134,12 @@ def register(
     _write(place, session)
     touch(place, id, now)
     return session._replace(seen=now)
+
+
+def begin_ledger(place: Place, id: str) -> None:
+    """An empty one where there is none: a session that has none has lost it. Raises OSError."""
+    make_private(folder_of(place, id))
+    os.close(os.open(os.path.join(folder_of(place, id), EDITS), os.O_WRONLY | os.O_CREAT, 0o600))
 
 
 def set_topic(place: Place, id: str, topic: str) -> None:
@@ -207,6 +218,7 @@ def read_session(place: Place, id: str) -> Session | None:
         if isinstance(record.get(key), (int, float)) and not isinstance(record[key], bool):
             with suppress(OverflowError):
                 told[key] = float(record[key])
+    told["ledger"] = record.get("ledger") is True
     pid = record.get("pid")
     if isinstance(pid, int) and not isinstance(pid, bool) and 0 < pid < 2**31:
         told["pid"] = pid

@@ -18,145 +18,157 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
 
 from claudetools import files, git
 from claudetools.place import Place
-from claudetools.sessions import (
-    asking,
-    calls,
-    gone,
-    left_out,
-    meanwhile,
-    moves,
-    plan,
-    positions,
-    putback,
-    recent,
-    registry,
-    sight,
-    windows,
-)
-from claudetools.sessions.chain import CLAIM, Touch, contested
-from claudetools.sessions.explain import Witness, explain
-from claudetools.sessions.ledger import CONTENT_KINDS, GONE, Edit, digest
+from claudetools.sessions import asking, evidence, gone, left_out, meanwhile, plan, putback, recent, registry, windows
+from claudetools.sessions.chain import contested
+from claudetools.sessions.evidence import HOUR
 from claudetools.sessions.objects import Objects
-from claudetools.sessions.owners import Owned, Read, as_one, own
+from claudetools.sessions.owners import as_one
 from claudetools.sessions.plan import NOBODYS, Worker
-from claudetools.sessions.reach import Reach
 from claudetools.text import visible
 
-DAY, HOUR = 86400.0, 3600.0
-LAST = 2**62  # the position of what is not written down yet
 
+class Split:
+    """One snapshot, what the sessions did to it, and the commits that it makes."""
 
-def find_workers(place: Place, tips: Collection[str]) -> tuple[dict[str, Worker], list[str]]:
-    """Every session with its edits that still matter, and what is wrong with their ledgers."""
-    now = time.time()
-    workers, said, found = {}, [], {}
-    for session in registry.find_sessions(place):
-        workers[session.id] = Worker(session, session.state(now), had_idle_commit(place, session.id, now))
-    texts = {id: recent.load(place, id) for id in workers}
-    since = min((t for text in texts.values() if (t := recent.first_time(text)) is not None), default=now) - DAY
-    saved = positions.find(place.top, workers, tips, since)
-    oldest = min((call.began for _, call in meanwhile.under_way(place, workers)), default=now)
-    for id, worker in workers.items():
-        worker.position = saved.get(id, 0)
-        found[id] = recent.behind(texts[id], worker.position)
-        oldest = min([oldest, *(edit.began or edit.time for edit in found[id].edits)])
-        if problems := found[id].problems:
-            more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
-            said.append(f"The ledger of '{worker.topic}' is damaged ({visible(problems[0])}{more}).")
-    for id, worker in workers.items():
-        done, worker.start = recent.before(texts[id], found[id].first, oldest)
-        edits = done + found[id].edits
-        worker.edits = [edit for edit in edits if edit.kind in (*CONTENT_KINDS, CLAIM)]
-        worker.asked = asking.asked(edits)
-        worker.told = [edit for edit in edits if edit.kind == GONE]
-    return workers, said
-
-
-def had_idle_commit(place: Place, id: str, now: float) -> bool:
-    """Whether the session's work went out within the hour because it was idle."""
-    try:
-        return abs(now - os.stat(os.path.join(registry.folder_of(place, id), "idle-commit")).st_mtime) < HOUR
-    except OSError:
-        return False
-
-
-def touches_of(
-    place: Place,
-    objects: Objects,
-    changes: Iterable[git.Change],
-    workers: Mapping[str, Worker],
-    began: float = float("inf"),
-) -> dict[bytes, list[Touch]]:
-    """What the sessions did to every changed path, in the order of time. `began`: when the snapshot was begun."""
-    records: dict[bytes, list[Witness]] = {}
-    for id, worker in workers.items():
-        for edit in worker.edits:
-            records.setdefault(os.fsencode(edit.path), []).append(Witness(id, edit))
-    running = meanwhile.under_way(place, workers)
-    found = {}
-    for change in changes:
-        here = [*records.get(change.path, []), *seen_so_far(place, objects, change, running)]
-        touches = [Touch(id, edit, edit.seq <= workers[id].position) for id, edit in explain(here)]
-        touches.sort(key=lambda x: x.edit.time)
-        found[change.path] = meanwhile.up_to(touches, partial(meanwhile.content_of, change, objects.read), began)
-        meanwhile.leave(workers, touches[len(found[change.path]) :])
-        for touch in touches:
-            if touch.edit.seq == LAST:  # it goes on with the path: what it has asked for is not all
-                workers[touch.session].asked.pop(os.fsdecode(change.path), None)
-    return found
-
-
-def seen_so_far(
-    place: Place, objects: Objects, change: git.Change, running: Iterable[tuple[str, calls.Call]]
-) -> Iterator[Witness]:
-    """What calls that have not ended would write down of this path, if they ended now."""
-    path = os.fsdecode(change.path)
-    for id, call in running:
-        if call.path not in (calls.WINDOW, path):
-            continue
-        disk = sight.look(place.top, path)
-        if call.path == path:
-            before, was = call.before, call.was
-        elif path in call.dirty:
-            _, before, was = call.dirty[path]
-        elif change.added:
-            before, was = None, None
+    def __init__(self, place: Place, objects: Objects, args: argparse.Namespace) -> None:
+        self.place, self.objects, self.args = place, objects, args
+        self.callers = [registry.safe_id(id) for id in args.session if id]
+        for id in self.callers:
+            with suppress(OSError, windows.GitFailed):
+                windows.roll(place, id)
+        self.base = git.tree_of(place.top, args.head) if args.head else git.empty_tree(args.tree)
+        self.changes = git.changes(place.top, self.base, args.tree)
+        self.workers = self.find_workers()
+        if meanwhile.await_records(place, self.changes, self.workers, objects.read):
+            self.workers = self.find_workers()
+        began = meanwhile.began(args.scratch)
+        self.touches = evidence.touches_of(place, objects, self.changes, self.workers, began)
+        self.kept = recent.Contents(place, self.workers)
+        self.lost = [] if args.files else self.put_back()
+        if args.files:
+            self.owned = evidence.tie_folders({c.path: as_one(c, self.touches[c.path]) for c in self.changes})
         else:
-            before, was = digest(as_on_disk(objects.read(change.old_oid), disk.data)), change.old_mode
-        if (before, was) != (disk.sha, disk.mode):
-            note = {"reach": Reach(tuple(call.writes), call.closed).of(path)}
-            edit = Edit(path, before, disk.sha, "window", disk.mode, was, note=note)
-            yield Witness(id, edit._replace(began=call.began, time=time.time(), seq=LAST))
+            self.owned = evidence.owners_of(objects, self.changes, self.touches, self.kept)
+        without = {id for ids in args.without for id in ids.split(",")}
+        self.out = plan.who_goes(self.workers, self.callers, args.mode) - without
+        nobodys = self.who_takes_nobodys_work(without)
+        self.made = plan.make(objects, self.base, self.owned, self.workers, self.out, self.callers, nobodys)
 
+    def find_workers(self) -> dict[str, Worker]:
+        """The sessions; HEAD and the newest commit know what of them is saved."""
+        return evidence.find_workers(self.place, (self.args.head, self.args.tip))
 
-def as_on_disk(stored: bytes, disk: bytes) -> bytes:
-    """What git stores with line feeds lies with CRLF on some disks."""
-    return stored.replace(b"\n", b"\r\n") if b"\r\n" in disk and b"\r" not in stored else stored
+    def put_back(self) -> list[putback.Row]:
+        """What writes took out and is proved to be lost; the shell is told the tree that has it."""
 
+        def topic_of(id: str) -> str:
+            return self.workers[id].topic
 
-def owners_of(
-    objects: Objects, changes: Sequence[git.Change], touches: Mapping[bytes, Sequence[Touch]], kept: Read
-) -> dict[bytes, Owned]:
-    """Whose each change is. `kept`: the contents that the ledgers hold."""
-    found = {c.path: own(c, touches[c.path], objects.read, kept) for c in changes}
-    return tie_folders(moves.tie(found, changes, touches, objects.read, kept))
+        tree, lost = putback.prepare(self.objects, self.args.tree, self.changes, self.touches, self.kept, topic_of)
+        if lost:
+            tell("back", tree)
+        return lost
 
+    def who_takes_nobodys_work(self, without: set[str]) -> plan.Group | None:
+        """The group whose commit holds what nobody claims; None: it stays."""
+        # A caller that nobody has registered (an agent without hooks) saves what nobody claims, as if it were alone.
+        unknown = frozenset(id for id in self.callers if id not in self.workers)
+        nobody = unknown or (None if self.args.mode == "mine" and self.callers else NOBODYS)
+        return None if without & (nobody or {"-"}) else nobody
 
-def tie_folders(found: dict[bytes, Owned]) -> dict[bytes, Owned]:
-    """Where a file takes the place of a folder, or the other way round, all of it goes as a whole."""
-    parents = {path.rsplit(b"/", n)[0] for path in found for n in range(1, path.count(b"/") + 1)}
-    for parent in parents & set(found):
-        group = [path for path in found if path == parent or path.startswith(parent + b"/")]
-        joined = frozenset[str]().union(*(some for path in group for some in found[path].sets))
-        for path in group:
-            found[path] = Owned(found[path].head, found[path].tree, (joined,), None, found[path].window)
-    return found
+    def differs(self, path: bytes) -> bool:
+        """Whether a path holds something else than the snapshot: a gate, or `-- PATH`, kept it out."""
+        try:
+            found = files.look_in_tree(self.place.top, path)
+        except (OSError, files.InTheWay):
+            return True
+        entry = self.objects.entry_at(self.args.tree, path)
+        if entry is None or found.kind not in ("file", "link"):
+            return entry is not None or found.kind != "absent"
+        return self.objects.read(entry[1]) not in (found.data, found.data.replace(b"\r\n", b"\n"))
+
+    # --- telling -------------------------------------------------------------------
+
+    def tell_commits(self) -> None:
+        """The commits in their order, and the tree that they end in."""
+
+        @cache
+        def stays(id: str, path: bytes) -> bool:
+            return (path, id) in self.made.staying or (path not in self.owned and self.differs(path))
+
+        for commit in self.made.commits:
+            ids = sorted(commit.group, key=lambda id: (id not in self.callers, id))
+            known = [self.workers.get(id) for id in ids]
+            ends = [position_after(w, partial(stays, w.session.id)) if w else 0 for w in known]
+            topic = next((visible(w.session.topic) for w in known if w), "")
+            tell("commit", commit.tree, ",".join(ids), ",".join(map(str, ends)), int(commit.window), topic)
+            for id in ids:
+                if id in self.workers and self.workers[id].state == "idle" and id not in self.callers:
+                    tell("idle", id)
+        tell("tree", self.made.commits[-1].tree if self.made.commits else self.base)
+
+    def tell_what_stays(self) -> None:
+        """Whose work stays, where it keeps other work back, and who is at work there."""
+        for id, count in self.made.left.items():
+            worker = self.workers.get(id)
+            tell("alone", worker.state if worker else "unclaimed", count, worker.topic if worker else "")
+        for path, id, whose in self.made.waits:
+            unclear = {id, *whose} <= contested(self.touches[path])
+            worker = self.workers[id]
+            tell("waits", files.shown(path), worker.state, worker.topic, ",".join(sorted(whose)), int(unclear))
+        for path, id in sorted(self.made.staying):
+            if id in self.workers and self.workers[id].state == "live" and id not in self.callers:
+                tell("holds", files.shown(path), id, self.workers[id].topic)
+        for number, names in left_out.owners(self.args.left_out, self.workers):
+            tell("left", number, ",".join(names), self.workers[names[0]].topic)
+
+    def tell_gone(self) -> None:
+        """Lines that somebody took out."""
+        known = self.workers, self.touches, self.kept, self.differs
+        search = gone.Search(self.place, self.objects, self.args.tree, self.args.tip, *known)
+        with suppress(OSError):  # on a full disk it is said again
+            for id, name, count in gone.report(search, self.out & set(self.workers), {row.path for row in self.lost}):
+                tell("gone", visible(shlex.quote(name)), id, self.workers[id].topic, count)
+
+    def tell_problems(self) -> None:
+        """What is wrong with the ledgers."""
+        for worker in self.workers.values():
+            if problems := worker.problems:
+                more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+                tell("said", f"The ledger of '{worker.topic}' is damaged ({visible(problems[0])}{more}).")
+        for path, one in self.owned.items():
+            if one.unread:
+                shown = files.shown(path)
+                tell("said", f"{shown} goes as a whole: contents that the sessions' ledgers name are missing.")
+
+    # --- noting --------------------------------------------------------------------
+
+    def note_asking(self) -> None:
+        """What callers want to save and cannot: the save of those they wait for takes it along."""
+        for id in self.callers:
+            waits = {path for path, _, whose in self.made.waits if id in whose}
+            new = {path for path in waits if id in self.workers and not self.workers[id].has_asked(path)}
+            if new:
+                with suppress(OSError):
+                    asking.ask(self.place, id, new)
+
+    def note_lost_ledgers(self) -> None:
+        """That a session has lost its ledger is said once."""
+        for id, worker in self.workers.items():
+            if worker.problems and worker.session.ledger:
+                with suppress(OSError):
+                    registry.begin_ledger(self.place, id)
+
+    def forget(self) -> None:
+        """Contents that matter to nobody. Once nobody can have lost them: that may show only when the hook of whoever
+        wrote over them has come to its end."""
+        recent.forget(self.place, {id: worker.start for id, worker in self.workers.items()}, time.time() - HOUR)
 
 
 def position_after(worker: Worker, stays: Callable[[bytes], bool]) -> int:
@@ -170,18 +182,6 @@ def position_after(worker: Worker, stays: Callable[[bytes], bool]) -> int:
     return position
 
 
-def is_left_out(place: Place, objects: Objects, tree: str, path: bytes) -> bool:
-    """Whether a path holds something else than the snapshot: a gate, or `-- PATH`, kept it out."""
-    try:
-        found = files.look_in_tree(place.top, path)
-    except (OSError, files.InTheWay):
-        return True
-    entry = objects.entry_at(tree, path)
-    if entry is None or found.kind not in ("file", "link"):
-        return entry is not None or found.kind != "absent"
-    return objects.read(entry[1]) not in (found.data, found.data.replace(b"\r\n", b"\n"))
-
-
 def tell(*words: object) -> None:
     """One line for the shell."""
     print("\t".join(str(word) or "-" for word in words))
@@ -189,83 +189,16 @@ def tell(*words: object) -> None:
 
 def split(place: Place, objects: Objects, args: argparse.Namespace) -> None:
     """Find the commits and tell them."""
-    callers = [registry.safe_id(id) for id in args.session if id]
-    for id in callers:
-        with suppress(OSError, windows.GitFailed):
-            windows.roll(place, id)
-    base = git.tree_of(place.top, args.head) if args.head else git.empty_tree(args.tree)
-    changes = git.changes(place.top, base, args.tree)
-    workers, said = find_workers(place, (args.head, args.tip))
-    if meanwhile.await_records(place, changes, workers, objects.read):
-        workers, said = find_workers(place, (args.head, args.tip))
-    without = {id for ids in args.without for id in ids.split(",")}
-    out = plan.who_goes(workers, callers, args.mode) - without
-    touches = touches_of(place, objects, changes, workers, meanwhile.began(args.scratch))
-    kept = recent.Contents(place, workers)
-    lost: list[putback.Row] = []
-    if not args.files:
-        restored, lost = putback.prepare(objects, args.tree, changes, touches, kept, lambda id: workers[id].topic)
-        if lost:
-            tell("back", restored)
-    if args.files:
-        owned = tie_folders({c.path: as_one(c, touches[c.path]) for c in changes})
-    else:
-        owned = owners_of(objects, changes, touches, kept)
-    # A caller that nobody has registered (an agent without hooks) saves what nobody claims, as if it were alone.
-    unknown = frozenset(id for id in callers if id not in workers)
-    nobody = unknown or (None if args.mode == "mine" and callers else NOBODYS)
-    if without & (nobody or {"-"}):
-        nobody = None
-    made = plan.make(objects, base, owned, workers, out, callers, nobody)
-
-    @cache
-    def stays(id: str, path: bytes) -> bool:
-        return (path, id) in made.staying or (path not in owned and is_left_out(place, objects, args.tree, path))
-
-    for commit in made.commits:
-        ids = sorted(commit.group, key=lambda id: (id not in callers, id))
-        known = [workers.get(id) for id in ids]
-        ends = [position_after(w, partial(stays, w.session.id)) if w else 0 for w in known]
-        topic = next((visible(w.session.topic) for w in known if w), "")
-        tell("commit", commit.tree, ",".join(ids), ",".join(map(str, ends)), int(commit.window), topic)
-        for id in ids:
-            if id in workers and workers[id].state == "idle" and id not in callers:
-                tell("idle", id)
-    tell("tree", made.commits[-1].tree if made.commits else base)
-    for id, count in made.left.items():
-        tell("alone", workers[id].state if id else "unclaimed", count, workers[id].topic if id else "")
-    for path, id, whose in made.waits:
-        unclear = {id, *whose} <= contested(touches[path])
-        tell("waits", files.shown(path), workers[id].state, workers[id].topic, ",".join(sorted(whose)), int(unclear))
+    found = Split(place, objects, args)
+    found.tell_commits()
+    found.tell_what_stays()
+    found.tell_problems()
     if not args.look:
-        note_asking(place, made, workers, callers)
-    if not args.look and not args.files:
-        differs = partial(is_left_out, place, objects, args.tree)
-        search = gone.Search(place, objects, args.tree, args.tip, workers, touches, kept, differs)
-        with suppress(OSError):  # on a full disk it is said again
-            for id, name, count in gone.report(search, out & set(workers), {row.path for row in lost}):
-                tell("gone", visible(shlex.quote(name)), id, workers[id].topic, count)
-    for path, id in sorted(made.staying):
-        if id in workers and workers[id].state == "live" and id not in callers:
-            tell("holds", files.shown(path), id, workers[id].topic)
-    for number, names in left_out.owners(args.left_out, workers):
-        tell("left", number, ",".join(names), workers[names[0]].topic)
-    unread = [files.shown(path) for path, one in owned.items() if one.unread]
-    said += [f"{path} goes as a whole: contents that the sessions' ledgers name are missing." for path in unread]
-    for text in said:
-        tell("said", text)
-    # Once nobody can have lost them: that may show only when the hook of whoever wrote over them has come to its end.
-    recent.forget(place, {id: worker.start for id, worker in workers.items()}, time.time() - HOUR)
-
-
-def note_asking(place: Place, made: plan.Plan, workers: Mapping[str, Worker], callers: Iterable[str]) -> None:
-    """What callers want to save and cannot: the save of those they wait for takes it along."""
-    for id in callers:
-        waits = {path for path, _, whose in made.waits if id in whose}
-        new = {path for path in waits if id in workers and not workers[id].has_asked(path)}
-        if new:
-            with suppress(OSError):
-                asking.ask(place, id, new)
+        found.note_asking()
+        found.note_lost_ledgers()
+        if not args.files:
+            found.tell_gone()
+    found.forget()
 
 
 def main(argv: list[str]) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from claudetools import files, git, merging
 from claudetools.place import Place
-from claudetools.sessions import exchange, recent, split
+from claudetools.sessions import evidence, exchange, recent
 from claudetools.sessions.objects import Entry, Objects
 from claudetools.sessions.owners import sessions_of
 from claudetools.text import visible
@@ -42,15 +42,15 @@ class Taken:
 def plan_unsaved(place: Place, id: str) -> Unsaved:
     """Find the session's unsaved lines. Raises GitError."""
     head = git.run(place.top, "rev-parse", "HEAD").decode().strip()
-    workers, _ = split.find_workers(place, (head,))
+    workers = evidence.find_workers(place, (head,))
     paths = sorted({edit.path for edit in workers[id].edits}) if id in workers else []
     tree = exchange.snapshot(place, paths)
     result = Unsaved(tree, tree)
     changed: dict[bytes, Entry | None] = {}
     with Objects(place.top, exchange.scratch(place)) as objects:
         changes = git.changes(place.top, head, tree)
-        touches = split.touches_of(place, objects, changes, workers)
-        for path, owned in split.owners_of(objects, changes, touches, recent.Contents(place, workers)).items():
+        touches = evidence.touches_of(place, objects, changes, workers)
+        for path, owned in evidence.owners_of(objects, changes, touches, recent.Contents(place, workers)).items():
             mine = [some for some in owned.sets if id in sessions_of(some)]
             others = sessions_of(frozenset[str]().union(*mine)) - {id}
             name = os.fsdecode(path)

@@ -29,7 +29,7 @@ class Work(NamedTuple):
 
 def work_of(place: Place, session: Session, dirty: Collection[str], position: int) -> Work:
     """What of a session's ledger is not committed. A path that is as in HEAD holds nobody's work."""
-    found = recent.behind(recent.load(place, session.id), position)
+    found = recent.behind(recent.load(place, session), position)
     edits = [e for e in found.edits if e.kind in CONTENT_KINDS and e.path in dirty and e.seq > position]
     return Work(session, edits, found.problems)
 
