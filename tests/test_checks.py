@@ -275,6 +275,15 @@ def test_a_new_log_may_be_put_in_order_by_whoever_is_asked_to(world: World, mike
     assert LOG in world.remote_files()
 
 
+def test_who_commits_is_found_again_after_identity_json_has_changed(mike: Machine) -> None:
+    assert mike.sync().code == 0
+    mike.write(".claude/identity.json", mike.read(".claude/identity.json") + "\n")
+    mike.write("a.md", "x\n")
+    mike.git("add", "a.md")
+    result = judge(mike)
+    assert result.code == 0 and "not checked" not in result.err, result.text
+
+
 def test_few_programs_are_started(mike: Machine, tmp_path: Path) -> None:
     env, log = wrap_path(tmp_path / "wrappers", os.environ["PATH"])
     mike.write("a.md", "x\n")
@@ -289,6 +298,7 @@ def test_few_programs_are_started(mike: Machine, tmp_path: Path) -> None:
     assert [line.split()[:2] for line in log.read_text(errors="replace").split("\0")[:-1]] == [
         ["git", "diff"],
         ["git", "grep"],
+        ["git", "config"],  # whether values in it are wanted
     ]
 
 

@@ -202,6 +202,20 @@ def env_file(s: Scene) -> Result:
     return s.save(".env", "TOKEN=1\n")
 
 
+@situation(
+    "A log with a password in it, and `claudetools.credentials` is `block`",
+    "moved into the vault",
+    lambda s: s.mike.write(
+        "session-logs/2026-06-05-mike-vpn.md",
+        s.mike.read("session-logs/2026-06-05-mike-vpn.md").replace("hunter2", "vault:acme/vpn"),
+    ),
+)
+def password_in_log(s: Scene) -> Result:
+    s.mike.git("config", "claudetools.credentials", "block")
+    head = "## Credentials & Secrets\n"
+    return s.save("session-logs/2026-06-05-mike-vpn.md", log_text(s.mike).replace(head, f"{head}- PSK: hunter2\n"))
+
+
 @situation("A file over 50 MB", "ignored", ignore("mail.pst"))
 def large_file(s: Scene) -> Result:
     s.mike.git("config", "claudetools.limitMB", "1")

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The rules over the index: what the next `git commit` would make. Two programs, git diff and git grep, the latter only
-# where there are contents to read.
+# The rules over the index: what the next `git commit` would make. Few programs: git diff, and git grep and git config
+# only where there are contents to read.
 # Needs: all the rules, identity, contents.
 
 check_index() {
@@ -13,10 +13,28 @@ check_index() {
   leave_out_what_is_merged
   judge_changes diff --cached --raw -z --no-abbrev --no-renames --no-ext-diff --no-color
   check_contents report_broken --cached
+  [ ${#LOGS[@]} -eq 0 ] || judge_credentials
   # git tells its hooks whose commit it is to be. A commit that is carried over stays its author's.
   if [ -n "${GIT_AUTHOR_EMAIL:-}" ] && [ -n "$ID_EMAIL" ] && ! carries_over; then
     check_author "$GIT_AUTHOR_EMAIL" || report_broken "$GIT_AUTHOR_EMAIL"
   fi
+}
+
+# A commit that is carried over brings what it brings.
+judge_credentials() {
+  local policy i
+  policy=$(git config --get claudetools.credentials) || return 0
+  [ "$policy" = vault ] || [ "$policy" = block ] || return 0
+  ! carries_over || return 0
+  find_plain_credentials "$(git rev-parse -q --verify HEAD)" "${LOGS[@]}"
+  for ((i = 0; i < ${#PLAIN[@]}; i += 2)); do
+    describe_plain "${PLAIN[i]}" "${PLAIN[i + 1]}"
+    if [ "$policy" = block ]; then
+      report_broken "${PLAIN[i]}"
+    else
+      warn "$(visible "${PLAIN[i]}") $RULE_TEXT. $RULE_FIX"
+    fi
+  done
 }
 
 # TOP, GIT_FOLDER, COMMON, STATE and TREE without a program: git starts its hooks at the top.

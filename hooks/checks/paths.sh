@@ -1,10 +1,12 @@
 # shellcheck shell=bash
 # Which rule looks at which path of a change. Names are judged at once, contents are read later, all together.
-# Needs: all the rules, contents. MERGED_IN ("//a//b//") are paths that a merge brings; SESSION is who commits.
+# Needs: all the rules, contents. MERGED_IN ("//a//b//") are paths that a merge brings; SESSION is who commits. LOGS gets
+# the logs that are new or changed.
 
 # judge_changes GIT-COMMAND...: which paths are new or changed, by `git GIT-COMMAND` in raw form, NUL between its parts.
 judge_changes() {
   local entry path kind gone=' ' added=() i
+  LOGS=()
   while IFS= read -r -d '' entry && IFS= read -r -d '' path; do
     kind=${entry##* }
     entry=${entry#:* * }
@@ -32,13 +34,15 @@ judge_new_path() {
     want_content "$path" seal "$SEAL"
   elif is_log "$path" && [ -z "${2:-}" ]; then
     want_content "$path" log
+    LOGS+=("$path")
   fi
 }
 
 judge_changed_path() {
   if find_seal "$1"; then
     want_content "$1" seal "$SEAL"
-  elif is_log "$1" && [ -n "$SESSION" ]; then
-    want_content "$1" owner "$SESSION"
+  elif is_log "$1"; then
+    [ -z "$SESSION" ] || want_content "$1" owner "$SESSION"
+    LOGS+=("$1")
   fi
 }

@@ -13,6 +13,7 @@ import sys
 
 JOBS = {
     "advance": "advance.command",
+    "credentials": "logs.credentials",
     "deliver": "notes.deliver",
     "hook": "sessions.hook",
     "environment": "install.environment",

@@ -3,7 +3,7 @@
 # logs or vault files to be read.
 # Needs: ui, identity.
 
-for part in log-name path-cruft log-text vault-plain contents; do
+for part in log-name path-cruft log-text vault-plain contents credentials; do
   # shellcheck source=/dev/null
   . "$TOOLKIT/hooks/checks/$part.sh" || return 70
 done
@@ -23,9 +23,33 @@ hold_broken_contents() {
   for path in ${NEW_PATHS[@]+"${NEW_PATHS[@]}"}; do
     if is_log "$path" && ! is_allowed "$path" && ! is_refused "$path"; then want_content "$path" log; fi
   done
-  [ ${#CONTENT_PATHS[@]} -gt 0 ] || return 0
   local -x GIT_INDEX_FILE=$SNAPSHOT_INDEX
-  check_contents hold_broken --cached
+  [ ${#CONTENT_PATHS[@]} -eq 0 ] || check_contents hold_broken --cached
+  [ "$CONFIG_CREDENTIALS" = inline ] || judge_credentials
+}
+
+judge_credentials() {
+  local path i logs=()
+  for path in ${PATHS[@]+"${PATHS[@]}"}; do
+    if is_log "$path" && ! is_allowed "$path" && ! is_refused "$path"; then logs+=("$path"); fi
+  done
+  find_plain_credentials "$BASE_OID" ${logs[@]+"${logs[@]}"}
+  for ((i = 0; i < ${#PLAIN[@]}; i += 2)); do
+    path=${PLAIN[i]}
+    describe_plain "$path" "${PLAIN[i + 1]}"
+    if [ "$CONFIG_CREDENTIALS" = block ]; then
+      hold_broken "$path"
+    elif ! is_moved_log "$path"; then
+      tell_credentials "$path"
+    fi
+  done
+}
+
+# Once: the next round of this sync finds the same lines.
+tell_credentials() {
+  local text
+  text="[WARN] $(visible "$1") $RULE_TEXT. $RULE_FIX"
+  contains "$text" ${FACTS[@]+"${FACTS[@]}"} || note_fact "$text"
 }
 
 begin_contents() {

@@ -3,6 +3,7 @@
 # Needs: TOOLKIT, and STATE (the toolkit's state folder) once a repository is open.
 
 readonly PYTHON_FLOOR="3.10"
+: "${TOOLKIT_VERSION=}" # environment.sh knows it; a hook takes the helpers as they lie there
 
 # Sets PYTHON: the interpreter with our packages, else any that is new enough. Fails when there is none.
 find_python() {

@@ -42,6 +42,7 @@ open_repository() {
 read_configuration() {
   local entry key value
   CONFIG_EMAIL='' CONFIG_NAME='' CONFIG_SIGN='' CONFIG_HOOKS='' CONFIG_LIMIT_MB=50 CONFIG_SPARSE=no CONFIG_DRIVER=''
+  CONFIG_CREDENTIALS=inline
   BRANCH='' REMOTE='' REMOTES=' ' BRANCH_REMOTES=()
   while IFS= read -r -d '' entry; do
     key=${entry%%$'\n'*}
@@ -56,6 +57,7 @@ read_configuration() {
       claudetools.branch) BRANCH=$value ;;
       claudetools.remote) REMOTE=$value ;;
       claudetools.limitmb) CONFIG_LIMIT_MB=$value ;;
+      claudetools.credentials) CONFIG_CREDENTIALS=$value ;;
       claudetools.allow) ALLOWED+=("$value") ;;
       remote.*.url)
         key=${key#remote.}
@@ -70,6 +72,12 @@ check_configuration() {
   case $CONFIG_LIMIT_MB in '' | *[!0-9]*)
     problem "$EXIT_SETUP" error "git config claudetools.limitMB is '$CONFIG_LIMIT_MB'; expected whole megabytes." \
       "Fix: git config claudetools.limitMB 50"
+    return "$EXIT_SETUP"
+    ;;
+  esac
+  case $CONFIG_CREDENTIALS in inline | vault | block) ;; *)
+    problem "$EXIT_SETUP" error "git config claudetools.credentials is '$(visible "$CONFIG_CREDENTIALS")'; expected inline, vault or block." \
+      "Fix: git config claudetools.credentials inline"
     return "$EXIT_SETUP"
     ;;
   esac

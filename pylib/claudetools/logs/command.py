@@ -14,7 +14,7 @@ import click
 from claudetools import cli, git
 from claudetools.logs import adopt as adopting
 from claudetools.logs import check as checking
-from claudetools.logs import clock, front, make, missing, sections, shelf, write
+from claudetools.logs import clock, credentials, front, make, missing, sections, shelf, write
 from claudetools.logs.person import read_facts, read_person
 from claudetools.logs.record import record
 from claudetools.notes.people import read_people
@@ -102,6 +102,15 @@ def note_faults(place: Place, contents: bytes) -> list[checking.Fault]:
     return [checking.Fault(line, text, mild=True) for line, text in faults(contents, read_people(place.top))]
 
 
+def credential_faults(place: Place, text: str) -> list[checking.Fault]:
+    """Values in plain text, where this repository does not want them; they hold a log back where it blocks them."""
+    policy = credentials.policy_of(place.top)
+    if policy not in ("vault", "block"):
+        return []
+    words = f"a credential in plain text; into the vault: {cli.program(place)} vault put FILE:LINE NAME"
+    return [checking.Fault(line, words, mild=policy == "vault") for line in credentials.find_plain(text)]
+
+
 def person_zone(place: Place) -> Any:
     """The time zone to write in. The whole identity is judged when a log is made, not at each update."""
     try:
@@ -167,7 +176,7 @@ def check(file: str, fix: bool, as_json: bool) -> int:
     with open(file, "rb") as opened:
         data = opened.read()
     found = checking.find_faults(os.path.basename(file), data.decode("utf-8", "replace"), person.block)
-    found += note_faults(place, data)
+    found += note_faults(place, data) + credential_faults(place, data.decode("utf-8", "replace"))
     held = any(not fault.mild for fault in found)
     if as_json:
         print(json.dumps({"path": file, "ok": not held, "faults": [vars(fault) for fault in found]}))
