@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claudetools.sessions import registry
-from claudetools.sessions.guards import UNKNOWN, find
+from claudetools.sessions.guards import find
+from claudetools.sessions.shell_words import UNKNOWN_FOLDER
 from test_tool_hooks import Agent, place_of
 from world import Machine
 
@@ -153,9 +154,9 @@ def test_several_in_one_command() -> None:
         ("cd /x/y; cd z; git stash", "/x/y/z"),
         ("git -C /x stash", "/x"),
         ("cd a; git -C b stash", "a/b"),
-        ('cd "$DIR" && git stash', UNKNOWN),
+        ('cd "$DIR" && git stash', UNKNOWN_FOLDER),
         ("cd $X; cd /y && git stash", "/y"),
-        ("cd - && git stash", UNKNOWN),
+        ("cd - && git stash", UNKNOWN_FOLDER),
         ("(cd a && bash -c 'cd b; git stash')", "a/b"),
     ],
 )

@@ -12,6 +12,7 @@ from claudetools.sessions import guards, ledger, registry, saved, sight
 from claudetools.sessions.event import SILENT, Event, Reply
 from claudetools.sessions.ledger import CONTENT_KINDS, Edit
 from claudetools.sessions.registry import Session
+from claudetools.sessions.shell_words import UNKNOWN_FOLDER
 from claudetools.text import visible
 
 TOLD = "aware.json"
@@ -107,7 +108,7 @@ def refusal(found: guards.Found, others: list[Session]) -> str:
 
 def is_here(place: Place, event: Event, found: guards.Found) -> bool:
     """Whether the command runs in this tree. A folder that a variable names may be it."""
-    if found.folder == guards.UNKNOWN:
+    if found.folder == UNKNOWN_FOLDER:
         return True
     there = find_place(os.path.join(event.cwd or place.top, found.folder))
     return there is not None and there.top == place.top
@@ -115,7 +116,7 @@ def is_here(place: Place, event: Event, found: guards.Found) -> bool:
 
 def at_stake(place: Place, event: Event, found: guards.Found) -> list[str]:
     """The paths of the command, seen from the top."""
-    folder = "" if found.folder == guards.UNKNOWN else found.folder
+    folder = "" if found.folder == UNKNOWN_FOLDER else found.folder
     told = [place.relative(os.path.join(event.cwd or place.top, folder, path)) for path in found.paths]
     return [path for path in told if path]
 

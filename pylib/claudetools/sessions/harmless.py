@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from claudetools.sessions.guards import simple_commands
+from claudetools.sessions.shell_words import simple_commands
 
 # fmt: off
 READERS = {

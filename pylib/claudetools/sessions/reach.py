@@ -12,8 +12,15 @@ import re
 from collections.abc import Callable
 
 from claudetools.light import NamedTuple
-from claudetools.sessions import guards
 from claudetools.sessions.harmless import is_reader
+from claudetools.sessions.shell_words import (
+    UNKNOWN_FOLDER,
+    has_option,
+    parted,
+    split_commands,
+    without_here_documents,
+    without_prefix,
+)
 
 # Of the shell, or for folders, which git does not know: they write no file.
 QUIET = {":", "done", "exit", "export", "fi", "for", "mkdir", "rmdir", "set", "umask", "unset", "wait"}
@@ -51,22 +58,22 @@ def reach_of(command: object, folder: str, relative: Callable[[str], str | None]
     """The reach of a command that starts in `folder`, now. `relative`: a path seen from the top, None outside of it."""
     if not isinstance(command, str) or len(command) > LONGEST or "\0" in command:
         return Reach()
-    text = guards.without_here_documents(command.replace("\\\r\n", " ").replace("\\\n", " "), only_quoted=True)
+    text = without_here_documents(command.replace("\\\r\n", " ").replace("\\\n", " "), only_quoted=True)
     closed = not any(mark in text for mark in EXPANDED)
     try:
-        simples = guards.split_commands(guards.without_here_documents(text))
+        simples = split_commands(without_here_documents(text))
     except ValueError:
         return Reach()
     found: list[str] = []
     for n, (words, targets, _) in enumerate(simples):
-        words = guards.without_prefix(words)
+        words = without_prefix(words)
         if words[:1] == ["cd"]:
             folder = gone_to(folder, words, simples[1].after if n == 0 and len(simples) > 1 else "|")
             words = []
-        is_plain = folder != guards.UNKNOWN and not any(MAGIC & set(word) for word in words)
+        is_plain = folder != UNKNOWN_FOLDER and not any(MAGIC & set(word) for word in words)
         told = written(words, folder) if is_plain else Reach((), not words or is_reader(words))
         paths = [
-            path for path in targets if not MAGIC & set(path) and (folder != guards.UNKNOWN or os.path.isabs(path))
+            path for path in targets if not MAGIC & set(path) and (folder != UNKNOWN_FOLDER or os.path.isabs(path))
         ]
         closed = closed and told.closed and len(paths) == len(targets)
         found += [at for path in (*told.writes, *paths) if (at := relative(os.path.join(folder, path)))]
@@ -76,7 +83,7 @@ def reach_of(command: object, folder: str, relative: Callable[[str], str | None]
 def gone_to(folder: str, words: list[str], next_by: str) -> str:
     """Where a first `cd` leads that surely works; any other one, or one in a pipe, may lead anywhere."""
     to = os.path.join(folder, words[1]) if len(words) == 2 and not MAGIC & set(words[1]) and words[1] != "-" else ""
-    return to if next_by.strip() in ("&&", ";", "") and os.path.isdir(to) else guards.UNKNOWN
+    return to if next_by.strip() in ("&&", ";", "") and os.path.isdir(to) else UNKNOWN_FOLDER
 
 
 def written(words: list[str], folder: str) -> Reach:
@@ -88,15 +95,15 @@ def written(words: list[str], folder: str) -> Reach:
         name, rest = rest[0], rest[1:]
     if name in QUIET or name == "add" or is_reader(words):
         return Reach((), True)
-    options, paths = guards.parted(rest)
+    options, paths = parted(rest)
     if name == "sed":
         return sed(options, paths)
     if name in NAMED and not any("=" in option for option in options):
         return Reach(tuple(paths), True)
     if name == "chmod" and not any(option.startswith("--") for option in options):
-        recursive = guards.has(options, "R")  # the mode is among the rest as well, and there is no such file
+        recursive = has_option(options, "R")  # the mode is among the rest as well, and there is no such file
         return Reach(tuple(p for p in rest if recursive or not os.path.isdir(os.path.join(folder, p))), True)
-    if name in ("cp", "mv") and len(paths) > 1 and not any(guards.has(options, c, *ELSEWHERE) for c in "tSb"):
+    if name in ("cp", "mv") and len(paths) > 1 and not any(has_option(options, c, *ELSEWHERE) for c in "tSb"):
         *sources, to = paths
         into = os.path.isdir(os.path.join(folder, to))
         targets = [os.path.join(to, os.path.basename(path.rstrip("/"))) for path in sources] if into else [to]
