@@ -12,6 +12,7 @@ from claudetools.place import Place, find_place
 from claudetools.sessions import calls, ledger, windows
 from claudetools.sessions.ledger import UNKNOWN, Edit
 from claudetools.sessions.registry import folder_of
+from claudetools.sessions.status import GitFailed
 from world import Machine
 
 SESSION = "7f3a"
@@ -224,7 +225,7 @@ def test_a_call_that_cannot_be_read_is_still_under_way(place: Place, text: str) 
 
 def test_git_that_fails_is_said(place: Place, machine: Machine) -> None:
     (machine.top / ".git/index").write_bytes(b"no index")
-    with pytest.raises(windows.GitFailed):
+    with pytest.raises(GitFailed):
         windows.start(place, SESSION, "use1", "Bash")
 
 

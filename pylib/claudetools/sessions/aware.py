@@ -186,7 +186,7 @@ def names(others: list[Session]) -> str:
 
 def mode_of(place: Place) -> str:
     """What a person has set as `claudetools.guards`: refuse (the default), tell or off."""
-    from claudetools.sessions.windows import GitFailed, run_git
+    from claudetools.sessions.status import GitFailed, run_git
 
     try:
         told = run_git(place.top, ("config", "--default", "refuse", "--get", "claudetools.guards")).decode().strip()

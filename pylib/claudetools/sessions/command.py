@@ -16,7 +16,7 @@ from claudetools.place import Place
 from claudetools.sessions import calls, decide, recover, registry, running, show, transcript, unsaved
 from claudetools.sessions.record import Refused, record_all
 from claudetools.sessions.registry import Session
-from claudetools.sessions.windows import GitFailed
+from claudetools.sessions.status import GitFailed
 from claudetools.text import visible
 
 PROGRAM = "claudetools.sh sessions"

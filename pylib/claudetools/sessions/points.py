@@ -11,7 +11,7 @@ import time
 
 from claudetools import git
 from claudetools.place import Place
-from claudetools.sessions.windows import GIT_VARIABLES
+from claudetools.sessions.status import GIT_VARIABLES
 
 
 def take(place: Place, why: str) -> str:

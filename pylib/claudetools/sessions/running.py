@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from claudetools import cli
 from claudetools.place import Place
 from claudetools.sessions import calls, registry, windows
+from claudetools.sessions.status import GitFailed
 from claudetools.text import visible
 
 USE = "run"
@@ -26,7 +27,7 @@ def run(place: Place, command: list[str], topic: str) -> int:
         windows.start(place, session, USE, agent)
         with signals_for_the_child():
             return end_of(command, session)
-    except windows.GitFailed as error:
+    except GitFailed as error:
         cli.fail(cli.INTERNAL, visible(str(error)))
     finally:
         close(place, session)
@@ -48,7 +49,7 @@ def close(place: Place, session: str) -> None:
     try:
         if call:
             windows.finish(place, session, call)
-    except (OSError, windows.GitFailed) as error:
+    except (OSError, GitFailed) as error:
         cli.warn(f"What the command changed could not be written down: {visible(str(error))}")
     with suppress(OSError):
         registry.end(place, session)

@@ -30,6 +30,7 @@ from claudetools.sessions.evidence import HOUR
 from claudetools.sessions.objects import Objects
 from claudetools.sessions.owners import as_one
 from claudetools.sessions.plan import NOBODYS, Worker
+from claudetools.sessions.status import GitFailed
 from claudetools.text import visible
 
 
@@ -40,7 +41,7 @@ class Split:
         self.place, self.objects, self.args = place, objects, args
         self.callers = [registry.safe_id(id) for id in args.session if id]
         for id in self.callers:
-            with suppress(OSError, windows.GitFailed):
+            with suppress(OSError, GitFailed):
                 windows.roll(place, id)
         self.base = git.tree_of(place.top, args.head) if args.head else git.empty_tree(args.tree)
         self.changes = git.changes(place.top, self.base, args.tree)

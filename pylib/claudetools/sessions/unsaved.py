@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from claudetools.place import Place
-from claudetools.sessions import positions, recent, registry, windows
+from claudetools.sessions import positions, recent, registry, status
 from claudetools.sessions.ledger import CONTENT_KINDS, Edit
 from claudetools.sessions.registry import Session
 
@@ -36,7 +36,7 @@ def work_of(place: Place, session: Session, dirty: Collection[str], position: in
 
 def find_work(place: Place, every: bool = False) -> list[Work]:
     """The work of all sessions that have some, or are at work; with `every` of all. Raises GitFailed, GitError."""
-    head, dirty = windows.parse_status(windows.begin_git(place.top, windows.STATUS)())
+    head, dirty = status.begin(place.top)()
     sessions = registry.find_sessions(place)
     ids = [one.id for one in sessions]
     saved = positions.find(place.top, ids, [head], time.time() - MONTH) if dirty and ids else {}
