@@ -1,4 +1,4 @@
-"""What the system says about a process: there or not, zombie, when it started.
+"""What the system says about a process: there or not, zombie, when it started; and whether it is the one of a record.
 
 The start time is the raw field 22 of `/proc/<pid>/stat` (clock ticks since boot, proc(5)): psutil's `create_time`
 adds the boot time and moves when the clock is stepped (psutil #1724, #2526). Elsewhere psutil's value is used.
@@ -7,6 +7,7 @@ adds the boot time and moves when the clock is stepped (psutil #1724, #2526). El
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from claudetools.light import NamedTuple
 
@@ -47,13 +48,7 @@ def _unknown_to_psutil(pid: int) -> bool:
 
         return not psutil.pid_exists(pid)
     except ImportError:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:
-            return False
-        return False
+        return not pid_exists(pid)
 
 
 def _from_psutil(pid: int) -> Process | None:
@@ -71,6 +66,66 @@ def _from_psutil(pid: int) -> Process | None:
         return None
     except psutil.AccessDenied:
         return Process(pid, "unknown", False, "")
+
+
+def pid_exists(pid: int) -> bool:
+    """Whether some process has this number. Needs no package and no /proc."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def start_of(pid: int) -> str:
+    """The `start` of a process, "" when there is none to ask."""
+    try:
+        found = look_up(pid)
+    except OSError:
+        return ""
+    return found.start if found else ""
+
+
+def has_ended(pid: int, start: str, system: str, host: str) -> bool:
+    """Whether the process that was written down with these has surely ended. False: it has not, or nobody can tell.
+
+    `pid` 0, `start` "" and `host` "" stand for "not known"; `system` as system_name gave it, `host` as host_name."""
+    if pid <= 0 or host != host_name():
+        return False
+    boot, _, namespace = system.partition(" ")
+    boot_now, _, namespace_now = system_name().partition(" ")
+    if boot != boot_now:
+        return bool(boot and boot_now)  # nothing outlives a reboot
+    if namespace != namespace_now:
+        return False  # a container's numbers mean nothing here
+    try:
+        return proves_end(look_up(pid), start or "unknown")
+    except OSError:
+        return not pid_exists(pid)
+
+
+def proves_end(found: Process | None, start: str) -> bool:
+    """Whether what was found under the number of a process that began at `start` proves that this one has ended."""
+    if found is None or found.zombie:
+        return True
+    return "unknown" not in (found.start, start) and found.start != start
+
+
+def host_name() -> str:
+    """This machine, as it calls itself."""
+    return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+
+
+def system_name() -> str:
+    """Boot and process namespace: within them a process number means one process. Empty parts where unknown."""
+    boot = namespace = ""
+    with suppress(OSError), open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        boot = file.readline().strip()
+    with suppress(OSError):
+        namespace = os.readlink("/proc/self/ns/pid")
+    return f"{boot} {namespace}"
 
 
 def holders_of(path: str) -> list[Process]:

@@ -77,10 +77,7 @@ def judge(record: Record, machine: str, boot: str) -> tuple[Verdict, str]:
         process = processes.look_up(record.pid)
     except OSError as error:
         return Verdict.HELD, f"Whether {record.label} still runs cannot be told: {error}."
-    gone = process is None or process.zombie
-    if process and process.start != record.start and "unknown" not in (process.start, record.start):
-        gone = True
-    if not gone:
+    if not processes.proves_end(process, record.start):
         return Verdict.HELD, f"{record.label} has the lock."
     if dark is False:
         holders = processes.holders_of(record.beacon)

@@ -17,6 +17,7 @@ import time
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from claudetools import processes
 from claudetools.notes.inbox import Note, folder, names_in, open_notes
 from claudetools.place import Place
 from claudetools.sessions import registry
@@ -126,8 +127,8 @@ def shell_record(session: str, pid: int) -> dict[str, Any] | None:
     """What tells later whether a person's shell is still there."""
     if not pid:
         return None
-    shell = registry.Session(session, pid=pid, started=registry.start_of(pid))
-    return shell._replace(system=registry.system_name(), host=registry.host_name())._asdict()
+    shell = registry.Session(session, pid=pid, started=processes.start_of(pid))
+    return shell._replace(system=processes.system_name(), host=processes.host_name())._asdict()
 
 
 def shown_path(place: Place, id: str, number: int) -> str:

@@ -74,22 +74,8 @@ class Session(NamedTuple):
         return "idle" if abs(now - self.seen) > IDLE else "live"  # abs: a clock that was wrong must not keep it alive
 
     def is_gone(self) -> bool:
-        """Whether its process has surely ended: gone, a zombie, or its number is another's. False: cannot tell."""
-        if self.pid <= 0 or self.host != host_name():
-            return False
-        boot, _, namespace = self.system.partition(" ")
-        boot_now, _, namespace_now = system_name().partition(" ")
-        if boot != boot_now:
-            return bool(boot and boot_now)  # nothing outlives a reboot
-        if namespace != namespace_now:
-            return False  # a container's numbers mean nothing here
-        try:
-            found = processes.look_up(self.pid)
-        except OSError:
-            return not pid_exists(self.pid)
-        if found is None or found.zombie:
-            return True
-        return "unknown" not in (found.start, self.started or "unknown") and found.start != self.started
+        """Whether its process has surely ended. False: cannot tell."""
+        return processes.has_ended(self.pid, self.started, self.system, self.host)
 
 
 def current_id(environ: Mapping[str, str], payload: Mapping[str, Any] | None = None) -> str | None:
@@ -123,14 +109,14 @@ def register(
         agent=agent or old.agent,
         transcript=transcript or old.transcript,
         topic=topic or old.topic,
-        host=host_name(),
-        system=system_name(),
+        host=processes.host_name(),
+        system=processes.system_name(),
         user=user_of(place) or old.user,
         began=old.began or now,
         ended=0.0,
     )
     if pid:
-        session = session._replace(pid=pid, started=start_of(pid))
+        session = session._replace(pid=pid, started=processes.start_of(pid))
     _write(place, session)
     touch(place, id, now)
     return session._replace(seen=now)
@@ -282,38 +268,3 @@ def user_of(place: Place) -> str:
         with suppress(OSError), open(cache, encoding="utf-8", errors="replace") as file:
             return next((line[5:].rstrip("\n") for line in file if line.startswith("user=")), "")
     return ""
-
-
-def start_of(pid: int) -> str:
-    """The start token of a process (see processes.py), "" when there is none to ask."""
-    try:
-        found = processes.look_up(pid)
-    except OSError:
-        return ""
-    return found.start if found else ""
-
-
-def pid_exists(pid: int) -> bool:
-    """Whether some process has this number. Needs no package and no /proc."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def host_name() -> str:
-    """This machine, as it calls itself."""
-    return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
-
-
-def system_name() -> str:
-    """Boot and process namespace: within them a process number means one process. Empty parts where unknown."""
-    boot = namespace = ""
-    with suppress(OSError), open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-        boot = file.readline().strip()
-    with suppress(OSError):
-        namespace = os.readlink("/proc/self/ns/pid")
-    return f"{boot} {namespace}"
