@@ -6,6 +6,7 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -231,17 +232,24 @@ def test_an_edit_while_lines_come_back_stays_its_own(
     assert "written by a" not in machine.read("list.md") + world.remote_file("list.md")
 
 
+def begun_by_d(machine: Machine, folder: Path) -> tuple[Agent, dict[str, str], dict[str, Any], str]:
+    """A fourth client has read list.md and is about to write line 6: who, the call, its answer, the command that
+    writes."""
+    registry.register(place_of(machine), "d", pid=os.getpid(), topic="rename")
+    d = Agent(machine, "d")
+    given, answer = d.edit_call("list.md", "line 6", "written by d")
+    d.before("Edit", given)
+    (folder / "text").write_text(answer["originalFile"].replace("line 6", "written by d"))
+    return d, given, answer, f"cat '{folder}/text' >list.md"
+
+
 def test_what_came_back_and_is_written_over_at_once_comes_back_again(
     machine: Machine, world: World, three: tuple[Agent, Agent, Agent], tmp_path: Path
 ) -> None:
     """A client has read the file before the sync and writes before the sync has written down what it did."""
     text = lose_two(machine, *three)
-    registry.register(place_of(machine), "d", pid=os.getpid(), topic="rename")
-    d = Agent(machine, "d")
-    given, answer = d.edit_call("list.md", "line 6", "written by d")
-    d.before("Edit", given)
-    (tmp_path / "text").write_text(answer["originalFile"].replace("line 6", "written by d"))
-    env = at(machine, "advance-done", f"cat '{tmp_path}/text' >list.md")
+    d, given, answer, write = begun_by_d(machine, tmp_path)
+    env = at(machine, "advance-done", write)
     assert machine.sync("--mine", env={"CLAUDETOOLS_SESSION_ID": "b", **env}).code == 0 and was_reached(env)
     assert "by a" not in machine.read("list.md")
     told = d.after("Edit", given, answer)
@@ -257,15 +265,11 @@ def test_what_comes_back_is_looked_at_again_before_the_same_sync_commits(
     """Written over at once, and its hook is through as well, before the sync that put it back reads the tree anew: once
     that has committed all of it, nothing would lead anybody to look."""
     text = lose_two(machine, *three)
-    registry.register(place_of(machine), "d", pid=os.getpid(), topic="rename")
-    d = Agent(machine, "d")
-    given, answer = d.edit_call("list.md", "line 6", "written by d")
-    d.before("Edit", given)
-    (tmp_path / "text").write_text(answer["originalFile"].replace("line 6", "written by d"))
+    d, given, answer, write = begun_by_d(machine, tmp_path)
     done = {**d.payload("Edit", given, tool_response=answer), "hook_event_name": "PostToolUse"}
     (tmp_path / "payload").write_text(json.dumps(done))
     hook = f"CLAUDE_PROJECT_DIR='{machine.top}' sh '{HOOKS}/post-tool-use' <'{tmp_path}/payload'"
-    env = at(machine, "advance-done", f"cat '{tmp_path}/text' >list.md\n{hook}")
+    env = at(machine, "advance-done", f"{write}\n{hook}")
     saved = machine.sync("--all", env={"CLAUDETOOLS_SESSION_ID": "b", **env})
     assert saved.code == 0 and was_reached(env), saved.text
     assert world.remote_file("list.md") == text.replace("line 6", "written by d"), saved.text
