@@ -306,6 +306,17 @@ def test_dry_run_changes_nothing(world: World, machine: Machine) -> None:
     assert machine.status() == "?? a.md"
 
 
+def test_a_dry_run_with_nothing_to_save_says_so_whatever_waits_to_be_sent(world: World, machine: Machine) -> None:
+    machine.write("notes.md", "x\n")
+    assert machine.sync("--no-push").code == 0
+    tip = world.tip()
+    for args, env in (((), {}), (("--mine",), {"CLAUDETOOLS_SESSION_ID": "mine"})):
+        result = machine.sync("--dry-run", *args, env=env)
+        assert result.code == 0 and result.err == "", result.text
+        assert result.out == "[OK] Nothing to save. Nothing was changed.\n"
+    assert world.tip() == tip
+
+
 def test_no_push_commits_here_and_a_later_sync_sends_it(world: World, machine: Machine) -> None:
     machine.write("a.md", "x\n")
     assert "Not pushed, as asked." in machine.sync("--no-push").out

@@ -49,6 +49,8 @@ print_status_line() {
   [ "$REPO_EXIT" = "$EXIT_OK" ] || [ ${#LEFT_OUT[@]} -gt 0 ] || [ "$own" -gt 0 ] || return 0
   if [ ${#PARKED[@]} -gt 0 ]; then
     print_parked_line
+  elif [ -n "$DRY_RUN" ] && [ "$own" -eq 0 ]; then
+    say "[OK] Nothing to save$left. Nothing was changed."
   elif [ -n "$DRY_RUN" ]; then
     say "[OK] Would save: $(count_of "${#ALL_CHANGED[@]}" file) in $COUNT$left. Nothing was changed."
   elif [ "$own" -gt 0 ] && [ -n "$SESSION" ] && [ "$OWN_COMMITS" = 0 ]; then

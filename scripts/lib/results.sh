@@ -9,6 +9,7 @@ reset_results() {
   LEFT_OUT=() # path, reason, fixes: one item of text each
   LEFT_PATHS=() OTHERS_LEFT=()
   COMMITS=() # "oid subject", oldest first
+  ALL_CHANGED=()
   MERGED=() BLOCKED=()
   SPLIT_FACTS=() # lines on what stays in the folder, as the last round saw it
   WAITS=()       # id, path and line: what callers cannot save before somebody else does
