@@ -129,7 +129,7 @@ drop_receive() {
 # finish_advance: completes what a killed run began. Sets BASE_OID when the tree stands on another commit than HEAD.
 finish_advance() {
   local said=$WORK/finished received=$RECEIVED_FILES status
-  [ -s "$TREE/journal" ] || return 0
+  [ -e "$TREE/journal" ] || [ -L "$TREE/journal" ] || return 0
   require_python_for "an interrupted receive" || return
   : >"$said" || return "$EXIT_CANNOT_CREATE"
   [ ! -s "$TREE/put-back.json" ] || said=$TREE/put-back.said # it was no receive (settle_put_back)
@@ -206,6 +206,10 @@ read_advance_lines() {
         ;;
       staged) note_fact "[INFO] Left as staged: somebody staged $path while this sync ran." ;;
       unsettled) problem "$EXIT_HELD" warn "$path: $text." "Nothing was overwritten. The next sync says how to settle it." ;;
+      damaged)
+        problem "$EXIT_HELD" warn "A receive was cut off, and what it wrote down of itself is damaged: what came in so far may go out once more, as edits of this folder." \
+          "What it had replaced is kept: $(quoted "$path"). Look at what this sync saved, then: rm -r $(quoted "$path")"
+        ;;
       blocked) BLOCKED+=("$path: $text") ;;
     esac
   done <<<"$1"

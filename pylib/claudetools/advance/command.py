@@ -17,7 +17,7 @@
 
 Lines on stdout, tab-separated: `exchanged TIME` (before the first one), `merged PATH FROM TO` (contents, as git has
 them), `swapped N TIME`, `blocked PATH REASON`, `unsettled PATH REASON`, `late PATH`, `late-conflict PATH COPY`,
-`staged PATH`. Exit status:
+`staged PATH`, `damaged FOLDER` (records that cannot be read, now there). Exit status:
 0 done, 3 blocked and nothing written, 4 the branch had moved, 5 another git has the index, 70 anything else.
 """
 
@@ -32,7 +32,7 @@ from claudetools import files, git, index
 from claudetools.advance import late
 from claudetools.advance.following import Followers
 from claudetools.advance.judging import Judge
-from claudetools.advance.plan import Journal, Plan, Step, read_journal, save_journal
+from claudetools.advance.plan import Damaged, Journal, Plan, Step, read_journal, save_journal
 from claudetools.advance.swapping import Swaps
 from claudetools.checkpoint import checkpoint
 from claudetools.job import read_options, tell
@@ -117,6 +117,17 @@ class Advance:
             os.unlink(self.journal_path)
             return DONE
         return self.carry_out(journal, 0)
+
+    def set_aside(self) -> int:
+        """Nobody can tell what the killed run has done. What it has brought in already counts as edited here, and is
+        the same as what comes in again; the old contents are kept."""
+        place = os.path.join(os.path.dirname(os.path.dirname(self.state)), "quarantine", f"receive-{time.time_ns()}")
+        os.makedirs(place, mode=0o700)
+        for path in (self.plan.folder, self.journal_path):
+            if os.path.lexists(path):
+                os.rename(path, os.path.join(place, os.path.basename(path)))
+        tell("damaged", place)
+        return DONE
 
     def carry_out(self, journal: Journal, again: int) -> int:
         """Everything from the journal on. After a crash it is simply done again."""
@@ -204,7 +215,11 @@ def run_job(advance: Advance, job: str, journal: Journal) -> int:
     if job == "begin-ahead":
         return advance.begin_ahead(journal)
     if job == "finish":
-        left = read_journal(advance.journal_path)
+        try:
+            left = read_journal(advance.journal_path)
+            advance.plan.load()
+        except Damaged:
+            return advance.set_aside()
         return advance.finish(left) if left else DONE
     if job == "index":
         advance.followers.record_index(journal)

@@ -192,9 +192,13 @@ def _append(folder: int, name: bytes, data: bytes) -> None:
 
 
 def read_shelf(top: str, folder: str) -> Shelf:
-    """The copies of one advance, as its manifest has them."""
+    """The copies of one advance, as its manifest has them. Raises OSError, ValueError."""
     with open(os.path.join(folder, MANIFEST), encoding="utf-8") as file:
-        return Shelf(top, folder, [Kept(row[0], os.fsencode(row[1]), *row[2:]) for row in json.load(file)])
+        rows = json.load(file)
+    try:
+        return Shelf(top, folder, [Kept(row[0], os.fsencode(row[1]), *row[2:]) for row in rows])
+    except (TypeError, LookupError) as error:
+        raise ValueError(f"{folder}: no list of copies") from error
 
 
 def look(top: str, tree_state: str) -> tuple[list[bytes], list[tuple[bytes, str]]]:

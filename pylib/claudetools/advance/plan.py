@@ -8,10 +8,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterable
 
 from claudetools import files, git
 from claudetools.light import NamedTuple
+
+OID = re.compile(r"[0-9a-f]{40,64}")
+
+
+class Damaged(Exception):
+    """What was written down of an advance cannot be read: a machine that lost power leaves empty and torn files."""
 
 
 class Journal(NamedTuple):
@@ -98,17 +105,23 @@ class Plan:
             file.write(json.dumps(step_row(step)) + "\n")
 
     def load(self) -> list[Step]:
-        """The steps; [] when the swap folder has been put away already."""
+        """The steps; [] when the swap folder has been put away already. Raises Damaged, OSError."""
+        path = os.path.join(self.folder, "plan")
         try:
-            with open(os.path.join(self.folder, "plan"), encoding="utf-8") as file:
+            with open(path, encoding="utf-8") as file:
                 rows = json.load(file)
         except FileNotFoundError:
             return []
+        except ValueError as error:
+            raise Damaged(path) from error
         with contextlib.suppress(FileNotFoundError), open(os.path.join(self.folder, "plan.again"), "rb") as file:
             for line in file:
                 with contextlib.suppress(ValueError):
                     rows.append(json.loads(line))
-        steps = {step.change.path: step for step in map(row_step, rows)}
+        try:
+            steps = {step.change.path: step for step in map(row_step, rows)}
+        except (TypeError, ValueError) as error:
+            raise Damaged(path) from error
         self.number = max([self.number, *(step.number for step in steps.values())])
         return list(steps.values())
 
@@ -132,9 +145,14 @@ def save_journal(path: str, journal: Journal) -> None:
 
 
 def read_journal(path: str) -> Journal | None:
-    """The journal of this tree, None when nothing is under way."""
+    """The journal of this tree, None when nothing is under way. Raises Damaged, OSError."""
     try:
         with open(path, encoding="utf-8") as file:
-            return Journal(**json.load(file))
+            journal = Journal(**json.load(file))
     except FileNotFoundError:
         return None
+    except (TypeError, ValueError) as error:
+        raise Damaged(path) from error
+    if not all(isinstance(oid, str) and OID.fullmatch(oid) for oid in (journal.base, journal.new)):
+        raise Damaged(path)
+    return journal
