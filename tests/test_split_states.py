@@ -24,7 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from agents import Agent
 from claudetools.sessions import calls, registry, windows
 from forced import KILL_BASH, KILL_GROUP, KILL_HELPER, RECEIVING, SENDING, at, ended, was_reached
-from world import SYNC, TOOLKIT, Machine, World
+from world import SYNC, TOOLKIT, Machine, Result, World
 
 SHARED = ["shared.md", "notes/list.md", "dos.txt", "open-end.txt"]
 AGENTS = st.integers(0, 3)
@@ -320,9 +320,7 @@ class Tree(RuleBasedStateMachine):
     def undo(self, n: int) -> None:
         """All that the session did is taken back, or (the next time) done again."""
         before = self.snapshot()
-        program = TOOLKIT / "scripts" / "claudetools.sh"
-        result = self.machine.run("bash", program, "sessions", "undo", f"s{n}", "--yes")
-        note(result.text)
+        result = self.sessions("undo", f"s{n}", "--yes")
         assert result.code in (0, 65, 75), result.text  # 75: first a sync that was killed is finished
         after = self.snapshot()
         gone, new = only_in(before, after), only_in(after, before)
@@ -333,6 +331,31 @@ class Tree(RuleBasedStateMachine):
         self.returned |= new
         COUNTS["undone"] += bool(gone | new)
         self.judged = self.commits()
+
+    @rule(n=AGENTS, path=PATHS)
+    def claim(self, n: int, path: str) -> None:
+        """Of the lines that it takes over, nobody knows whose they were."""
+        self.wake(n)
+        before = self.snapshot()
+        self.loose |= set(self.read(path).splitlines())
+        result = self.sessions("claim", self.names[path], CLAUDETOOLS_SESSION_ID=f"s{n}")
+        assert result.code in (0, 64, 65), result.text  # 64: no such file
+        assert self.snapshot() == before
+
+    @rule(n=AGENTS, path=PATHS)
+    def restore(self, n: int, path: str) -> None:
+        """What was taken out comes back, and nothing goes."""
+        before = self.snapshot()
+        result = self.sessions("restore", f"s{n}", self.names[path], "--yes")
+        assert result.code in (0, 65, 75), result.text
+        after = self.snapshot()
+        assert not only_in(before, after), result.text
+        self.returned |= only_in(after, before)
+
+    def sessions(self, *args: str, **env: str) -> Result:
+        result = self.machine.run("bash", TOOLKIT / "scripts" / "claudetools.sh", "sessions", *args, env=env)
+        note(result.text)
+        return result
 
     # --- what has to hold ----------------------------------------------------------
 
