@@ -1,13 +1,17 @@
-"""Fixtures: a world, and a machine in it."""
+"""Fixtures: a world, and a machine in it; a yard, where a lock is fought for."""
 
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from world import Machine, World
+pytest.register_assert_rewrite("world", "yard")
+
+from world import Machine, World  # noqa: E402
+from yard import Yard, make_repository  # noqa: E402
 
 # A shell's background job (`make test &`) ignores Ctrl-C, and so would every sync that a test sends it to.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -22,3 +26,11 @@ def world(tmp_path: Path) -> World:
 @pytest.fixture
 def machine(world: World) -> Machine:
     return world.machine()
+
+
+@pytest.fixture
+def yard(tmp_path: Path) -> Iterator[Yard]:
+    yard = Yard(tmp_path)
+    make_repository(yard)
+    yield yard
+    yard.close()

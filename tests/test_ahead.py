@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from forced import at, ended, was_reached
-from test_lock import wait_until
 from world import SYNC, Machine, World
+from yard import wait_until
 
 # The helper has judged the tree and prepared the file that came in, and waits for the push.
 PREPARED = "until [ -e .git/claudetools/trees/main/swap/1 ]; do sleep 0.01; done\n"

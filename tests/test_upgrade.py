@@ -12,8 +12,8 @@ import pytest
 from forced import KILL_GROUP, at, ended, was_reached
 from test_contention import Start
 from test_install import TOOLKIT, copy_toolkit, own_sync, run_install
-from test_lock import wait_until
 from world import Machine, World
+from yard import wait_until
 
 HOUSE = ".claude/claudetools"
 

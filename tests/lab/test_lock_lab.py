@@ -1,12 +1,12 @@
-"""The long runs of the lock: the same oracle and the same kills as in tests/test_lock.py, for minutes."""
+"""The long runs of the lock: the same oracle and the same kills as in tests/test_lock_exclusion.py, for minutes."""
 
 from __future__ import annotations
 
 import pytest
 
-from test_lock import NESTED_WORKER, Yard, contend, fuzz, linux_only, needs_flock, yard
+from test_lock_exclusion import NESTED_WORKER, contend, fuzz
+from yard import Yard, linux_only, needs_flock
 
-__all__ = ["yard"]
 pytestmark = pytest.mark.lab
 
 
