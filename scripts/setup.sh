@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Summary: Tell this machine who works on it, and set up this clone.
 # Usage: setup.sh [--repo PATH] [--user ID] [--name "FULL NAME"] [--email ADDRESS] [--machine NAME] [--vault PATH]
+#                 [--timezone ZONE]
 #
 # Writes .claude/identity.json, which git ignores. What is not given is taken from the file that is there, from
 # .claude/users.json and git's own settings, or asked for on a terminal: five questions at most. Then, in a repository
@@ -9,8 +10,10 @@
 #
 #   --repo PATH      the repository (the one around this folder)
 #   --user ID        short id, as in .claude/users.json
+#   --name, --email  who the commits are by
 #   --machine NAME   this machine's name (the host name)
 #   --vault PATH     folder of the vault, a repository of its own
+#   --timezone ZONE  of the dates and times in logs, such as Europe/Berlin (America/Los_Angeles)
 #
 # Exit status: 0 written; 64 usage; 73 cannot be written; 75 a sync has the lock; 78 no repository, or a value is missing.
 # Environment: CLAUDETOOLS_PYTHON is the interpreter for the helpers.
@@ -24,11 +27,11 @@ for part in environment exit_codes ui python owner claim lock results repository
 done
 
 main() {
-  local repo=. user='' name='' email='' machine='' vault='' asked=''
+  local repo=. user='' name='' email='' machine='' vault='' timezone='' asked=''
   while [ $# -gt 0 ]; do
     case $1 in
       -h | --help) print_header "${BASH_SOURCE[0]}" && exit 0 ;;
-      --repo | --user | --name | --email | --machine | --vault)
+      --repo | --user | --name | --email | --machine | --vault | --timezone)
         [ $# -ge 2 ] || wrong_usage "$1 needs a value."
         printf -v "${1#--}" '%s' "$2"
         shift

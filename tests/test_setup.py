@@ -173,7 +173,11 @@ def test_setup_knows_a_person_of_users_json_and_asks_nothing(clone: Machine) -> 
 
 def test_without_a_terminal_a_missing_value_is_named_with_its_flag(clone: Machine) -> None:
     result = setup(clone, "--user", "dana")
-    assert (result.code, "Full name is not known." in result.err, "--name VALUE" in result.err) == (78, True, True)
+    assert (result.code, "Full name is not known." in result.err, f"bash {SETUP} --name VALUE" in result.err) == (
+        78,
+        True,
+        True,
+    )
     assert not (clone.top / ".claude/identity.json").exists()
 
 
@@ -211,6 +215,25 @@ def test_on_a_terminal_it_asks_five_questions_and_takes_defaults(clone: Machine)
     assert "vault_path" not in identity
     code, screen = on_a_terminal(clone, [])
     assert (code, screen.count("]: ")) == (0, 0), "what is known is not asked again"
+
+
+def test_run_again_it_keeps_what_it_does_not_ask_for(clone: Machine) -> None:
+    clone.git("config", "--global", "user.email", "howard@example.com")
+    assert setup(clone, "--timezone", "Europe/Berlin").code == 0
+    file = clone.top / ".claude/identity.json"
+    file.write_text(json.dumps({"ollama": {"host": "größer"}, **json.loads(file.read_text())}))
+    result = setup(clone, "--machine", "LAP-9")
+    assert result.code == 0, result.text
+    identity = json.loads(file.read_text("utf-8"))
+    kept = (identity["ollama"], identity["timezone"], identity["machine"])
+    assert kept == ({"host": "größer"}, "Europe/Berlin", "LAP-9")
+    before = file.read_bytes()
+    result = setup(clone, "--timezone", "Moon/Base")
+    assert (result.code, "'Moon/Base' is no time zone" in result.err) == (64, True), result.text
+    assert file.read_bytes() == before
+    file.write_text("{cut")
+    assert setup(clone, "--name", "Howard Lee").code == 0, "one that cannot be read has nothing to keep"
+    assert json.loads(file.read_text("utf-8"))["full_name"] == "Howard Lee"
 
 
 @pytest.mark.parametrize(("vault", "words"), [("nowhere", "is not the working tree"), (".", "lies inside this")])
@@ -293,7 +316,7 @@ def version_in_environment(machine: Machine) -> str:
 def test_the_packages_are_installed_once_and_again_when_the_pins_change(clone: Machine, shop: dict[str, str]) -> None:
     result = setup(clone, env=shop)
     assert result.code == 0, result.text
-    assert "The Python packages are in" in result.out
+    assert "Fetching the Python packages" in result.err and "The Python packages are in" in result.out
     assert version_in_environment(clone) == "1.0"
     venv = clone.state / "venv"
     before = venv.stat().st_ino

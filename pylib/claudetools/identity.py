@@ -195,6 +195,28 @@ def derive(users: dict[str, dict[str, Any]], git_email: str, host: str, problems
     )
 
 
+def complete(draft: str, top: str) -> None:
+    """Give the file `draft`, what setup.sh was told, the other keys that the present identity.json has. A present one
+    that cannot be read has nothing to give. Raises Invalid for a time zone that this machine does not know."""
+    told = load_json(draft, "the new identity.json") or {}
+    if not is_zone(told.get("timezone", DEFAULT_TIMEZONE)):
+        raise Invalid(f"{told['timezone']!r} is no time zone; expected a name such as 'Europe/Berlin'")
+    with suppress(Invalid):
+        told = {**(load_json(os.path.join(top, ".claude", "identity.json"), "") or {}), **told}
+    with open(draft, "w", encoding="utf-8", newline="\n") as file:
+        file.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+
+
+def is_zone(name: str) -> bool:
+    """Whether there is a time zone of this name; True where the machine knows none at all."""
+    import zoneinfo
+
+    try:
+        return bool(zoneinfo.ZoneInfo(name))
+    except (ValueError, OSError, KeyError):
+        return not zoneinfo.available_timezones()
+
+
 def cache_lines(identity: Identity) -> str:
     """What scripts/lib/identity.sh reads."""
     keys = ("user", "full_name", "email", "machine", "timezone", "vault_path", "hostname", "role", "source")
@@ -213,14 +235,28 @@ def note_file(path: str, link: str) -> None:
         os.link(path, link)
 
 
+def complete_or_say(draft: str, top: str) -> int:
+    """`complete`, with its trouble as one line."""
+    try:
+        complete(draft, top)
+    except Invalid as error:
+        print(one_line(str(error)), file=sys.stderr)
+        return 78
+    return 0
+
+
 def main(argv: list[str]) -> int:
-    """Write the cache. Exit 0, or 78 with one line that names file, key and what was expected."""
+    """Write the cache, or with --complete FILE nothing but that file. Exit 0, or 78 with one line that names file, key
+    and what was expected."""
     parser = argparse.ArgumentParser(prog="identity")
     parser.add_argument("top")
     parser.add_argument("cache")
     parser.add_argument("--git-email", default="")
     parser.add_argument("--host", default="")
+    parser.add_argument("--complete", metavar="FILE", default="")
     args = parser.parse_args(argv)
+    if args.complete:
+        return complete_or_say(args.complete, args.top)
     note_file(os.path.join(args.top, ".claude", "identity.json"), args.cache + ".of")
     try:
         identity = read_identity(args.top, args.git_email, args.host)

@@ -22,7 +22,7 @@ answer() {
       value=${REPLY:-$5}
     fi
   fi
-  [ -n "$value" ] || die "$EXIT_SETUP" "$4 is not known." "Give it: setup.sh --$1 VALUE"
+  [ -n "$value" ] || die "$EXIT_SETUP" "$4 is not known." "Give it: bash $(setup_command) --$1 VALUE"
   printf -v "$1" '%s' "$value"
 }
 
@@ -58,7 +58,7 @@ refuse_bad_vault() {
 
 write_identity() {
   local file=$TOP/.claude/identity.json
-  print_identity >"$WORK/identity" && mkdir -p "$TOP/.claude" && mv "$WORK/identity" "$file" ||
+  print_identity >"$WORK/identity" && complete_identity && mkdir -p "$TOP/.claude" && mv "$WORK/identity" "$file" ||
     die "$EXIT_CANNOT_CREATE" "$(visible "$file") cannot be written." "Look at it: ls -ld $(quoted "${file%/*}")"
   check_and_cache
   exclude_identity
@@ -69,7 +69,16 @@ print_identity() {
   printf '{\n  "user": %s,\n  "full_name": %s,\n  "email": %s,\n  "machine": %s,\n' \
     "$(json_string "$user")" "$(json_string "$name")" "$(json_string "$email")" "$(json_string "$machine")"
   [ -z "$vault" ] || printf '  "vault_path": %s,\n' "$(json_string "$vault")"
+  [ -z "$timezone" ] || printf '  "timezone": %s,\n' "$(json_string "$timezone")"
   printf '  "hostname": %s\n}\n' "$(json_string "${HOSTNAME:-$machine}")"
+}
+
+# What setup.sh does not ask for stays in the file, whoever wrote it.
+complete_identity() {
+  local text
+  find_python || return 0
+  text=$(run_python identity --complete "$WORK/identity" "$TOP" "$STATE/identity" 2>&1) ||
+    die "$EXIT_USAGE" "$(visible "${text##*$'\n'}")" "See: bash $(setup_command) --help"
 }
 
 # With Python the values are checked now; without it the shell makes the cache that a sync reads.
@@ -106,11 +115,18 @@ prepare_clone() {
 }
 
 install_packages() {
+  { run_python_with_packages environment "$1/pyproject.toml" "$STATE/venv" 2>"$WORK/error" || say failed; } |
+    while IFS= read -r line; do
+      case $line in
+        fetching) talk "     Fetching the Python packages ..." ;;
+        made) say "     The Python packages are in $(visible "$STATE/venv")." ;;
+        failed) report_no_packages ;;
+      esac
+    done
+}
+
+report_no_packages() {
   local text
-  text=$(run_python_with_packages environment "$1/pyproject.toml" "$STATE/venv" 2>"$WORK/error") && {
-    [ -z "$text" ] || say "     The Python packages are in $(visible "$STATE/venv")."
-    return 0
-  }
   read -r text <"$WORK/error"
   warn "The Python packages could not be installed: $(visible "$text")"
   say "       Syncing works without them; log, notes, sessions and wiki do not. Again: bash $(setup_command)" >&2

@@ -99,8 +99,10 @@ def run(*argv: str) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """`environment PYPROJECT VENV [--check]`. 0 all is there ("made" on stdout when it was made now); 79 and what is
-    missing, or why it could not be had."""
+    """`environment PYPROJECT VENV [--check]`. 0 all is there; 79 and what is missing, or why it could not be had.
+
+    On stdout "fetching" before it is made, and "made" after that.
+    """
     pyproject, venv = (Path(name) for name in argv[:2])
     wanted = requirements(pyproject.read_text("utf-8"))
     absent = missing(wanted)
@@ -109,6 +111,7 @@ def main(argv: list[str]) -> int:
     if "--check" in argv:
         print(", ".join(absent), file=sys.stderr)
         return MISSING
+    print("fetching", flush=True)
     try:
         make(venv, wanted)
     except (Failed, OSError) as error:
