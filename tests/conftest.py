@@ -1,4 +1,4 @@
-"""Fixtures: a world, and a machine in it; a yard, where a lock is fought for."""
+"""Fixtures: a world, and a machine in it, new or with what people have there; a yard, where a lock is fought for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("world", "yard")
+pytest.register_assert_rewrite("installing", "world", "yard")
 
 from world import Machine, World  # noqa: E402
 from yard import Yard, make_repository  # noqa: E402
@@ -26,6 +26,31 @@ def world(tmp_path: Path) -> World:
 @pytest.fixture
 def machine(world: World) -> Machine:
     return world.machine()
+
+
+@pytest.fixture
+def empty(world: World) -> Machine:
+    """A repository without a commit."""
+    machine = world.machine(clone=False)
+    machine.top.mkdir()
+    machine.git("init", "-q", "-b", "main")
+    return machine
+
+
+@pytest.fixture
+def lived_in(machine: Machine) -> Machine:
+    """A repository with what people have before they meet us, on the remote too."""
+    from installing import publish  # copies the toolkit
+
+    return publish(machine, logs=3)
+
+
+@pytest.fixture
+def busy(machine: Machine) -> Machine:
+    """The same after a year and a half."""
+    from installing import publish
+
+    return publish(machine, logs=400)
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from installing import TOOLKIT, copy_toolkit, fill, own_sync, publish, run_install, tree_of
 from test_contention import Start
-from test_install import TOOLKIT, copy_toolkit, fill, own_sync, publish, run_install, tree_of
 from world import TOOLKIT as SOURCE
 from world import Machine, World
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from claudetools.install import agent_settings, json_text
 from claudetools.install.merged import Merged, as_record, merged_from
 from claudetools.install.place import Refused
-from test_install import TOOLKIT, copy_toolkit, run_install
+from installing import TOOLKIT, copy_toolkit, run_install
 from world import Machine
 
 NAME = ".claude/settings.json"

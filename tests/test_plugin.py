@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from test_install import run_install
+from installing import run_install
 from world import TOOLKIT, Machine, Result
 
 PLUGIN = TOOLKIT / ".claude-plugin"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from installing import TOOLKIT, run_install
 from test_contention import Start
-from test_install import TOOLKIT, run_install
 from world import Machine, World
 
 # The letters that POSIX gives each tool, and those that every BSD has as well. None of them takes a long option.

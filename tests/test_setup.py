@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from claudetools.install import environment
+from installing import TOOLKIT, own_sync, run_install
 from test_contention import Start
-from test_install import TOOLKIT, own_sync, run_install
 from world import Machine, Result, World, clean_environment
 
 SETUP = ".claude/claudetools/scripts/setup.sh"

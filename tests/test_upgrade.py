@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from forced import KILL_GROUP, at, ended, was_reached
+from installing import TOOLKIT, copy_toolkit, own_sync, run_install
 from test_contention import Start
-from test_install import TOOLKIT, copy_toolkit, own_sync, run_install
 from world import Machine, World
 from yard import wait_until
 

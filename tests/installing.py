@@ -1,0 +1,94 @@
+"""What tests of the installer share: a toolkit at rest, what people have in a repository, whole trees compared."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import stat
+import tempfile
+import time
+from pathlib import Path
+
+from world import TOOLKIT as SOURCE
+from world import Env, Machine, Result
+
+OWN_SYNC = b"#!/bin/sh\ngit add -A && git commit -qm sync && git push -q\n"
+OWN_HOOK = b'#!/bin/sh\necho "own hook" >&2\n'
+Tree = dict[str, tuple[object, ...]]
+
+
+def copy_toolkit(source: Path, target: Path) -> Path:
+    for name in ("scripts", "pylib", "hooks", ".claude"):
+        shutil.copytree(source / name, target / name, ignore=shutil.ignore_patterns("__pycache__", "identity.json"))
+    for name in ("LICENSE", "pyproject.toml", ".gitattributes"):
+        shutil.copy2(source / name, target / name)
+    return target
+
+
+# A copy at rest: somebody may be editing the real one between two steps of a test.
+TOOLKIT = copy_toolkit(SOURCE, Path(tempfile.mkdtemp(prefix="claudetools-test.")))
+atexit.register(shutil.rmtree, TOOLKIT, ignore_errors=True)
+INSTALL = TOOLKIT / "scripts" / "install.sh"
+
+
+def tree_of(top: Path, times: bool = False, state: bool = True) -> Tree:
+    """Every file and folder: mode, content, link text, on request the time of the last write."""
+    found: Tree = {}
+    for path in sorted(top.rglob("*")):
+        name = path.relative_to(top).as_posix()
+        if not state and name.startswith((".git/claudetools", ".git/worktrees")):
+            continue
+        info = path.lstat()
+        content: object = None
+        if path.is_symlink():
+            content = os.readlink(path)
+        elif path.is_file():
+            content = path.read_bytes()
+        found[name] = (stat.S_IMODE(info.st_mode), content, *((info.st_mtime_ns, info.st_ino) if times else ()))
+    return found
+
+
+def difference(one: Tree, other: Tree) -> list[str]:
+    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+
+
+def run_install(machine: Machine, *args: str | Path, toolkit: Path = TOOLKIT, env: Env = None) -> Result:
+    return machine.run("bash", toolkit / "scripts" / "install.sh", *args, cwd=machine.home, env=env)
+
+
+def today() -> str:
+    return time.strftime("%Y-%m-%d")
+
+
+def own_sync(machine: Machine, *args: str) -> Result:
+    return machine.run("bash", ".claude/scripts/sync.sh", *args)
+
+
+def fill(machine: Machine, logs: int) -> None:
+    """What people have in such a repository before they meet us."""
+    machine.write(".claude/scripts/sync.sh", OWN_SYNC).chmod(0o755)
+    machine.write(".claude/hooks/notify.sh", "#!/bin/sh\n").chmod(0o755)
+    machine.write(".claude/settings.json", '{"permissions": {"allow": ["Bash(ls:*)"]}}\n')
+    machine.write(".pre-commit-config.yaml", "repos: []\n")
+    machine.write(".gitignore", b"lib/\r\n*.pyc\r\n.claude/identity.json\r\n*.log")
+    machine.write(".gitattributes", "*.png binary\n").chmod(0o600)
+    machine.write("AGENTS.md", "# Rules\n\nBe kind.")
+    machine.write("CLAUDE.md", b"# Claude\r\n")
+    for n in range(logs):
+        day = f"20{20 + n // 336:02}-{n // 28 % 12 + 1:02}-{n % 28 + 1:02}"
+        machine.write(f"clients/acme/session-logs/{day}-session.md", f"log {n}\n")
+    hook = machine.common / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_bytes(OWN_HOOK)
+    hook.chmod(0o755)
+    with (machine.common / "config").open("ab") as config:
+        config.write(b"[merge] # mine\n\ttool = vimdiff\n[pull]")
+
+
+def publish(machine: Machine, logs: int) -> Machine:
+    fill(machine, logs)
+    machine.git("add", "-A")
+    machine.git("-c", "user.name=M", "-c", "user.email=m@example.com", "commit", "-q", "--no-verify", "-m", "ours")
+    machine.git("push", "-q", "origin", "main")
+    return machine

@@ -1,0 +1,67 @@
+"""The rules on a server: a workflow comes when it is asked for, and stays until the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from claudetools.install.toolkit import WORKFLOWS
+from installing import TOOLKIT, copy_toolkit, difference, own_sync, run_install, tree_of
+from world import Machine
+
+
+@pytest.fixture
+def with_workflows(tmp_path: Path) -> Path:
+    toolkit = copy_toolkit(TOOLKIT, tmp_path / "with-workflows")
+    for name in ("github", "gitea"):
+        path = toolkit / "hooks/ci" / f"{name}.yml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"name: claudetools on {name}\n")
+    return toolkit
+
+
+@pytest.mark.parametrize("server", ["github", "gitea"])
+def test_a_workflow_comes_when_it_is_asked_for_and_stays_until_the_end(
+    lived_in: Machine, with_workflows: Path, server: str
+) -> None:
+    before = tree_of(lived_in.top)
+    path = lived_in.write(f".{server}/workflows/claudetools.yml", "mine\n")
+    plan = run_install(lived_in, "--dry-run", "--ci", server, lived_in.top, toolkit=with_workflows)
+    assert f"install.sh --ci {server} ~/ops " in plan.out
+    result = run_install(lived_in, "--ci", server, lived_in.top, toolkit=with_workflows)
+    assert result.code == 0, result.text
+    assert "the same rules on the server; yours" in result.out
+    assert path.read_text() == f"name: claudetools on {server}\n"
+    assert run_install(lived_in, lived_in.top, toolkit=with_workflows).out.startswith("[OK] Nothing to do")
+    assert run_install(lived_in, "--uninstall", lived_in.top, toolkit=with_workflows).code == 0
+    assert path.read_text() == "mine\n"
+    path.unlink()
+    assert run_install(lived_in, "--ci", server, lived_in.top, toolkit=with_workflows).code == 0
+    assert run_install(lived_in, "--uninstall", lived_in.top, toolkit=with_workflows).code == 0
+    assert difference(before, tree_of(lived_in.top, state=False)) == []
+    assert run_install(lived_in, "--ci", server, lived_in.top, toolkit=with_workflows).code == 0
+    assert own_sync(lived_in).code == 0
+    result = run_install(lived_in, "--uninstall", lived_in.top, toolkit=with_workflows)
+    lived_in.git("config", "user.email", "m@example.com")
+    commit = lived_in.run("bash", "-c", result.out.splitlines()[-1].removeprefix("To commit it: "))
+    assert (commit.code, lived_in.status()) == (0, ""), commit.text
+
+
+def test_the_workflows_that_may_be_asked_for_are_there() -> None:
+    for name, path in WORKFLOWS.items():
+        text = (TOOLKIT / "hooks/ci" / f"{name}.yml").read_text()
+        assert path.startswith(f".{name}/workflows/")
+        assert ".claude/claudetools/hooks/checks/run.sh" in text
+
+
+def test_the_copy_in_a_repository_says_where_workflows_come_from(empty: Machine) -> None:
+    run_install(empty, empty.top)
+    result = empty.run("bash", ".claude/claudetools/scripts/install.sh", "--ci", "github", ".")
+    assert (result.code, "install.sh of a claudetools folder" in result.err) == (64, True), result.text
+
+
+def test_another_server_is_no_choice(empty: Machine) -> None:
+    for args in (("--ci", "jenkins"), ("--ci",)):
+        result = run_install(empty, *args, empty.top)
+        assert (result.code, "--ci takes github or gitea" in result.err) == (64, True), result.text
