@@ -2,9 +2,9 @@
 
 Run inside a network namespace of its own: `unshare -rn python stage.py PLAN`. PLAN is a JSON file:
 {"clients": [{"argv", "cwd", "env", "play", "key"}], "requests": FOLDER, "seconds": N, "together": BOOL}; `play` names a
-function of plays.py, `key` tells the clients apart; `together`: nobody gets an answer before all have asked. Every
-request is kept as FOLDER/<n>.json {"key", "body"}; how the clients ended is printed as JSON, one {"code", "out", "err"}
-each.
+function of plays.py, `key` tells the clients apart; `together` (may be absent): nobody gets an answer before all
+have asked. Every request is kept as FOLDER/<n>.json {"key", "body"}; how the clients ended is printed as JSON, one
+{"code", "out", "err"} each.
 """
 
 from __future__ import annotations
@@ -148,7 +148,11 @@ def main() -> None:
     """Play it."""
     plan = json.loads(Path(sys.argv[1]).read_text())
     bring_up_loopback()
-    api = Api(Path(plan["requests"]), {client["key"]: client["play"] for client in plan["clients"]}, plan["together"])
+    api = Api(
+        Path(plan["requests"]),
+        {client["key"]: client["play"] for client in plan["clients"]},
+        plan.get("together", False),
+    )
     threading.Thread(target=api.serve_forever, daemon=True).start()
     running = [start_client(client, api.server_port) for client in plan["clients"]]
     ends = []
