@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("installing", "world", "yard")
+pytest.register_assert_rewrite("installing", "round_trip", "world", "yard")
 
 from world import Machine, World  # noqa: E402
 from yard import Yard, make_repository  # noqa: E402

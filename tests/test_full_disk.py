@@ -1,4 +1,4 @@
-"""Two sessions on a disk that is full: their edits are in the files, their ledgers may not be; nothing gets lost."""
+"""A disk that is full: syncs and sessions lose nothing, and say why. Edits are in the files, ledgers may not be."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 from claudetools.sessions import registry
-from test_hostile import assert_plain, fill, mounted, root_only
+from disks import fill, mounted, root_only
+from round_trip import assert_plain, assert_same, assert_synced, contents, save, two_machines
 from test_tool_hooks import Agent, place_of
 from world import Machine, Result, World
 
@@ -96,3 +97,51 @@ def assert_no_foreign_lines(world: World) -> None:
             assert set(lines) <= {session}, commit
             whose[session] += len(lines)
     assert all(whose.values()), "with some space left the ledgers are kept"
+
+
+@root_only
+def test_a_disk_that_is_full_loses_nothing_and_the_next_sync_finishes(world: World, tmp_path: Path) -> None:
+    """Every amount of free space from nothing to plenty: some let the sync begin and not end."""
+    a, b = two_machines(world)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    for n in range(20):
+        b.write(f"incoming/{n}.bin", os.urandom(20_000))
+    save(b)
+    with mounted("-t", "tmpfs", "-o", "size=16m", "claudetools-test", disk):
+        a.run("cp", "-a", a.top, disk / "ops")
+        a.top = disk / "ops"
+        seen = set()
+        for free in (0, 4, 8, 12, 24, 48, 100, 250, 450, 700):
+            for n in range(3):
+                b.write(f"incoming/{n}.bin", os.urandom(20_000))
+            b.write(f"incoming/new-{free}.bin", os.urandom(60_000))
+            save(b)
+            mine = a.write(f"mine-{free}.bin", os.urandom(30_000)).read_bytes()
+            fill(disk / "filler", free * 1024)
+            before = contents(a.top)
+            result = a.sync()
+            seen.add(result.code)
+            assert result.code in (0, 73), (free, result.text)
+            assert "[" in result.out, result.text
+            if result.code:
+                words = ("o space left", "full disk", "couldn't write", "unable to write", "write error")
+                assert any(w in result.out for w in words), (free, result.text)
+            assert_unchanged_or_new(a, b, before)
+            (disk / "filler").unlink()
+            result = a.sync()
+            assert_synced(result)
+            save(b)
+            assert (b.top / f"mine-{free}.bin").read_bytes() == mine
+            assert_same(a, b)
+        assert 0 in seen
+        assert 73 in seen
+
+
+def assert_unchanged_or_new(a: Machine, b: Machine, before: dict[bytes, bytes]) -> None:
+    """Every file of A is whole: as it was, or as B has it."""
+    theirs = contents(b.top)
+    for path, data in contents(a.top).items():
+        assert data in (before.get(path), theirs.get(path)), path
+    for path in before:
+        assert path in contents(a.top), path
