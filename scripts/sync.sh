@@ -3,6 +3,7 @@
 # Usage: sync.sh [--mine | --all] [-m TEXT] [--wait S] [--no-push] [--dry-run] [--json] [--quiet] [--allow PATH] [-- PATH...]
 #        sync.sh --resolve [--take mine|theirs|both PATH | --abort]
 #        sync.sh --points | --restore PATH@TIME | --status | --take-upstream
+#        sync.sh --vault ...
 #
 # Commits what changed, sends it, and brings in what others sent, without disturbing anybody who works in this tree.
 # The working tree belongs to the sessions: commits are built, rebased and checked as git objects, and incoming files
@@ -23,6 +24,7 @@
 #   --restore P@TIME   bring the file P back as it was at TIME
 #   --status           who has the lock, and how the last sync ended
 #   --take-upstream    accept that the remote's history was rewritten
+#   --vault            all of this for the vault alone; paths are seen from its folder
 #   -- PATH...         only these files and folders
 #
 # Exit status: 0 saved or nothing to do; 64 usage; 65 something was left out or needs you; 69 remote unreachable (your
@@ -56,7 +58,6 @@ load_the_rest() {
 LOADED_FOR=''
 
 main() {
-  local main_exit
   CALLED_WITH=("$@")
   parse_arguments "$@"
   if [ "$JOB" = help ]; then
@@ -71,12 +72,11 @@ main() {
   trap 'end_by_signal 143' TERM
   trap 'stop_clock; let_go' EXIT
 
-  sync_repository . main
+  if [ -n "$VAULT_ONLY" ]; then look_for_vault; else sync_repository . main; fi
   FINAL_EXIT=$REPO_EXIT
-  if [ "$JOB" = sync ] && [ -n "${ID_VAULT:-}" ]; then
+  if [ -n "$VAULT_ONLY" ] || { [ "$JOB" = sync ] && [ -n "${ID_VAULT:-}" ]; }; then
     sync_vault
-    main_exit=$FINAL_EXIT
-    [ "$main_exit" -ne 0 ] || FINAL_EXIT=$REPO_EXIT
+    [ "$FINAL_EXIT" -ne 0 ] || FINAL_EXIT=$REPO_EXIT
   fi
   [ -z "$JSON" ] || print_json
   exit "$FINAL_EXIT"
@@ -222,10 +222,11 @@ save_changes() {
 
 # The vault's trouble never hides or undoes what main did: it has its own report and its own exit code.
 sync_vault() {
-  local folder top=$TOP
+  local folder
   find_vault && folder=$VAULT
-  WANTED=() MESSAGE=''
-  if [ "$(cd "$folder" 2>/dev/null && git rev-parse --show-toplevel 2>/dev/null)" = "$top" ]; then
+  MAIN_TOP=$TOP
+  [ -n "$VAULT_ONLY" ] || WANTED=() ALLOWED=() MESSAGE='' TAKE_UPSTREAM='' # said of the repository's own files
+  if [ "$(cd "$folder" 2>/dev/null && git rev-parse --show-toplevel 2>/dev/null)" = "$MAIN_TOP" ]; then
     reset_results
     forget_repository "$folder"
     problem "$EXIT_SETUP" error "The vault $(visible "$ID_VAULT") lies inside this repository." "Give it a repository of its own, then correct vault_path in .claude/identity.json"
@@ -233,6 +234,17 @@ sync_vault() {
     return
   fi
   sync_repository "$folder" vault
+}
+
+# With --vault the repository is only asked where its vault lies.
+look_for_vault() {
+  reset_results
+  forget_repository .
+  end_glance
+  open_repository . && make_state && load_identity "$TOP" || die "$REPO_EXIT" "${PROBLEMS[0]#*$'\n'}"
+  [ -n "$ID_VAULT" ] || die "$EXIT_SETUP" "No vault is named in .claude/identity.json." "Name it: bash $(setup_command) --vault PATH"
+  find_vault
+  paths_from_top "$VAULT"
 }
 
 # A hook of a sync that starts a sync would wait for itself.

@@ -3,7 +3,7 @@
 # Needs: exit_codes, ui, identity.
 
 parse_arguments() {
-  JOB=sync MESSAGE='' WAIT='' NO_PUSH='' DRY_RUN='' JSON='' RESTORE='' RESOLVE='' WHOSE='' TAKE_PATH='' TAKE_UPSTREAM='' ROUND=1
+  JOB=sync MESSAGE='' WAIT='' NO_PUSH='' DRY_RUN='' JSON='' RESTORE='' RESOLVE='' WHOSE='' TAKE_PATH='' TAKE_UPSTREAM='' VAULT_ONLY='' ROUND=1
   ALLOWED=() WANTED=() JSON_PARTS=()
   while [ $# -gt 0 ]; do
     case $1 in
@@ -34,6 +34,7 @@ parse_arguments() {
       --points) JOB=points ;;
       --status) JOB=status ;;
       --take-upstream) TAKE_UPSTREAM=1 ;;
+      --vault) VAULT_ONLY=1 ;;
       --)
         shift
         [ $# -gt 0 ] || usage_error "-- needs at least one path."
@@ -55,14 +56,15 @@ parse_arguments() {
   case $SESSION in *[!A-Za-z0-9._-]*) SESSION='' ;; esac
   TITLE=${CLAUDETOOLS_SESSION_TITLE:-${SESSION:+sync of session ${SESSION:0:4}}}
   TITLE=${TITLE:-sync}
-  paths_from_top
+  [ -n "$VAULT_ONLY" ] || paths_from_top .
 }
 
-# Paths of the caller are relative to its folder, ours to the top of the tree.
+# paths_from_top FOLDER: paths of the caller are relative to its folder, ours to the top of the tree.
 paths_from_top() {
   local prefix i
+  PATHS_IN=$1
   [ $((${#WANTED[@]} + ${#ALLOWED[@]})) -gt 0 ] || return 0
-  prefix=$(git rev-parse --show-prefix 2>/dev/null) || return 0
+  prefix=$(git -C "$PATHS_IN" rev-parse --show-prefix 2>/dev/null) || return 0
   for ((i = 0; i < ${#WANTED[@]}; i++)); do path_from_top "$prefix" "${WANTED[i]}" && WANTED[i]=$FROM_TOP; done
   for ((i = 0; i < ${#ALLOWED[@]}; i++)); do path_from_top "$prefix" "${ALLOWED[i]}" && ALLOWED[i]=$FROM_TOP; done
 }
@@ -72,7 +74,7 @@ path_from_top() {
   local prefix=$1 path=$2 top part rest
   case $path in
     /*)
-      top=$(git rev-parse --show-toplevel)
+      top=$(git -C "${PATHS_IN:-.}" rev-parse --show-toplevel)
       # Git's top has its links resolved, what the caller typed may lead through one.
       case $path in "$top" | "$top"/*) ;; *) path=$(cd "${path%/*}/" 2>/dev/null && pwd -P)/${path##*/} ;; esac
       case $path in "$top" | "$top"/*) ;; *) usage_error "$(visible "$2") lies outside this repository." ;; esac

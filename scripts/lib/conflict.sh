@@ -86,7 +86,7 @@ lay_out_conflict() {
   fi
   git -C "$TOP" check-ignore -q .claudetools-resolve/x || { mkdir -p "$COMMON/info" && printf '/.claudetools-resolve/\n' >>"$COMMON/info/exclude"; }
   while IFS=$'\t' read -r word path how; do
-    [ "$word" != file ] || lines+=("  .claudetools-resolve/$path    $how")
+    [ "$word" != file ] || lines+=("  ${MAIN_TOP:+$(visible "$TOP")/}.claudetools-resolve/$path    $how")
   done <<<"$out"
   note_fact "$(count_of ${#lines[@]} file). Edit it, or take a side, then run sync again. To leave it as it was: $(sync_command) --resolve --abort"
   for path in "${lines[@]}"; do note_fact "$path"; done

@@ -17,7 +17,7 @@ hold_back_unsafe_paths() {
 
 is_allowed() {
   local path=$1 allowed
-  for allowed in ${ALLOWED[@]+"${ALLOWED[@]}"}; do
+  for allowed in ${ALLOWED[@]+"${ALLOWED[@]}"} ${CONFIG_ALLOWED[@]+"${CONFIG_ALLOWED[@]}"}; do
     case $path in "$allowed" | "$allowed"/*) return 0 ;; esac
     [ "$allowed" = . ] && return 0
   done
@@ -52,15 +52,15 @@ sort_out_names() {
       .claude/worktrees/*/ | .claudetools-*) refuse_path "$path" ;;
       .claude/identity.json)
         refuse_path "$path"
-        note_fact "[INFO] Left alone: $path is this machine's own. Ignore it: echo /$path >> .gitignore"
+        note_fact "[INFO] Left alone: $path is this machine's own. Ignore it: echo /$path >> $(near .gitignore)"
         ;;
       */) refuse_path "$path" "is a git repository of its own" \
-        "Keep it out: echo $(quoted "/$path") >> .gitignore     or make it a submodule: git submodule add URL $(quoted "${path%/}")" ;;
+        "Keep it out: echo $(quoted "/$path") >> $(near .gitignore)     or make it a submodule: $(git_here) submodule add URL $(quoted "${path%/}")" ;;
       *)
         if is_path_cruft "$path"; then
           quarantine_path "$path" || return
         elif is_secret "$path"; then
-          refuse_path "$path" "looks like a secret" "Keep it out: echo $(quoted "/$path") >> .gitignore" "$(allow_hint "$path")"
+          refuse_path "$path" "looks like a secret" "Keep it out: echo $(quoted "/$path") >> $(near .gitignore)" "$(allow_hint "$path")"
         elif ! check_added_name "$path"; then
           refuse_path "$path" "$RULE_TEXT" "$RULE_FIX"
         fi
@@ -109,7 +109,7 @@ quarantine_path() {
   fi
   place=$STATE/quarantine/$(utc_stamp)-${#REFUSED_PATHS[@]}
   if ! { (umask 077 && mkdir -p "$place") && mv "$TOP/$path" "$place/"; } 2>"$WORK/error"; then
-    refuse_path "$path" "is a Windows path used as a file name, and cannot be moved away" "Look at it: ls -l $(quoted "$path")"
+    refuse_path "$path" "is a Windows path used as a file name, and cannot be moved away" "Look at it: ls -l $(near "$path")"
     return 0
   fi
   REFUSED_PATHS+=("$path")
@@ -138,7 +138,7 @@ hold_unmerged_paths() {
   local path
   for path in ${UNMERGED[@]+"${UNMERGED[@]}"}; do
     left_out "$path" "has unmerged entries in the index (a git stash pop or cherry-pick that met a conflict)" \
-      "Settle it in the file, then: git add -- $(quoted "$path")"
+      "Settle it in the file, then: $(git_here) add -- $(quoted "$path")"
   done
 }
 
@@ -150,7 +150,7 @@ hold_unsettled_paths() {
     is_allowed "$path" && continue
     kept+=("$path" "$reason")
     REFUSED_PATHS+=("$path")
-    hold "$path" "$(visible "$reason")" "See the other text: git show HEAD:$(quoted "$path")" \
+    hold "$path" "$(visible "$reason")" "See the other text: $(git_here) show HEAD:$(quoted "$path")" \
       "Keep yours as it is now: $(sync_command) --allow $(quoted "$path")"
   done <"$TREE/unsettled"
   if [ ${#kept[@]} -gt 0 ]; then printf '%s\0' "${kept[@]}" >"$TREE/unsettled"; else rm -f "$TREE/unsettled"; fi
@@ -170,7 +170,7 @@ hold_large_files() {
     size=$(wc -c <"$TOP/$path" 2>/dev/null) || size=0
     forget_path "$path"
     hold "$path" "$((size / 1024 / 1024)) MB; limit $CONFIG_LIMIT_MB MB" \
-      "Keep it out: echo $(quoted "/$path") >> .gitignore" "$(allow_hint "$path")"
+      "Keep it out: echo $(quoted "/$path") >> $(near .gitignore)" "$(allow_hint "$path")"
   done
 }
 
@@ -187,7 +187,7 @@ hold_case_twins() {
     is_allowed "$path" && continue
     forget_path "$path" || continue
     hold "$path" "differs from $(visible "$other") in upper and lower case only" \
-      "Rename it: mv -- $(quoted "$path") NEW-NAME" "$(allow_hint "$path")"
+      "Rename it: mv -- $(near "$path") $(near NEW-NAME)" "$(allow_hint "$path")"
   done <"$WORK/twins"
 }
 

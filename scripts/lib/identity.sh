@@ -74,7 +74,7 @@ find_vault() {
 # The path to type for a program of ours, seen from the top of the user's repository.
 command_path() {
   local name=$1
-  if [ -e "${TOP:-.}/.claude/claudetools/scripts/$name" ]; then
+  if [ -e "${MAIN_TOP:-${TOP:-.}}/.claude/claudetools/scripts/$name" ]; then
     printf '.claude/claudetools/scripts/%s' "$name"
   else
     quoted "$TOOLKIT/scripts/$name"
@@ -83,16 +83,29 @@ command_path() {
 
 setup_command() { command_path setup.sh; }
 
+MAIN_TOP='' # the user's repository, while the vault is synced
+
+# What is said of the vault is settled there, by the same program in the same folder.
 sync_command() {
-  if [ -e "${TOP:-.}/.claude/scripts/sync.sh" ]; then
-    printf 'bash .claude/scripts/sync.sh'
+  local vault=''
+  [ -z "$MAIN_TOP" ] || vault=' --vault'
+  if [ -e "${MAIN_TOP:-${TOP:-.}}/.claude/scripts/sync.sh" ]; then
+    printf 'bash .claude/scripts/sync.sh%s' "$vault"
   else
-    printf 'bash %s' "$(command_path sync.sh)"
+    printf 'bash %s%s' "$(command_path sync.sh)" "$vault"
   fi
 }
 
+# near PATH: a path from the top of the tree for a command that somebody types, who is not in the vault.
+near() { if [ -n "$MAIN_TOP" ]; then quoted "$TOP/$1"; else quoted "$1"; fi; }
+
+git_here() { # git, as one types it from the user's repository
+  printf 'git'
+  [ -z "$MAIN_TOP" ] || printf ' -C %s' "$(quoted "$TOP")"
+}
+
 tools_command() {
-  if [ -e "${TOP:-.}/.claude/scripts/claudetools.sh" ]; then
+  if [ -e "${MAIN_TOP:-${TOP:-.}}/.claude/scripts/claudetools.sh" ]; then
     printf 'bash .claude/scripts/claudetools.sh'
   else
     printf 'bash %s' "$(command_path claudetools.sh)"

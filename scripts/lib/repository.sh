@@ -42,7 +42,7 @@ open_repository() {
 read_configuration() {
   local entry key value
   CONFIG_EMAIL='' CONFIG_NAME='' CONFIG_SIGN='' CONFIG_HOOKS='' CONFIG_LIMIT_MB=50 CONFIG_SPARSE=no CONFIG_DRIVER=''
-  CONFIG_CREDENTIALS=inline
+  CONFIG_CREDENTIALS=inline CONFIG_ALLOWED=()
   BRANCH='' REMOTE='' REMOTES=' ' BRANCH_REMOTES=()
   while IFS= read -r -d '' entry; do
     key=${entry%%$'\n'*}
@@ -58,7 +58,7 @@ read_configuration() {
       claudetools.remote) REMOTE=$value ;;
       claudetools.limitmb) CONFIG_LIMIT_MB=$value ;;
       claudetools.credentials) CONFIG_CREDENTIALS=$value ;;
-      claudetools.allow) ALLOWED+=("$value") ;;
+      claudetools.allow) CONFIG_ALLOWED+=("$value") ;;
       remote.*.url)
         key=${key#remote.}
         REMOTES+="${key%.url} "

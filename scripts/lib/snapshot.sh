@@ -168,14 +168,14 @@ hold_unreadable_paths() {
   why=${why%%$'\n'*}
   for path in "${PATHS[@]}"; do
     if [ -e "$TOP/$path" ] && [ ! -L "$TOP/$path" ] && [ ! -r "$TOP/$path" ]; then
-      hold "$path" "cannot be read: permission denied" "Look at it: ls -l $(quoted "$path")"
+      hold "$path" "cannot be read: permission denied" "Look at it: ls -l $(near "$path")"
     else
       kept+=("$path")
     fi
   done
   PATHS=(${kept[@]+"${kept[@]}"})
   [ ${#PATHS[@]} -eq "$left" ] || return 0
-  forget_path "$named" && hold "$named" "cannot be read: $(visible "${why#error: }")" "Look at it: ls -l $(quoted "$named")"
+  forget_path "$named" && hold "$named" "cannot be read: $(visible "${why#error: }")" "Look at it: ls -l $(near "$named")"
 }
 
 forget_path() {

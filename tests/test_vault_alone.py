@@ -1,0 +1,119 @@
+"""What goes wrong in the vault is settled by the command that is named there, and by no other repository's leave."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from world import Machine, Result, World, run_plain, write_identity
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def with_vault(world: World, name: str, user: str) -> tuple[Machine, Path]:
+    """A machine with a clone of one vault for all."""
+    machine = world.machine(name, user)
+    bare, folder = world.root / "vault.git", machine.home / "vault"
+    if not bare.exists():
+        run_plain(world.root, "git", "init", "-q", "--bare", "-b", "main", str(bare))
+    run_plain(world.root, "git", "clone", "-q", str(bare), str(folder))
+    machine.run("git", "symbolic-ref", "HEAD", "refs/heads/main", cwd=folder)
+    write_identity(machine, vault_path=str(folder))
+    return machine, folder
+
+
+@pytest.fixture
+def mike(world: World) -> tuple[Machine, Path]:
+    machine, folder = with_vault(world, "LINUX-01", "mike")
+    (folder / "codes.txt").write_text("one\n")
+    assert machine.sync().code == 0
+    return machine, folder
+
+
+def type_command(machine: Machine, result: Result, before: str) -> Result:
+    """What stands behind `before` in the output, typed by somebody in the repository."""
+    found = re.search(rf"{before}\s*(.*)$", result.out, re.M)
+    assert found, result.text
+    return machine.run(*shlex.split(found[1]))
+
+
+def test_a_conflict_in_the_vault_is_settled_by_the_command_that_is_named(
+    world: World, mike: tuple[Machine, Path]
+) -> None:
+    machine, folder = mike
+    other, there = with_vault(world, "LINUX-02", "howard")
+    assert other.sync().code == 0
+    (there / "codes.txt").write_text("howard's\n")
+    assert other.sync().code == 0
+    (folder / "codes.txt").write_text("mike's\n")
+    conflict = machine.sync()
+    assert conflict.code == 65, conflict.text
+    laid_out = type_command(machine, conflict, "Settle:")
+    assert f"{folder}/.claudetools-resolve/codes.txt" in laid_out.out, laid_out.text
+    taken = type_command(
+        machine, Result(0, laid_out.out.replace("mine|theirs|both PATH", "mine codes.txt"), ""), "^ *(?=bash)"
+    )
+    assert taken.code == 0, taken.text
+    done = type_command(machine, taken, "Now run:")
+    assert done.code == 0, done.text
+    assert (folder / "codes.txt").read_text() == "mike's\n"
+    assert run_plain(world.root, "git", "-C", str(world.root / "vault.git"), "show", "main:codes.txt") == "mike's\n"
+    assert not (folder / ".claudetools-resolve").exists()
+
+
+def test_what_is_allowed_for_one_of_both_is_allowed_for_that_one(world: World, mike: tuple[Machine, Path]) -> None:
+    machine, folder = mike
+    machine.write(".env", "TOKEN=main\n")
+    (folder / ".env").write_text("TOKEN=vault\n")
+    held = machine.sync()
+    assert held.code == 65 and held.out.count("Left out: .env") == 2, held.text
+    assert f">> {folder}/.gitignore" in held.out
+    main, vault = held.out.split("Vault:")
+    sent = type_command(machine, Result(0, vault, ""), "Send it anyway:")
+    assert sent.code == 0, sent.text
+    in_vault = run_plain(world.root, "git", "-C", str(world.root / "vault.git"), "ls-tree", "--name-only", "main")
+    assert ".env" in in_vault and ".env" not in world.remote_files()
+    (folder / "key.pfx").write_text("x\n")
+    machine.write("key.pfx", "x\n")
+    assert machine.sync("--allow", "key.pfx").out.count("Left out: key.pfx") == 1
+    assert "key.pfx" in world.remote_files()
+    assert type_command(machine, Result(0, main, ""), "Send it anyway:").code == 65, "the vault's key.pfx still waits"
+    assert ".env" in world.remote_files()
+
+
+def test_a_file_of_the_vault_comes_back_from_its_restore_point(mike: tuple[Machine, Path]) -> None:
+    machine, folder = mike
+    points = machine.sync("--vault", "--points")
+    assert points.code == 0, points.text
+    (folder / "codes.txt").write_text("gone wrong\n")
+    assert machine.sync("--vault", "-m", "vault: worse").code == 0
+    back = machine.sync("--vault", "--restore", f"codes.txt@{points.out.split()[0]}")
+    assert back.code == 0, back.text
+    assert (folder / "codes.txt").read_text() == "one\n"
+
+
+def test_the_vault_alone_leaves_the_repository_alone(world: World, mike: tuple[Machine, Path]) -> None:
+    machine, folder = mike
+    machine.write("a.md", "x\n")
+    (folder / "b.txt").write_text("b\n")
+    (folder / "c.txt").write_text("c\n")
+    result = machine.sync("--vault", "--json", "-m", "vault: b", "--", "b.txt")
+    facts = json.loads(result.out)
+    assert result.code == 0 and "main" not in facts, result.text
+    assert [one["subject"] for one in facts["vault"]["commits"]] == ["vault: b"]
+    assert machine.run("git", "status", "--porcelain", cwd=folder).out == "?? c.txt\n"
+    assert "a.md" not in world.remote_files()
+
+
+def test_without_a_vault_the_command_that_names_one_is_told(world: World) -> None:
+    machine = world.machine()
+    result = machine.sync("--vault")
+    assert result.code == 78, result.text
+    assert "--vault PATH" in result.err
