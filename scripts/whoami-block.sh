@@ -3,7 +3,8 @@
 # Usage: whoami-block.sh
 #
 # Reads .claude/identity.json and .claude/users.json and nothing else: not the host name, not git's settings, not
-# the environment. A warning on stderr means that identity.json belongs to another machine: fix it before saving.
+# the environment. A warning on stderr means that identity.json is missing or belongs to another machine: fix it before
+# saving.
 #
 # Exit status: 0; 64 usage; 78 not set up, or set up for another machine.
 set -uo pipefail
@@ -28,6 +29,7 @@ main() {
     text=${PROBLEMS[0]#*$'\n'}
     die "$EXIT_SETUP" "${text%%$'\n'*}" "${text#*$'\n'}"
   }
+  refuse_derived
   say "## User"
   say "- **User:** $(visible "$ID_NAME") ($(visible "$ID_USER"))"
   say "- **Role:** $(visible "${ID_ROLE:-unknown}")"
@@ -36,10 +38,18 @@ main() {
   warn_of_other_machine
 }
 
+# A sync may guess who works here, by git's user.email; a log says it for good.
+refuse_derived() {
+  [ "$ID_SOURCE" = derived ] || return 0
+  printf '[WARNING] .claude/identity.json is missing; by git\x27s user.email you are %s. Make it yours before saving: bash %s --user %s\n' \
+    "$(visible "$ID_NAME")" "$(setup_command)" "$(quoted "$ID_USER")" >&2
+  exit "$EXIT_SETUP"
+}
+
 # Case and domain do not make another machine of it.
 warn_of_other_machine() {
   local said=${ID_HOSTNAME:-$ID_MACHINE} host=${CLAUDETOOLS_HOSTNAME:-${HOSTNAME:-}}
-  [ "$ID_SOURCE" != derived ] && [ -n "$host" ] || return 0
+  [ -n "$host" ] || return 0
   shopt -s nocasematch
   [[ ${said%%.*} != "${host%%.*}" ]] || return 0
   printf '[WARNING] identity.json says machine %s, this host is %s. Fix it before saving: bash %s --machine %s\n' \

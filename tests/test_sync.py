@@ -479,6 +479,18 @@ def test_whoami_block_prints_the_user_block(machine: Machine) -> None:
     assert result.out == "## User\n- **User:** Mike Swanson (mike)\n- **Role:** admin\n- **Machine:** LINUX-01\n"
 
 
+def test_whoami_block_never_takes_gits_word_for_who_somebody_is(machine: Machine) -> None:
+    (machine.top / ".claude/identity.json").unlink()
+    machine.git("config", "user.email", "mike@example.com")
+    assert machine.sync().code == 0, "a sync may"
+    result = machine.run("bash", TOOLKIT / "scripts" / "whoami-block.sh")
+    assert (result.code, result.out) == (78, ""), result.text
+    assert result.err.startswith("[WARNING] .claude/identity.json is missing") and "setup.sh --user mike" in result.err
+    refused = machine.run("bash", TOOLKIT / "scripts" / "claudetools.sh", "log", "new", "vpn")
+    assert refused.code == 78 and "setup.sh --user mike" in refused.err, refused.text
+    assert not (machine.top / "session-logs").exists()
+
+
 def test_whoami_block_stops_on_another_machine(machine: Machine) -> None:
     result = machine.run("bash", TOOLKIT / "scripts" / "whoami-block.sh", env={"CLAUDETOOLS_HOSTNAME": "LINUX-02"})
     assert result.code == 78
@@ -543,3 +555,19 @@ def test_work_that_has_not_left_this_machine_for_days_is_said_first(world: World
     machine.write("a.md", "x\n")
     result = machine.sync()
     assert result.out.startswith("[WARN] Nothing has reached origin for 3 days.\n")
+    machine.git("switch", "-q", "-c", "idea")
+    machine.git("config", "claudetools.branch", "main")
+    result = machine.sync()
+    assert result.code == 78 and result.out.startswith("[WARN] Nothing has reached origin for 3 days.\n[ERROR]"), (
+        result.text
+    )
+
+
+def test_the_branch_is_called_by_its_name(world: World, machine: Machine) -> None:
+    machine.git("switch", "-q", "-c", "trunk")
+    machine.git("config", "claudetools.branch", "trunk")
+    machine.write("a.md", "x\n")
+    machine.git("add", "a.md")
+    machine.git("commit", "-q", "-m", "By hand")
+    result = machine.sync()
+    assert result.out.startswith("[OK] Pushed: trunk is at "), result.text

@@ -62,7 +62,7 @@ print_status_line() {
   elif [ "$own" -gt 0 ]; then
     say "[OK] Saved here: $COUNT$left.$(not_pushed_because)"
   elif [ -n "$PUSHED" ]; then
-    say "[OK] Pushed: main is at ${TIP:0:7} here and on $remote$left."
+    say "[OK] Pushed: $branch is at ${TIP:0:7} here and on $remote$left."
   elif [ "$RECEIVED_FILES" -gt 0 ] || [ "$RECEIVED_COMMITS" -gt 0 ]; then
     say "[OK] Received: $branch is at ${HEAD_OID:0:7} here and on $remote$left."
   elif [ ${#WAITING[@]} -gt 0 ]; then
@@ -91,7 +91,6 @@ not_pushed_because() {
 # Work that silently stays on one machine is the worst failure of all: it is said first, every time.
 print_alarm() {
   local reached days
-  case $REPO_EXIT in "$EXIT_OFFLINE" | "$EXIT_REFUSED" | "$EXIT_HELD" | "$EXIT_DEFERRED") ;; *) return 0 ;; esac
   read -r reached 2>/dev/null <"$STATE/reached" || return 0
   days=$((($(epoch_now) - reached) / 86400))
   [ "$days" -lt 1 ] || say "[WARN] Nothing has reached $(visible "${REMOTE:-the remote}") for $(count_of "$days" day)."
