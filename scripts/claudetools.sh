@@ -8,7 +8,8 @@
 #   vault      put: secrets go there, their path stays
 #   wiki       the articles that are compiled from the logs
 #
-#   --session ID   work as that session, for example to write the log that it left out
+#   --session ID   work as that session (its id, the beginning, or a word of its topic), for example to write the log
+#                  that it left out
 #
 # Each of them prints its own manual: claudetools.sh log --help
 #
@@ -27,26 +28,29 @@ done
 readonly EXIT_NO_PACKAGES=79
 
 main() {
-  local status
+  local status session=()
   if [ "${1:-}" = --session ]; then
-    [ -n "${2:-}" ] || die "$EXIT_USAGE" "--session needs the id of a session." "See: bash $(quoted "$0") sessions who --all"
-    export CLAUDETOOLS_SESSION_ID=$2
+    [ -n "${2:-}" ] || usage_error "--session needs the id of a session."
+    session=(--session "$2")
     shift 2
   fi
   case ${1:-} in
     log | notes | sessions | vault | wiki) ;;
     -h | --help | help) print_header "${BASH_SOURCE[0]}" && exit 0 ;;
     '') print_header "${BASH_SOURCE[0]}" >&2 && exit "$EXIT_USAGE" ;;
-    *) wrong_usage "Unknown command: $(visible "$1")" ;;
+    *) usage_error "Unknown command: $(visible "$1"). There are log, notes, sessions, vault and wiki." ;;
   esac
   reset_results
   forget_repository .
   open_repository . && make_state || die "$REPO_EXIT" "${PROBLEMS[0]#*$'\n'}"
   find_python || die "$EXIT_SETUP" "Python $PYTHON_FLOOR or newer is missing." "Install it, then: bash $(setup_command)"
-  run_python_with_packages "$@"
+  run_python_with_packages ${session[@]+"${session[@]}"} "$@"
   status=$?
-  [ "$status" -ne "$EXIT_NO_PACKAGES" ] || die "$EXIT_SETUP" "Install the packages: bash $(setup_command)"
+  [ "$status" -ne "$EXIT_NO_PACKAGES" ] || printf '        Install the packages: bash %s\n' "$(setup_command)" >&2
+  [ "$status" -ne "$EXIT_NO_PACKAGES" ] || exit "$EXIT_SETUP"
   exit "$status"
 }
+
+usage_error() { die "$EXIT_USAGE" "$1" "See: $(tools_command) --help"; }
 
 main "$@"

@@ -260,7 +260,7 @@ def test_without_a_log_the_command_that_makes_one_is_named(mike: Machine) -> Non
     for args in (["append"], ["path"]):
         result = log(mike, *args, session="a", body="x\n")
         assert result.code == 65 and "log new TOPIC" in result.err
-    for command, way in ("append", "log append --log FILE"), ("path", "CLAUDETOOLS_SESSION_ID=ID "):
+    for command, way in ("append", "log append --log FILE"), ("path", "--session ID log path"):
         told = log(mike, command, body="x\n").err
         assert "belongs to no session" in told and way in told
 
@@ -268,8 +268,8 @@ def test_without_a_log_the_command_that_makes_one_is_named(mike: Machine) -> Non
 def test_without_a_session_the_way_to_another_ones_log_is_one_that_works(mike: Machine) -> None:
     path = made(mike, "new", "vpn", session="a")
     told = log(mike, "path").err
-    named = re.search(r"(CLAUDETOOLS_SESSION_ID=)ID (.*? log path)", told)
-    assert named and mike.run("sh", "-c", f"{named[1]}a {named[2]}").out.strip() == path
+    named = re.search(r"Say whose: (.*) ID (log path)", told)
+    assert named and mike.run("sh", "-c", f"{named[1]} a {named[2]}").out.strip() == path
 
 
 def test_paths_are_seen_from_where_one_stands(mike: Machine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,30 @@ def test_a_log_is_written_for_a_session_that_left_none(machine: Machine) -> None
     assert registry.find_sessions(place_of(machine))[0].topic == "old work"
     nothing = run(machine, "--session")
     assert nothing.code == 64 and "--session needs the id" in nothing.err
+
+
+def test_a_session_is_named_by_a_part_of_it_and_a_mistyped_one_makes_none(machine: Machine) -> None:
+    place = place_of(machine)
+    registry.register(place, "aaaa-1", topic="acme vpn")
+    machine.write("a.md", "x\n")
+    for name in ("aaaa-1", "aa", "vpn"):
+        assert run(machine, "--session", name, "sessions", "claim", "a.md").code == 0
+    wrong = run(machine, "--session", "aabb", "sessions", "claim", "a.md")
+    assert (wrong.code, "No session is known as 'aabb'" in wrong.err) == (65, True), wrong.text
+    assert [one.id for one in registry.find_sessions(place)] == ["aaaa-1"]
+    machine.write("b.md", "x\n")
+    assert machine.sync(env={"CLAUDE_CODE_SESSION_ID": "gone-7"}).code == 0
+    shutil.rmtree(registry.folder_of(place, "gone-7"), ignore_errors=True)
+    assert run(machine, "--session", "gone-7", "log", "path").err.startswith("[ERROR] This session has no log yet.")
+
+
+def test_a_wrong_word_is_answered_with_the_manual_that_has_the_right_one(machine: Machine) -> None:
+    told = run(machine, "sessions", "restore")
+    assert (told.code, told.err.splitlines()[-1].endswith("sessions restore --help")) == (64, True), told.text
+    told = run(machine, "session")
+    assert (told.code, "log, notes, sessions, vault and wiki" in told.err) == (64, True), told.text
+    told = run(machine, "sessions", "--help")
+    assert told.code == 0 and "at work here or has unsaved work; yours is" in told.out
 
 
 # --- transcripts -------------------------------------------------------------------------

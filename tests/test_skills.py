@@ -11,6 +11,8 @@ from typing import Any
 import frontmatter
 import pytest
 
+from claudetools.place import find_place
+from claudetools.sessions import registry
 from world import TOOLKIT, Machine, clean_environment
 
 SKILLS = sorted((TOOLKIT / ".claude" / "skills").glob("*/SKILL.md"))
@@ -62,6 +64,9 @@ def test_save_follows_the_phases_and_has_the_seeds_words_for_a_deferred_sync() -
 def test_the_commands_of_a_skill_work_where_they_are_installed(machine: Machine) -> None:
     machine.extra_env["CLAUDETOOLS_HOSTNAME"] = machine.name
     assert machine.run("bash", TOOLKIT / "scripts" / "install.sh", machine.top).code == 0
+    place = find_place(str(machine.top))
+    assert place
+    registry.register(place, "a")
     for number in (1, 2):  # the second time from the copy of the helpers that the first one made
         made = machine.run("bash", ".claude/scripts/claudetools.sh", "--session", "a", "log", "new", f"topic {number}")
         assert made.code == 0 and made.out.endswith(f"-mike-topic-{number}.md\n"), made.text

@@ -80,15 +80,20 @@ def main() -> int:
     name, arguments = (sys.argv[1] if len(sys.argv) > 1 else ""), sys.argv[2:]
     if name in JOBS:
         return run_job(name, arguments)
+    session = ""
+    if name == "--session" and len(arguments) > 1:
+        session, name, *arguments = arguments
     if name not in COMMANDS:
         print(f"usage: __main__.py {'|'.join([*JOBS, *COMMANDS])} ARGS...", file=sys.stderr)
         return 64
     try:
+        if session and (status := importlib.import_module("claudetools.as_session").take(session)):
+            return int(status)
         return int(importlib.import_module(f"claudetools.{COMMANDS[name]}").main(arguments))
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("claudetools"):
             raise
-        print(f"[ERROR] The Python package {error.name} is missing.", file=sys.stderr)
+        print(f"[ERROR] The Python package {error.name} is missing.", file=sys.stderr)  # claudetools.sh goes on
         return 79
 
 

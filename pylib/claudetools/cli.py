@@ -25,6 +25,15 @@ class Stop(Exception):
         self.code, self.lines = code, (message, *more)
 
 
+class Group(click.Group):
+    """Commands below one name. Their list says what each one does, and is not cut off where the line ends."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, command.get_short_help_str(1000)) for name, command in sorted(self.commands.items())]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 def info(message: str) -> None:
     """Talk, on stderr."""
     print(f"[INFO] {message}", file=sys.stderr)
@@ -78,7 +87,8 @@ def run(command: click.Command, arguments: Sequence[str], program: str) -> int:
         if not arguments:  # the manual, which is no error message
             print(visible(error.format_message(), keep="\n"), file=sys.stderr)
             return USAGE
-        return tell(USAGE, visible(error.format_message()), f"See: {typed(program)} --help")
+        where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else program
+        return tell(USAGE, visible(error.format_message()), f"See: {typed(where)} --help")
     except BrokenPipeError:
         return OK
     except OSError as error:

@@ -28,7 +28,7 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object 
 CONTENTS = "\n".join(f"  {section.name:<28}{section.holds}" for section in sections.SECTIONS)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=cli.Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def log() -> None:
     """Session logs: one file for each session and topic."""
 
@@ -151,7 +151,7 @@ def own_logs(place: Place, session: str, command: str) -> list[str]:
         program = cli.program(place)
         way = f"Name one: {program} log {command}"
         if command == "path":
-            way = f"Say whose: CLAUDETOOLS_SESSION_ID=ID {program} log path   IDs: {program} sessions who"
+            way = f"Say whose: {program} --session ID log path   IDs: {program} sessions who"
         raise cli.Stop(cli.HELD, "This shell belongs to no session, so it has no log.", way)
     found = shelf.logs_of(place.top, session)
     if not found:

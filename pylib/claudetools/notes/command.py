@@ -29,6 +29,7 @@ def main(arguments: Sequence[str]) -> int:
 
 @click.group(
     invoke_without_command=True,
+    cls=cli.Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.option("--all", "with_done", is_flag=True, help="Also those that you have acknowledged.")

@@ -22,7 +22,7 @@ from claudetools.text import visible
 PROGRAM = "claudetools.sh sessions"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=cli.Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def sessions() -> None:
     """Who works in this folder, and whose each change is that is not saved yet.
 

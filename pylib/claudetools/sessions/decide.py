@@ -6,6 +6,7 @@ What carries it out is imported where it is done: `sessions who` would pay 30 ms
 from __future__ import annotations
 
 import os
+import shlex
 
 import click
 
@@ -30,7 +31,7 @@ def claim(paths: tuple[str, ...]) -> None:
         cli.fail(
             cli.USAGE,
             "No session is known to claim it for.",
-            f"Name one: CLAUDETOOLS_SESSION_ID=ID before the command   IDs: {cli.program(place)} sessions who",
+            f"Name one: {cli.program(place)} --session ID sessions claim ...   IDs: {cli.program(place)} sessions who",
         )
     for told in paths:
         path = inside(place, told)
@@ -68,7 +69,8 @@ def restore_lost(id: str, path: str, yes: bool) -> int:
             print("[OK] Nothing of it is missing.")
             return cli.HELD if made.stuck else cli.OK
         if not yes:
-            print(f"Would bring back {made.edits} of its edits in {visible(name)}. To do it: add --yes")
+            print(f"Would bring back {made.edits} of its edits in {visible(name)}. Nothing was changed.")
+            print(f"To do it: {cli.program(place)} sessions restore {session.id} {shlex.quote(name)} --yes")
             return cli.OK
         restore.carry_out(place, session.id, name, made)
         print(
@@ -128,7 +130,7 @@ def take_back(place: Place, id: str, yes: bool) -> int:
     if not unsaved.paths and not taken.undone:
         print("[OK] There is nothing to take back.")
     elif not yes:
-        print("Nothing was changed. To do it: add --yes")
+        print(f"Nothing was changed. To do it: {cli.program(place)} sessions undo {id} --yes")
     elif taken.undone:
         print("[OK] The next sync sends it. To bring it back: the same command once more.")
     return cli.HELD if unsaved.stuck or taken.stuck else cli.OK

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     return cli.run(vault, arguments, "claudetools.sh vault")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=cli.Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def vault() -> None:
     """The vault: a repository of its own for secrets (setup.sh --vault PATH)."""
 

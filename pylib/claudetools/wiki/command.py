@@ -30,7 +30,7 @@ ARTICLE = click.argument("article", metavar="TYPE:SLUG")
 LOGS = click.option("--log", "logs", multiple=True, metavar="FILE", help="One more log to compile from; repeatable.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=cli.Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def wiki() -> None:
     """Articles that are compiled from the session logs, and proved by them.
 
