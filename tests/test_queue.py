@@ -204,7 +204,6 @@ def test_a_deferred_request_with_nothing_left_to_do_is_put_away(machine: Machine
     assert not requests(machine)
 
 
-@pytest.mark.parametrize("args", [["--dry-run"], ["--no-push"], ["--", "a.txt"], ["--allow", "a.txt"]])
 def test_what_a_repository_always_allows_is_no_reason_to_wait_alone(logged: World, machine: Machine) -> None:
     machine.git("config", "claudetools.allow", "big.iso")
     before = pushes(logged)
@@ -214,6 +213,7 @@ def test_what_a_repository_always_allows_is_no_reason_to_wait_alone(logged: Worl
     assert pushes(logged) == before + 1
 
 
+@pytest.mark.parametrize("args", [["--dry-run"], ["--no-push"], ["--", "a.txt"], ["--allow", "a.txt"]])
 def test_a_request_for_less_or_more_waits_for_the_lock_itself(machine: Machine, args: list[str]) -> None:
     machine.write("a.txt", "a\n")
     with lock_held(machine):
