@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from forced import KILL_GROUP, TOKENS, assert_nothing_pending, copy_world, lines, work_on_both_sides
+from forced import (
+    KILL_GROUP,
+    TOKENS,
+    assert_nothing_pending,
+    assert_together,
+    assert_whose,
+    copy_world,
+    lines,
+    work_on_both_sides,
+)
 from test_kill import kill_at
 from world import Machine, World
 
@@ -71,3 +80,31 @@ def test_a_damaged_list_of_replaced_files_stops_no_sync(two: World, how: str) ->
     result = mike.sync()
     assert result.code == 0 and "Traceback" not in result.text, result.text
     assert "more.txt" in two.remote_files()
+
+
+@pytest.mark.parametrize("record", ["received", "accepted", "pairs"])
+def test_a_record_that_cannot_be_written_is_named_and_nothing_is_lost(two: World, record: str) -> None:
+    """A link to nowhere in its place: permissions would not stop root."""
+    mike = two.machines["LINUX-01"]
+    path = tree_of(mike) / record
+    path.unlink(missing_ok=True)
+    path.symlink_to(mike.home / "missing" / record)
+    result = mike.sync()
+    assert result.code == 73 and result.err == "", result.text
+    assert f"[ERROR] {path} cannot be written (permissions or a full disk?)." in result.out
+    assert "Others commit here" not in result.out
+    mike.assert_sound()
+    path.unlink()
+    for machine in (mike, two.machines["MAC-02"]):
+        result = machine.sync()
+        assert result.code == 0, result.text
+    assert_together(two)
+    assert_whose(two, TOKENS)
+
+
+@pytest.mark.parametrize("text", ["", "\0\0\0\n", "garbage $(id)\n", "x" * 300])
+def test_a_damaged_note_of_the_remotes_tip_is_no_rewritten_history(two: World, text: str) -> None:
+    mike = two.machines["LINUX-01"]
+    (tree_of(mike) / "accepted").write_text(text)
+    result = mike.sync()
+    assert result.code == 0 and result.err == "", result.text

@@ -86,6 +86,25 @@ class TestAsAnotherUser:
         assert set(names) <= set(world.remote_files())
         machine.assert_sound()
 
+    @pytest.mark.parametrize("mode", ["all of it", "one file"])
+    def test_state_that_a_sync_with_sudo_has_taken_over_is_named_with_the_way_back(
+        self, open_world: World, mode: str
+    ) -> None:
+        machine = self.machine(open_world)
+        assert_synced(sync_as_nobody(machine))
+        state = machine.state
+        for path in [state / "format"] if mode == "one file" else [state, *state.rglob("*")]:
+            os.chown(path, 0, 0)
+            path.chmod(0o700 if path.is_dir() else 0o600)
+        machine.write("notes.md", "waits\n")
+        result = sync_as_nobody(machine)
+        assert result.code == 73, result.text
+        assert_plain(result)
+        assert f"Was a sync run with sudo? sudo chown -R nobody {state}\n" in result.out
+        give_away(state)
+        assert_synced(sync_as_nobody(machine))
+        assert "notes.md" in open_world.remote_files()
+
     def test_a_folder_that_cannot_be_entered_is_not_taken_for_deleted(self, open_world: World) -> None:
         world = open_world
         machine = self.machine(world)

@@ -12,7 +12,7 @@ receive() {
     count_received "$before"
     [ ! -s "$TREE/pairs" ] || : >"$TREE/pairs"
   fi
-  [ -z "$SEEN" ] || printf '%s\n' "$SEEN" >"$TREE/received"
+  [ -z "$SEEN" ] || keep_record "$TREE/received" "$SEEN"
 }
 
 # What came in are the commits that we replayed ours upon. Where an earlier receive had stopped, copies of our own

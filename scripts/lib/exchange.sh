@@ -47,11 +47,12 @@ close_exchange() {
 check_history() {
   local accepted=''
   read -r accepted 2>/dev/null <"$TREE/accepted"
+  case $accepted in *[!0-9a-f]*) accepted='' ;; esac # damaged: as if it had never been written
   [ -n "$SEEN" ] || return 0
   if [ -n "$accepted" ] && [ "$accepted" != "$SEEN" ] && ! is_upstream "$accepted"; then
     if [ -n "$TAKE_UPSTREAM" ]; then
       # The old tip and the new one stand for the same moment: only what came after it is replayed.
-      printf '%s %s\n' "$accepted" "$SEEN" >>"$TREE/pairs"
+      add_record "$TREE/pairs" "$accepted $SEEN" || return
     else
       problem "$EXIT_HELD" error "The history of $(visible "$REMOTE")/$(visible "$BRANCH") was rewritten: ${accepted:0:7} is no longer part of ${SEEN:0:7}." \
         "Nothing was pushed, nothing was received. Your commits are safe here." \
@@ -60,7 +61,7 @@ check_history() {
       return "$EXIT_HELD"
     fi
   fi
-  [ "$accepted" = "$SEEN" ] || printf '%s\n' "$SEEN" >"$TREE/accepted"
+  [ "$accepted" = "$SEEN" ] || keep_record "$TREE/accepted" "$SEEN"
 }
 
 # is_upstream OID: whether the remote's tip holds that commit.
@@ -141,7 +142,7 @@ push_tip() {
   PUSH_FROM=$TOP
   LEFT_BEFORE=${#LEFT_OUT[@]}
   find_unsafe_commits || return
-  [ "$TIP" = "$HEAD_OID" ] || printf '%s\n' "$HEAD_OID $TIP${PARKED[*]+ ${PARKED[*]}}" >>"$TREE/pairs"
+  [ "$TIP" = "$HEAD_OID" ] || add_record "$TREE/pairs" "$HEAD_OID $TIP${PARKED[*]+ ${PARKED[*]}}" || return
   if has_own_hook pre-push; then
     prepare_check_tree "$TIP" || return
     PUSH_FROM=$CHECK_TREE
@@ -177,7 +178,7 @@ note_pushed() {
   local new=$1
   if [ -n "$SEEN" ]; then PUSHED="${SEEN:0:7}..${new:0:7}"; else PUSHED="new ${new:0:7}"; fi
   SEEN=$new
-  printf '%s\n' "$SEEN" >"$TREE/accepted"
+  keep_record "$TREE/accepted" "$SEEN" || : # said; what has arrived has arrived
 }
 
 # The summary names commits as the remote has them, not as they were before they were replayed.

@@ -49,7 +49,7 @@ read_refused() {
   total=$((${#moved[@]}))
   [ "$pushed" = "$SEEN" ] || note_pushed "$pushed"
   # What was pushed stands for HEAD without the refused ones: should the receive stop now, they are not forgotten.
-  [ "$tip" = "$HEAD_OID" ] || printf '%s\n' "$HEAD_OID $pushed$olds" >>"$TREE/pairs"
+  [ "$tip" = "$HEAD_OID" ] || add_record "$TREE/pairs" "$HEAD_OID $pushed$olds" || return
   TIP=$tip
   # Mended by a later commit: nothing is left out after all.
   [ "$held" -gt 0 ] || LEFT_OUT=(${LEFT_OUT[@]+"${LEFT_OUT[@]:0:LEFT_BEFORE}"})

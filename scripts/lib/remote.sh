@@ -21,7 +21,7 @@ remote_is_seen() {
 # When the remote last answered as it should: the alarm of report.sh counts from here.
 note_reached() {
   read_epoch
-  printf '%s\n' "$NOW" >"$STATE/reached"
+  { printf '%s\n' "$NOW" >"$STATE/reached"; } 2>/dev/null || : # told by the alarm
 }
 
 # Unreachable or wanting a login: the work is committed here and waits.

@@ -148,17 +148,35 @@ make_state() {
   STATE_FOUND=$STATE_FORMAT
   if [ ! -d "$WORK" ]; then
     LOCK_MESSAGE=$( (umask 077 && mkdir -p "$WORK" "$STATE/claims") 2>&1) || {
-      problem "$EXIT_CANNOT_CREATE" error "The state folder cannot be created: $(visible "$LOCK_MESSAGE")" "Nothing was changed."
-      return "$EXIT_CANNOT_CREATE"
+      report_bad_state "The state folder $(visible "$STATE") cannot be created: $(visible "${LOCK_MESSAGE##*: }")."
+      return
     }
   fi
   if read -r found 2>/dev/null <"$STATE/format"; then
     STATE_FOUND=$found
     [ "$STATE_FOUND" = "$STATE_FORMAT" ] || judge_format
   elif ! printf '%s\n' "$STATE_FORMAT" 2>/dev/null >"$STATE/format"; then
-    problem "$EXIT_CANNOT_CREATE" error "$(visible "$STATE") cannot be written (permissions or a full disk?)." "Nothing was changed."
-    return "$EXIT_CANNOT_CREATE"
+    report_bad_state "$(visible "$STATE") cannot be written (permissions or a full disk?)."
+    return
   fi
+}
+
+# keep_record FILE LINE: replaced by the line, or 73. Without the record a later sync would judge wrongly, so none goes on.
+keep_record() { { printf '%s\n' "$2" >"$1"; } 2>/dev/null || report_unkept "$1"; }
+add_record() { { printf '%s\n' "$2" >>"$1"; } 2>/dev/null || report_unkept "$1"; }
+
+report_unkept() {
+  problem "$EXIT_CANNOT_CREATE" error "$(visible "$1") cannot be written (permissions or a full disk?)." \
+    "Nothing is lost: what is saved is committed here. Look: ls -ld $(quoted "$1"); then run sync again."
+  return "$EXIT_CANNOT_CREATE"
+}
+
+report_bad_state() {
+  local fixes=("Nothing was changed.")
+  [ -z "$(find "$STATE" ! -user "$(id -u)" 2>/dev/null | head -n 1)" ] ||
+    fixes+=("Files of another user are in it. Was a sync run with sudo? sudo chown -R $(quoted "$(id -un)") $(quoted "$STATE")")
+  problem "$EXIT_CANNOT_CREATE" error "$1" "${fixes[@]}"
+  return "$EXIT_CANNOT_CREATE"
 }
 
 judge_format() {
