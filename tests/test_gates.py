@@ -271,6 +271,21 @@ def test_deleting_half_and_a_handful_are_no_accident(world: World, machine: Mach
 # --- a part of the tree ---------------------------------------------------------------
 
 
+def test_a_path_that_nobody_knows_is_a_slip_and_not_nothing_to_do(world: World, machine: Machine) -> None:
+    machine.write("clients/acme/notes.md", "x\n")
+    machine.write("staged.md", "x\n")
+    machine.git("add", "staged.md")
+    (machine.top / "staged.md").unlink()
+    result = machine.sync("--", "clients/acem")
+    assert (result.code, "clients/acem is not here" in result.err) == (64, True), result.text
+    assert machine.sync("--", "staged.md").code == 0, "git knows it"
+    machine.write("folder/a.md", "x\n")
+    assert machine.sync().code == 0
+    machine.git("rm", "-rq", "folder")
+    assert machine.sync("--", str(machine.top / "folder")).code == 0, "what was deleted is known"
+    assert "folder/a.md" not in world.remote_files()
+
+
 def test_a_sync_of_some_paths_leaves_everything_else_as_it_is(world: World, machine: Machine) -> None:
     machine.write("tracked.md", "old\n")
     machine.write("gone.md", "old\n")

@@ -56,7 +56,7 @@ def test_of_two_lines_each_is_said_when_it_goes(machine: Machine, one: Agent) ->
     machine.write(LIST, text.replace("first\n", ""))
     result = machine.sync("--dry-run", env={"CLAUDETOOLS_SESSION_ID": one.id})
     assert result.code == 0, result.text
-    assert GONE in one.sync("--no-push", "--", "nothing.txt", LIST).out
+    assert GONE in one.sync("--no-push", "--", ".gitignore", LIST).out
     machine.write(LIST, text.replace("first\n", "").replace("second\n", ""))
     assert "Gone" not in save(one), "it was in a commit"
 

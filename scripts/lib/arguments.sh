@@ -65,8 +65,20 @@ paths_from_top() {
   PATHS_IN=$1
   [ $((${#WANTED[@]} + ${#ALLOWED[@]})) -gt 0 ] || return 0
   prefix=$(git -C "$PATHS_IN" rev-parse --show-prefix 2>/dev/null) || return 0
-  for ((i = 0; i < ${#WANTED[@]}; i++)); do path_from_top "$prefix" "${WANTED[i]}" && WANTED[i]=$FROM_TOP; done
+  for ((i = 0; i < ${#WANTED[@]}; i++)); do
+    path_from_top "$prefix" "${WANTED[i]}"
+    is_known_path "${WANTED[i]}" || usage_error "$(visible "${WANTED[i]}") is not here, and git knows nothing of that name."
+    WANTED[i]=$FROM_TOP
+  done
   for ((i = 0; i < ${#ALLOWED[@]}; i++)); do path_from_top "$prefix" "${ALLOWED[i]}" && ALLOWED[i]=$FROM_TOP; done
+}
+
+# is_known_path PATH: it lies there, or git knows FROM_TOP. A mistyped one would save nothing, and say that all is well.
+is_known_path() {
+  local path=$1
+  case $path in /*) ;; *) path=$PATHS_IN/$path ;; esac
+  [ -e "$path" ] || [ -L "$path" ] || [ -n "$(git -C "$PATHS_IN" ls-files -- ":(top,literal)$FROM_TOP")" ] ||
+    [ -n "$(git -C "$PATHS_IN" ls-tree -r --full-tree --name-only HEAD -- "$FROM_TOP" 2>/dev/null)" ]
 }
 
 # path_from_top PREFIX PATH: sets FROM_TOP (a variable, because $(...) would lose a newline at the end of a name).
