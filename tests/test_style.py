@@ -625,6 +625,18 @@ def test_public_python_is_documented(path: Path) -> None:
     assert not found, "\n".join(found)
 
 
+def large_packages() -> list[Path]:
+    """More modules than one takes in at a glance."""
+    return sorted(p.parent for p in (TOOLKIT / "pylib").rglob("__init__.py") if len(list(p.parent.glob("*.py"))) > 10)
+
+
+@pytest.mark.parametrize("package", large_packages(), ids=lambda p: p.name)
+def test_a_large_package_says_which_module_does_what(package: Path) -> None:
+    told = re.findall(r"\w+", ast.get_docstring(ast.parse((package / "__init__.py").read_text("utf-8"))) or "")
+    modules = [path.stem for path in package.glob("*.py") if not path.stem.startswith("__")]
+    assert len(modules) > 9 and not sorted(set(modules) - set(told)), "name them in __init__.py"
+
+
 @pytest.mark.parametrize("job", sorted(JOBS))
 def test_a_job_needs_the_standard_library_alone(job: str) -> None:
     """psutil, where /proc tells nothing, and other packages are imported inside of the function that wants them."""

@@ -1,1 +1,9 @@
-"""Python helpers of claudetools: what hurts in shell. The driver is scripts/sync.sh."""
+"""Python helpers of claudetools: what hurts in shell. The driver is scripts/sync.sh.
+
+Packages: `lock`, `advance`, `install`, `sessions`, `logs`, `notes`, `vault`, `wiki`. The modules beside them:
+
+    what all stand on   place and identity; git, objects, files and index; text, light, processes;
+                        cli and as_session for commands, job for what the shell starts, checkpoint for tests
+    between two tips    replay, merging, settling, dropped, namesakes; refused by the remote
+    true conflicts      resolve, laid_out
+"""
