@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from agents import Agent
 from claudetools.sessions.ledger import read_edits
 from claudetools.vault.value import find_told, find_value
+from forced import KILL_HELPER, at, ended, was_reached
 from world import TOOLKIT, Machine, Result, needs
 
 LOG = "session-logs/2026-06-05-mike-vpn.md"
@@ -186,6 +188,68 @@ def test_a_file_that_changes_meanwhile_keeps_its_text(machine: Machine, shelf: P
     assert result.code == 65 and "has changed meanwhile" in result.err, result.text
     assert machine.read(LOG).endswith("end\nmore\n") and SECRET in machine.read(LOG)
     assert not (shelf / "acme" / "vpn.gpg").exists()
+
+
+def kill_between(machine: Machine) -> None:
+    """`vault put`, killed when the secret is stored and the line not yet replaced."""
+    env = at(machine, "vault-stored", KILL_HELPER)
+    before = machine.read(LOG)
+    assert put(machine, f"{LOG}:3", "acme/vpn", **env).code != 0
+    assert was_reached(env) and machine.read(LOG) == before
+
+
+def drafts(machine: Machine) -> list[Path]:
+    return [path for kind in ("vault-*", "log-*") for path in (machine.state / "trees" / "main").glob(kind)]
+
+
+def test_a_run_that_was_killed_half_way_is_finished_by_the_same_one(machine: Machine, gpg: Path) -> None:
+    before = machine.read(LOG)
+    kill_between(machine)
+    assert (gpg / "acme" / "vpn.gpg").exists()
+    result = put(machine, f"{LOG}:3", "acme/vpn")
+    assert result.code == 0 and result.err == "", result.text
+    assert machine.read(LOG) == before.replace(SECRET, "vault:acme/vpn")
+    assert opened(machine, gpg / "acme/vpn.gpg") == f"{SECRET}\n"
+    assert drafts(machine) == []
+
+
+def test_another_value_never_takes_the_place_of_one_that_a_killed_run_has_stored(machine: Machine, gpg: Path) -> None:
+    kill_between(machine)
+    machine.write(LOG, machine.read(LOG).replace(SECRET, "another"))
+    result = put(machine, f"{LOG}:3", "acme/vpn")
+    assert result.code == 65 and "The vault has acme/vpn.gpg already." in result.err, result.text
+    assert "another" in machine.read(LOG) and opened(machine, gpg / "acme/vpn.gpg") == f"{SECRET}\n"
+    (way,) = re.findall(r"half way, and nothing names it yet: (rm .*), then again", result.err)
+    assert machine.run("bash", "-c", way).code == 0
+    assert put(machine, f"{LOG}:3", "acme/vpn").code == 0
+    assert opened(machine, gpg / "acme/vpn.gpg") == "another\n"
+
+
+def test_of_two_who_move_the_same_value_one_does_it(machine: Machine, gpg: Path) -> None:
+    program = ("bash", TOOLKIT / "scripts" / "claudetools.sh", "vault", "put", f"{LOG}:3", "acme/vpn")
+    assert sorted(ended(one) for one in [machine.start(*program) for _ in range(2)]) == [0, 65]
+    assert machine.read(LOG).splitlines()[2] == "- **Password:** vault:acme/vpn"
+    assert opened(machine, gpg / "acme/vpn.gpg") == f"{SECRET}\n"
+    assert drafts(machine) == []
+
+
+def test_a_text_that_cannot_be_replaced_keeps_its_value_and_no_draft_is_left(machine: Machine, gpg: Path) -> None:
+    before = machine.read(LOG)
+    env = at(machine, "vault-stored", f"rm '{machine.top / LOG}'; mkdir '{machine.top / LOG}'")
+    assert put(machine, f"{LOG}:3", "acme/vpn", **env).code != 0
+    (machine.top / LOG).rmdir()
+    machine.write(LOG, before)
+    assert put(machine, f"{LOG}:3", "acme/other").code == 0
+    assert [path for path in drafts(machine) if path.name.startswith("log-")] == []
+
+
+def test_drafts_of_killed_runs_go_after_a_day(machine: Machine, gpg: Path) -> None:
+    kill_between(machine)
+    (old,) = drafts(machine)
+    os.utime(old, (1, 1))
+    machine.write(LOG, machine.read(LOG) + "more\n")
+    assert put(machine, f"{LOG}:3", "acme/second").code == 0
+    assert drafts(machine) == []
 
 
 @pytest.mark.skipif(bool(needs("age")), reason=needs("age"))

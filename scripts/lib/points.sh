@@ -67,7 +67,7 @@ put_back() {
 prune_points() {
   local name oldest
   is_first_save_of_day || return 0
-  printf '%s\n' $((NOW / 86400)) >"$STATE/pruned"
+  { printf '%s\n' $((NOW / 86400)) >"$STATE/pruned"; } 2>/dev/null || return 0
   oldest=$(stamp_of $((NOW - POINT_DAYS * 86400))) || return 0
   while IFS= read -r name; do
     [[ ${name##*/} < $oldest ]] && printf 'delete %s\n' "$name"

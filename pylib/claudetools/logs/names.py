@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
+
+DRAFTS = ("log-", "vault-")  # how the names of files begin that are about to get their place
+KEPT_SECONDS = 24 * 3600
 
 
 def claim(
@@ -17,6 +21,7 @@ def claim(
     `paths(n)` is the n-th name to try, from 1. A name that is taken is passed over, unless `is_mine` says of the file
     that it is the caller's. `scratch` is a private folder. Raises OSError.
     """
+    sweep(scratch)
     draft = os.path.join(scratch, f"log-{os.getpid()}-{os.urandom(6).hex()}")
     try:
         write_new(draft, content)
@@ -55,3 +60,12 @@ def write_new(path: str, content: bytes) -> None:
     except BaseException:
         os.unlink(path)
         raise
+
+
+def sweep(scratch: str) -> None:
+    """Drafts that a killed run has left go after a day."""
+    with suppress(FileNotFoundError):
+        for entry in os.scandir(scratch):
+            with suppress(OSError):
+                if entry.name.startswith(DRAFTS) and time.time() - entry.stat().st_mtime > KEPT_SECONDS:
+                    os.unlink(entry.path)

@@ -89,8 +89,12 @@ def replace(path: str, content: bytes, scratch: str) -> None:
     """Another content under the same name and mode, in one step. The caller holds the lock. Raises OSError."""
     draft = os.path.join(scratch, f"log-{os.getpid()}-{os.urandom(6).hex()}")
     names.write_new(draft, content)
-    os.chmod(draft, os.stat(path).st_mode & 0o777)
-    os.replace(draft, path)
+    try:
+        os.chmod(draft, os.stat(path).st_mode & 0o777)
+        os.replace(draft, path)
+    except BaseException:
+        os.unlink(draft)
+        raise
 
 
 @contextmanager

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import NamedTuple, NoReturn
 
 import click
 
 from claudetools import cli, git
+from claudetools.checkpoint import checkpoint
 from claudetools.logs import names, write
 from claudetools.logs.record import record
 from claudetools.place import Place
 from claudetools.sessions.registry import current_id
 from claudetools.text import visible
-from claudetools.vault import seal
+from claudetools.vault import seal, storing
 from claudetools.vault.value import PREFIX, find_told, find_value
 from claudetools.wiki import desk
 
@@ -62,10 +65,10 @@ def put(target: str, name: str, told: bool, dry_run: bool) -> int:
             print(f"Would put {len(value)} characters into the vault as {name}{found.suffix}, by {found.program}.")
             print(f"The line would read: {line}")
             return cli.OK
-        stored = store(place, folder, name + found.suffix, found.close(folder, value))
+        sealed = found.close(folder, value)
     except seal.SealError as error:
         cli.fail(cli.HELD, str(error), "Nothing was changed.")
-    replace(place, path, text, after, stored)
+    exchange(place, path, text, after, Secret(folder, name + found.suffix, sealed))
     print(f"[OK] {len(value)} characters lie in the vault as {name}{found.suffix} now, by {found.program}.")
     print(f"     {visible(path)}:{first} reads: {line}")
     if value in committed(place, path):
@@ -117,46 +120,66 @@ def move(text: str, first: int, last: int, name: str, told: str, path: str) -> t
     return line[start:end], "\n".join(lines)
 
 
-def store(place: Place, folder: str, name: str, data: bytes) -> str:
-    """A new file in the vault; its path. Raises Stop when the name is taken, OSError."""
-    path = os.path.join(folder, name)
-    at = os.path.dirname(path)
-    os.makedirs(at, mode=0o700, exist_ok=True)
-    if os.path.commonpath([os.path.realpath(at), os.path.realpath(folder)]) != os.path.realpath(folder):
-        cli.fail(cli.USAGE, f"{visible(name)} leads out of the vault.")
-    draft = os.path.join(place.tree, f"vault-{os.getpid()}-{os.urandom(6).hex()}")
+class Secret(NamedTuple):
+    """What goes into the vault: its folder, the file's name there, and what is in it, encrypted."""
+
+    folder: str
+    name: str
+    sealed: bytes
+
+    def make_room(self) -> str:
+        """The file's path, with the folders above it. Raises Stop when they lead out of the vault, OSError."""
+        path = os.path.join(self.folder, self.name)
+        at = os.path.dirname(path)
+        os.makedirs(at, mode=0o700, exist_ok=True)
+        vault = os.path.realpath(self.folder)
+        if os.path.commonpath([os.path.realpath(at), vault]) != vault:
+            cli.fail(cli.USAGE, f"{visible(self.name)} leads out of the vault.")
+        return path
+
+
+def exchange(place: Place, path: str, before: str, after: str, secret: Secret) -> None:
+    """The secret into the vault, and the file's new text, unless somebody has changed it. Raises Stop, OSError.
+
+    Both under the file's lock: of two who do the same only one comes here. Killed in between, it goes on when it is
+    done once more.
+    """
     os.makedirs(place.tree, mode=0o700, exist_ok=True)
-    try:
-        names.write_new(draft, data)
-        names.publish(draft, path, data)
-    except FileExistsError:
-        cli.fail(cli.HELD, f"The vault has {visible(name)} already.", "Nothing was changed. Take another name.")
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(draft)
-    return path
-
-
-def replace(place: Place, path: str, before: str, after: str, stored: str) -> None:
-    """The file's new text, unless somebody has changed it meanwhile: then the secret is taken back. Raises Stop."""
+    names.sweep(place.tree)
+    stored = secret.make_room()
+    key = storing.key_of(path, before, after)
+    is_stored = False
 
     def edit(now: str) -> str:
+        nonlocal is_stored
         if now != before:
-            raise Changed
+            cli.fail(cli.HELD, f"{visible(path)} has changed meanwhile.", "Nothing was changed. Do it again.")
+        storing.store(place.tree, key, stored, secret.sealed)
+        is_stored = True
+        checkpoint("vault-stored")
         return after
 
     try:
         old, new = write.change(os.path.join(place.top, path), edit, place.tree)
-    except BaseException as error:
-        os.unlink(stored)
-        if isinstance(error, Changed):
-            cli.fail(cli.HELD, f"{visible(path)} has changed meanwhile.", "Nothing was changed. Do it again.")
+    except FileExistsError:
+        fail_taken(secret, stored)
+    except BaseException:
+        if is_stored and read(place, path) == before:  # interrupted a moment later, the text names what is stored
+            os.unlink(stored)
+            storing.forget(place.tree, key)
         raise
+    storing.forget(place.tree, key)
     record(place, current_id(os.environ) or "", path, old, new, "vault")
 
 
-class Changed(Exception):
-    """The file is not what it was."""
+def fail_taken(secret: Secret, stored: str) -> NoReturn:
+    """Another secret has that name. Raises Stop."""
+    cli.fail(
+        cli.HELD,
+        f"The vault has {visible(secret.name)} already.",
+        "Nothing was changed. Take another name.",
+        f"If it is of a run that was ended half way, and nothing names it yet: rm {shlex.quote(stored)}, then again.",
+    )
 
 
 def committed(place: Place, path: str) -> str:
