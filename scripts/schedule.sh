@@ -155,7 +155,8 @@ run_schedule() {
   [ "$spread" -le 300 ] || spread=300
   [ -n "$now" ] || [ -t 0 ] || sleep $((RANDOM % spread))
   turn_log_over
-  unset CLAUDETOOLS_SESSION_ID CLAUDE_CODE_SESSION_ID CODEX_SESSION_ID CLAUDECODE
+  leave_session
+  unset CLAUDECODE
   export CLAUDETOOLS_SESSION_TITLE='scheduled sync'
   out=$(bash "$TOOLKIT/scripts/sync.sh" --quiet 2>&1)
   status=$?

@@ -249,14 +249,9 @@ look_for_vault() {
 
 # A hook of a sync that starts a sync would wait for itself.
 refuse_to_run_inside_a_sync() {
-  local common
-  [ -n "${CLAUDETOOLS_IN_SYNC:-}" ] && [ "$JOB" = sync ] || return 0
-  common=$(git rev-parse --path-format=absolute --git-common-dir 2>/dev/null) || return 0
-  LOCK_DIR=$common/claudetools-sync.lock
-  if read_owner && [ "$OWNER_TOKEN" = "$CLAUDETOOLS_IN_SYNC" ]; then
-    say "[DEFERRED] This was started from within a sync. Its files go with the next one."
-    exit "$EXIT_DEFERRED"
-  fi
+  [ "$JOB" = sync ] && runs_inside_a_sync || return 0
+  say "[DEFERRED] This was started from within a sync. Its files go with the next one."
+  exit "$EXIT_DEFERRED"
 }
 
 end_by_signal() {

@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 from claudetools import cli
-from claudetools.place import find_place
+from claudetools.place import Place, find_place
+from claudetools.sessions.registry import ID_VARIABLES
 from claudetools.text import visible
 from world import TOOLKIT, World
 
@@ -60,6 +61,14 @@ def test_the_exit_codes_are_those_of_the_shell() -> None:
     lines = Path(TOOLKIT / "scripts/lib/exit_codes.sh").read_text()
     for name, number in re.findall(r"readonly EXIT_(\w+)=(\d+)", lines):
         assert getattr(cli, name) == int(number)
+
+
+def test_session_variables_and_the_locks_name_are_those_of_the_shell() -> None:
+    text = (TOOLKIT / "scripts/lib/identity.sh").read_text()
+    functions = re.findall(r"(?m)^(?:find|leave)_session\(\) .*", text)
+    assert [tuple(re.findall(r"\w+_SESSION_ID", line)) for line in functions] == [ID_VARIABLES, ID_VARIABLES]
+    name = re.findall(r"LOCK_NAME=(\S+)", (TOOLKIT / "scripts/lib/owner.sh").read_text())
+    assert [Path(Place("top", "git", "git").lock_owner).parent.name] == name
 
 
 def test_the_readme_and_the_manual_of_sync_name_every_exit_code() -> None:

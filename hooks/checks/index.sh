@@ -9,7 +9,7 @@ check_index() {
   find_folders || die "$EXIT_SETUP" "This folder is in no git repository."
   CONTENT_PATHS=() CONTENT_TASKS=() CONTENT_GIT=() CONVENTIONS=$TOP
   find_who_commits
-  SESSION=${CLAUDETOOLS_SESSION_ID:-${CLAUDE_CODE_SESSION_ID:-${CODEX_SESSION_ID:-}}}
+  find_session
   leave_out_what_is_merged
   judge_changes diff --cached --raw -z --no-abbrev --no-renames --no-ext-diff --no-color
   check_contents report_broken --cached

@@ -20,6 +20,11 @@ class Place(NamedTuple):
         return os.path.join(self.common, "claudetools")
 
     @property
+    def lock_owner(self) -> str:
+        """What a sync has the lock by, see scripts/lib/lock.sh."""
+        return os.path.join(self.common, "claudetools-sync.lock", "owner")
+
+    @property
     def tree(self) -> str:
         """What belongs to this working tree alone: journal, sessions, check worktree."""
         linked = self.git_folder != self.common

@@ -52,7 +52,7 @@ parse_arguments() {
     [ -n "$WAIT" ] && [ "$WAIT" -le 75 ] || WAIT=75
   fi
   WAIT=${WAIT:-120}
-  SESSION=${CLAUDETOOLS_SESSION_ID:-${CLAUDE_CODE_SESSION_ID:-${CODEX_SESSION_ID:-}}}
+  find_session
   case $SESSION in *[!A-Za-z0-9._-]*) SESSION='' ;; esac
   TITLE=${CLAUDETOOLS_SESSION_TITLE:-${SESSION:+sync of session ${SESSION:0:4}}}
   TITLE=${TITLE:-sync}

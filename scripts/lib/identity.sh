@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Who commits: from .claude/identity.json, through a cache that the shell can read. No Python while nothing changed.
+# And which session: whoever started us says it in one of these, the first counts (ID_VARIABLES in registry.py).
 # Needs: environment, exit_codes, ui, python, repository.
 
 # load_identity FOLDER: sets ID_USER, ID_NAME, ID_EMAIL, ID_MACHINE, ID_ROLE, ID_VAULT, ID_TIMEZONE, ID_HOSTNAME,
@@ -111,3 +112,8 @@ tools_command() {
     printf 'bash %s' "$(command_path claudetools.sh)"
   fi
 }
+
+# Sets SESSION, '' outside of any.
+find_session() { SESSION=${CLAUDETOOLS_SESSION_ID:-${CLAUDE_CODE_SESSION_ID:-${CODEX_SESSION_ID:-}}}; }
+
+leave_session() { unset CLAUDETOOLS_SESSION_ID CLAUDE_CODE_SESSION_ID CODEX_SESSION_ID; }

@@ -12,6 +12,8 @@ LOCK_SCRATCH=() # files that go just before it, for the next owner uses the same
 LOCK_SERVED=''  # 1 when acquire_lock failed because the lock is not needed any more
 LOCK_ABOVE=()   # owner link and record of each level above a nested lock, in pairs
 
+readonly LOCK_NAME=claudetools-sync.lock # of L in the git common dir; place.py says it too
+
 # use_lock COMMON_DIR: names the lock and state of one repository, or of the level inside our own with-lock.
 # Sets STATE, the toolkit's state folder there. CLAUDETOOLS_REENTER lists the tokens of the with-locks above us,
 # outermost first; those of other repositories match nothing here.
@@ -19,7 +21,7 @@ use_lock() {
   local common=$1 token
   STATE=$common/claudetools
   LOCK_STATE=$STATE
-  LOCK_DIR=$common/claudetools-sync.lock
+  LOCK_DIR=$common/$LOCK_NAME
   LOCK_ABOVE=()
   for token in ${CLAUDETOOLS_REENTER:-}; do
     read_owner && [ "$OWNER_TOKEN" = "$token" ] || continue
@@ -64,4 +66,13 @@ describe_owner() {
   case $OWNER_SINCE in '' | *[!0-9]*) ;; *) since=" since $(clock_time "$OWNER_SINCE")" ;; esac
   printf "'%s' on %s has the lock%s (process %s)." "$(visible "${OWNER_TITLE:-sync}")" \
     "$(visible "${OWNER_HOST:-this machine}")" "$since" "$(visible "$OWNER_PID")"
+}
+
+# Whether a sync of this repository has started us, as a hook of its own or below one.
+runs_inside_a_sync() {
+  local common
+  [ -n "${CLAUDETOOLS_IN_SYNC:-}" ] || return 1
+  common=$(git rev-parse --path-format=absolute --git-common-dir 2>/dev/null) || return 1
+  LOCK_DIR=$common/$LOCK_NAME
+  read_owner && [ "$OWNER_TOKEN" = "$CLAUDETOOLS_IN_SYNC" ]
 }

@@ -77,11 +77,10 @@ def swap(place: Place, old: str, new: str, branch: str = "", log: str = "") -> N
             cli.DEFERRED, "A sync was cut off before it was done.", f"Nothing was changed. First: {sync_command(place)}"
         )
     base, target = (old, new) if branch else (commit(place, old), commit(place, new))
-    claim = os.path.join(place.common, "claudetools-sync.lock", "owner")
     with open(log, "w+", encoding="utf-8") if log else io.StringIO() as file, contextlib.redirect_stdout(file):
         journal = Journal(base, target, branch, base if branch else "")
         try:
-            status = Advance(place.top, place.git_folder, place.tree, claim).begin(journal)
+            status = Advance(place.top, place.git_folder, place.tree, place.lock_owner).begin(journal)
         except IndexBusy as busy:
             lock = f"Another git command has {visible(str(busy))} and does not let go of it."
             cli.fail(cli.DEFERRED, lock, f"The next sync completes what was begun: {sync_command(place)}")

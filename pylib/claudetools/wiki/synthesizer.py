@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import IO
 
+from claudetools.sessions.registry import ID_VARIABLES
 from claudetools.text import visible
 from claudetools.wiki.draft import Refused
 
@@ -36,13 +37,13 @@ CLAUDE = (
 )  # fmt: skip
 # A client inside of a client refuses to start, and hooks of ours must not take it for a session.
 NOT_INHERITED = (
+    *ID_VARIABLES,
     "CLAUDECODE",
-    "CLAUDE_CODE_SESSION_ID",
     "CLAUDE_CODE_ENTRYPOINT",
     "CLAUDE_PROJECT_DIR",
     "CLAUDE_ENV_FILE",
+    "CLAUDETOOLS_SYNCRO_TOKEN",
 )
-OURS = ("CLAUDETOOLS_SESSION_ID", "CODEX_SESSION_ID", "CLAUDETOOLS_SYNCRO_TOKEN")
 
 
 def command(environ: Mapping[str, str]) -> list[str]:
@@ -65,7 +66,7 @@ def seconds(environ: Mapping[str, str]) -> float:
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
     """The caller's, without what belongs to its session; retries off: on 529 they hang for minutes."""
-    kept = {key: value for key, value in environ.items() if key not in (*NOT_INHERITED, *OURS)}
+    kept = {key: value for key, value in environ.items() if key not in NOT_INHERITED}
     return {"DISABLE_AUTOUPDATER": "1", "CLAUDE_CODE_MAX_RETRIES": "1", **kept}
 
 
