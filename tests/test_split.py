@@ -509,6 +509,28 @@ def test_a_live_sessions_edit_holds_up_a_receive_and_only_after_an_hour_that_is_
     shared.assert_sound()
 
 
+def test_what_upstream_takes_back_stays_away_while_a_live_edit_holds_up_the_receive(
+    shared: Machine, world: World
+) -> None:
+    howard = world.machine("MAC-02", "howard")
+    busy, me = Agent(shared, "aaaa1111", "acme vpn"), Agent(shared, "bbbb2222", "sophos renewal")
+    busy.replace(LIST, "l4", "busy's")
+    howard.write(LIST, howard.read(LIST).replace("l4", "howard's"))
+    assert howard.sync().code == 0
+    me.write("idea.txt", b"good idea\n")
+    held = me.sync()
+    assert held.code == 0 and "not in your folder yet" in held.out, held.text
+    assert "Received:" not in held.out, "nothing has come in yet"
+    assert howard.sync().code == 0
+    (howard.top / "idea.txt").unlink()
+    assert howard.sync().code == 0
+    again = me.sync()
+    assert again.code == 0 and "rewritten" not in again.out, again.text
+    assert "idea.txt" not in world.remote_files(), "what howard took back stays away"
+    assert busy.sync().code == 65
+    assert "idea.txt" not in world.remote_files()
+
+
 # --- lost updates -------------------------------------------------------------------
 
 

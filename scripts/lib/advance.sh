@@ -242,7 +242,7 @@ stop_advance() {
   [ ${#BLOCKED[@]} -le 10 ] || BLOCKED=("${BLOCKED[@]:0:10}" "and $((${#BLOCKED[@]} - 10)) more")
   problem "$code" warn "What the others sent is not in your folder yet (since $(clock_time "$since"))." "${BLOCKED[@]}" \
     "Nothing was overwritten. $way: $(sync_command)$all"
-  return "$code"
+  return "$EXIT_HELD" # whatever it ends with: nothing came in, and the pairs still count
 }
 
 # BLOCKERS: id and path of each live session whose unsaved work stops the receive, one for each of BLOCKED; its prompt
