@@ -81,6 +81,15 @@ def test_json_holds_the_same_facts(machine: Machine) -> None:
     assert facts["main"]["pushed"] is True
     assert facts["main"]["commits"][0]["oid"] == machine.git("rev-parse", "HEAD") == facts["main"]["head"]
     assert json.loads(machine.sync("--json").out)["main"]["status"] == "nothing"
+    machine.write(".env", "TOKEN=x\n")
+    facts = json.loads(machine.sync("--json").out)["main"]
+    fix = [line.partition(": ")[2] for line in facts["left_out"][0]["more"]]
+    assert facts["left_out"][0]["text"].startswith(".env (") and fix[0] == "echo /.env >> .gitignore"
+    machine.git("config", "claudetools.branch", "main")
+    machine.git("switch", "-q", "-c", "idea")
+    told = json.loads(machine.sync("--json").out)["main"]["problems"][0]
+    assert (told["level"], told["text"].startswith("This tree is on branch idea")) == ("error", True)
+    assert any("switch main" in line for line in told["more"])
 
 
 def test_history_and_status_are_written(machine: Machine) -> None:

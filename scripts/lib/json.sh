@@ -30,6 +30,16 @@ json_list() { # json_list ITEMS...: of texts
   printf ']'
 }
 
+# json_message TEXT: what it says, and the lines below: mostly the commands that settle it.
+json_message() {
+  local text line more=()
+  {
+    IFS= read -r text
+    while IFS= read -r line; do more+=("$line"); done
+  } <<<"$1"
+  printf '"text": %s, "more": %s' "$(json_string "$text")" "$(json_list ${more[@]+"${more[@]}"})"
+}
+
 # One repository as an object. The same facts as the text, nothing computed anew.
 json_repository() {
   local item comma='' i
@@ -46,8 +56,19 @@ json_repository() {
   printf ', "received": {"commits": %s, "files": %s, "from": %s}' "$RECEIVED_COMMITS" "$RECEIVED_FILES" "$(json_string "$RECEIVED_FROM")"
   waiting_paths "$SESSION"
   printf ', "waiting": %s' "$(json_list ${WAITING[@]+"${WAITING[@]}"})"
-  printf ', "left_out": %s' "$(json_list ${LEFT_OUT[@]+"${LEFT_OUT[@]}"})"
-  printf ', "problems": %s' "$(json_list ${PROBLEMS[@]+"${PROBLEMS[@]}"})"
+  comma=''
+  printf ', "left_out": ['
+  for item in ${LEFT_OUT[@]+"${LEFT_OUT[@]}"}; do
+    printf '%s{%s}' "$comma" "$(json_message "$item")"
+    comma=', '
+  done
+  comma=''
+  printf '], "problems": ['
+  for item in ${PROBLEMS[@]+"${PROBLEMS[@]}"}; do
+    printf '%s{"level": "%s", %s}' "$comma" "${item%%$'\n'*}" "$(json_message "${item#*$'\n'}")"
+    comma=', '
+  done
+  printf ']'
   printf ', "facts": %s, "ms": {' "$(json_list ${FACTS[@]+"${FACTS[@]}"})"
   comma=''
   for ((i = 0; i < ${#PHASE_NAMES[@]}; i++)); do
