@@ -2,8 +2,9 @@
 # Summary: Look at the lock and the toolkit's state, and mend them.
 # Usage: doctor.sh [--locks] | --break-lock TOKEN
 #
-# Without arguments: versions, identity, lock, state. `--break-lock` clears the lock of a run that no sync can judge
-# (another machine on a shared disk, a container that is gone). It clears that very run's lock or nothing.
+# Without arguments: versions, identity, lock, state; with --locks only who has the lock. `--break-lock` clears the lock
+# of a run that no sync can judge (another machine on a shared disk, a container that is gone). It clears that very
+# run's lock or nothing.
 #
 # Exit status: 0 in order; 64 usage; 73 the lock belongs to a run that cannot be judged; 78 something is missing.
 set -uo pipefail
@@ -112,6 +113,7 @@ look_at_identity() {
   else
     text=${PROBLEMS[0]#*$'\n'}
     say "[ERROR] ${text%%$'\n'*}"
+    say "        Set it up: bash $(setup_command)"
     DOCTOR_EXIT=$EXIT_SETUP
   fi
 }

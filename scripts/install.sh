@@ -53,7 +53,7 @@ main() {
         shift
         break
         ;;
-      -*) die "$EXIT_USAGE" "Unknown option: $(visible "$1")" "A folder of that name: install.sh -- $(quoted "$1")" ;;
+      -*) wrong_usage "Unknown option: $(visible "$1")" ;;
       *) break ;;
     esac
     shift

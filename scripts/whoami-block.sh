@@ -21,7 +21,7 @@ main() {
   case ${1:-} in
     '') ;;
     -h | --help) print_header "${BASH_SOURCE[0]}" && exit 0 ;;
-    *) die "$EXIT_USAGE" "whoami-block.sh takes no arguments." ;;
+    *) wrong_usage "Unknown argument: $(visible "$1")" ;;
   esac
   reset_results
   forget_repository .

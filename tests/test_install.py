@@ -34,7 +34,7 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing_at_all(busy: Machine) -> N
     assert lines[-3:-1] == [
         "Nothing was changed.",
         "400 old logs named YYYY-MM-DD-session.md stay valid. "
-        "To rename: bash .claude/scripts/claudetools.sh log adopt --all --dry-run",
+        "To rename, once it is installed: bash .claude/scripts/claudetools.sh log adopt --all --dry-run",
     ]
     assert lines[-1].startswith("To do it: bash ")
     assert result.err == ""

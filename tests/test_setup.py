@@ -130,6 +130,8 @@ def test_nobody_known_is_told_the_command_and_nothing_changes(clone: Machine) ->
     assert "dana@new.example is nobody in .claude/users.json" in result.out + result.err
     assert f"bash {SETUP}" in result.out + result.err
     assert not (clone.common / "hooks/pre-commit").exists()
+    told = clone.run("bash", ".claude/claudetools/scripts/doctor.sh")
+    assert (told.code, f"Set it up: bash {SETUP}\n" in told.out) == (78, True), told.text
 
 
 def start_session(machine: Machine) -> str:

@@ -18,6 +18,8 @@ from claudetools.install.table import rows_of, table
 from claudetools.install.toolkit import MANIFEST, SHIMS, WORKFLOWS, is_inside
 from claudetools.text import counted
 
+ADOPT = "bash .claude/scripts/claudetools.sh log adopt --all --dry-run"
+
 
 def home_path(path: Path) -> str:
     """A folder as one may paste it into a shell, short where it can be."""
@@ -72,7 +74,7 @@ def tell_install(call: Call, place: Place, plan: Plan, where: str) -> Iterator[s
         yield from rows or ["  the record of an earlier run is unfinished"]
         yield f"To settle it: {again}"
         return
-    old = about_old_logs(old_bare_logs(place))
+    old = old_bare_logs(place)
     if call.dry_run:
         yield f"Would {'change' if plan.was else 'add to'} {where} (claudetools {upgrade}):"
         yield from rows
@@ -80,25 +82,24 @@ def tell_install(call: Call, place: Place, plan: Plan, where: str) -> Iterator[s
             yield f"What changes in {agent_settings.NAME}:"
             yield from (f"  {line}".rstrip() for line in plan.diff[2:])
         yield "Nothing was changed."
-        yield from old
+        if old:
+            yield f"{about_old_logs(old)} To rename, once it is installed: {ADOPT}"
         yield f"To do it: {again}          {out}"
         return
     yield f"[OK] claudetools {upgrade} is installed in {where}. Nothing was committed."
     yield from rows
-    yield from old
     if is_inside(call.toolkit, place):
         return
     yield f"Next, in {where}:"
     yield from table(next_commands(place, plan))
+    if old:
+        yield f"{about_old_logs(old)} To rename, there: {ADOPT}"
     yield out
 
 
-def about_old_logs(count: int) -> list[str]:
+def about_old_logs(count: int) -> str:
     """Logs whose names every session of their day shared. They are nobody's mistake."""
-    if not count:
-        return []
-    words = f"{counted(count, 'old log')} named YYYY-MM-DD-session.md {'stays' if count == 1 else 'stay'} valid."
-    return [f"{words} To rename: bash .claude/scripts/claudetools.sh log adopt --all --dry-run"]
+    return f"{counted(count, 'old log')} named YYYY-MM-DD-session.md {'stays' if count == 1 else 'stay'} valid."
 
 
 def next_commands(place: Place, plan: Plan) -> list[tuple[str, str]]:
