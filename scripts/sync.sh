@@ -117,6 +117,7 @@ take_lock() {
     report_lock "$?" && return
     return "$REPO_EXIT"
   }
+  limit_wait
   acquire_lock "$WAIT"
   status=$?
   if [ "$status" -ne 0 ]; then

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import time
 from pathlib import Path
 
 import pytest
 
-from world import TOOLKIT, Machine, World, log_text, run_plain, write_identity
+from world import TOOLKIT, WITH_LOCK, Machine, World, log_text, run_plain, write_identity
 
 
 def normal(text: str) -> str:
@@ -536,25 +537,49 @@ def test_the_demo_keeps_everything_and_leaves_nothing(tmp_path: Path) -> None:
 # --- patience -----------------------------------------------------------------------------
 
 
-def test_in_an_agents_shell_a_remote_that_never_answers_does_not_hold_the_run(machine: Machine, tmp_path: Path) -> None:
-    """The real limit is 100 s; here the same code runs with a smaller number."""
-    slow = tmp_path / "slow"
-    slow.write_text("#!/bin/sh\nexec sleep 1000\n")
-    slow.chmod(0o755)
-    toolkit = tmp_path / "toolkit"
+def less_patient(folder: Path, seconds: int) -> Path:
+    """sync.sh whose runs end within so many seconds in an agent's shell; really it is 100."""
+    toolkit = folder / "toolkit"
     toolkit.mkdir()
     for name in ("scripts", "pylib", "hooks"):
         shutil.copytree(TOOLKIT / name, toolkit / name, ignore=shutil.ignore_patterns("__pycache__"))
     patience = toolkit / "scripts" / "lib" / "patience.sh"
-    patience.write_text(patience.read_text().replace("AGENT_SECONDS=100", "AGENT_SECONDS=7"))
+    patience.write_text(patience.read_text().replace("AGENT_SECONDS=100", f"AGENT_SECONDS={seconds}"))
+    return toolkit / "scripts" / "sync.sh"
+
+
+def test_in_an_agents_shell_a_remote_that_never_answers_does_not_hold_the_run(machine: Machine, tmp_path: Path) -> None:
+    slow = tmp_path / "slow"
+    slow.write_text("#!/bin/sh\nexec sleep 1000\n")
+    slow.chmod(0o755)
     machine.git("remote", "set-url", "origin", "git@host:ops.git")
     machine.write("a.md", "x\n")
     env = {"GIT_SSH_COMMAND": str(slow), "CLAUDECODE": "1"}
-    result = machine.run("bash", toolkit / "scripts" / "sync.sh", env=env, timeout=60)
+    result = machine.run("bash", less_patient(tmp_path, 7), env=env, timeout=60)
     assert result.code == 69, result.text
     assert "took longer than 2 s" in result.out
     assert machine.status() == ""
     machine.assert_sound()
+
+
+def test_in_an_agents_shell_the_vaults_lock_is_waited_for_as_long_as_patience_lasts(
+    machine: Machine, vault: Path, tmp_path: Path
+) -> None:
+    (vault / "acme.age").write_text("age-encryption.org/v1\n")
+    sync = [
+        "env",
+        "-u",
+        "CLAUDETOOLS_REENTER",
+        "CLAUDECODE=1",
+        "timeout",
+        "60",
+        "bash",
+        str(less_patient(tmp_path, 12)),
+    ]
+    in_main = f"cd {shlex.quote(str(machine.top))} && {shlex.join(sync)}"
+    result = machine.run("bash", WITH_LOCK, "--", "bash", "-c", in_main, cwd=vault)
+    assert result.code == 75, result.text
+    assert "[DEFERRED] Another sync is running." in result.out
 
 
 def test_work_that_has_not_left_this_machine_for_days_is_said_first(world: World, machine: Machine) -> None:

@@ -29,7 +29,7 @@ send_safety_copy() {
   safety_branch
   read -r sent 2>/dev/null <"$TREE/conflict-sent"
   if [ "$sent" != "$HEAD_OID" ]; then
-    git -C "$TOP" -c core.hooksPath=/dev/null push --quiet "$REMOTE" "+$HEAD_OID:$SAFETY" 2>/dev/null || return 0
+    network git -C "$TOP" -c core.hooksPath=/dev/null push --quiet "$REMOTE" "+$HEAD_OID:$SAFETY" 2>/dev/null || return 0
     printf '%s\n' "$HEAD_OID" >"$TREE/conflict-sent"
   fi
   SAFETY_TEXT=" Your commits are safe on $(visible "$REMOTE") (${SAFETY#refs/heads/})."
@@ -45,7 +45,7 @@ forget_conflict() {
   [ -e "$TREE/conflict-since" ] || [ -e "$TREE/resolve" ] || return 0
   if [ -e "$TREE/conflict-sent" ]; then
     safety_branch
-    git -C "$TOP" -c core.hooksPath=/dev/null push --quiet "$REMOTE" ":$SAFETY" 2>/dev/null
+    network git -C "$TOP" -c core.hooksPath=/dev/null push --quiet "$REMOTE" ":$SAFETY" 2>/dev/null
   fi
   rm -f "$TREE/conflict-since" "$TREE/conflict-sent"
   put_resolution_away

@@ -33,6 +33,15 @@ seconds_left() {
   fi
 }
 
+# limit_wait: main's lock, its exchange and the vault's lock are waited for out of one purse.
+limit_wait() {
+  local left
+  [ -n "${CLAUDECODE:-}" ] || return 0
+  left=$(seconds_left)
+  [ "$left" -gt 0 ] || left=0
+  [ "$WAIT" -le "$left" ] || WAIT=$left
+}
+
 # network COMMAND...: in the background where a watchdog runs, because bash hears a signal only between two programs.
 network() {
   local status
