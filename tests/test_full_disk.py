@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from pathlib import Path
 
 from claudetools.sessions import registry
 from disks import fill, mounted, root_only
 from round_trip import assert_plain, assert_same, assert_synced, contents, save, two_machines
 from test_tool_hooks import Agent, place_of
-from world import Machine, Result, World
+from world import TOOLKIT, Machine, Result, World, write_identity
 
 FREE_KB = (0, 4, 16, 60, 200, 600, 1500, 3000)  # compiled modules take some of it
-FULL = re.compile(r"o space left|full disk|disk is full|couldn't write|unable to write|write error", re.I)
+FULL = re.compile(
+    r"o space left|full disk|disk is full|couldn't write|unable to write|write error|out of diskspace", re.I
+)
 
 
 def free_line(name: str, number: int) -> str:
@@ -145,3 +148,48 @@ def assert_unchanged_or_new(a: Machine, b: Machine, before: dict[bytes, bytes]) 
         assert data in (before.get(path), theirs.get(path)), path
     for path in before:
         assert path in contents(a.top), path
+
+
+def test_a_log_takes_all_of_an_update_or_nothing(machine: Machine) -> None:
+    """A limit on the size of files, in the place of a full disk: both cut a write off without an error."""
+    write_identity(machine, hostname=socket.gethostname())
+    given = {"CLAUDETOOLS_SESSION_ID": "a", "CLAUDETOOLS_BODY": "one line of many\n" * 2000}
+    tools = TOOLKIT / "scripts" / "claudetools.sh"
+    assert machine.run("bash", tools, "log", "new", "acme vpn", env=given).code == 0
+    (path,) = machine.top.glob("session-logs/*.md")
+    append = f"printf '%s' \"$CLAUDETOOLS_BODY\" | bash '{tools}' log append"
+    assert machine.run("bash", "-c", append, env=given).code == 0
+    before = path.read_bytes()
+    result = machine.run("bash", "-c", f"ulimit -f $(({len(before)} / 1024 + 8)); {append}", env=given)
+    assert result.code == 73 and "File too large" in result.err, result.text
+    assert path.read_bytes() == before
+    assert machine.run("bash", "-c", append, env=given).code == 0
+    assert path.read_text().count("one line of many\n") == 4000
+
+
+@root_only
+def test_to_take_back_work_on_a_full_disk_is_73_and_can_be_done_again(machine: Machine, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    with mounted("-t", "tmpfs", "-o", "size=24m", "claudetools-test", disk):
+        machine.run("cp", "-a", machine.top, disk / "ops")
+        machine.top = disk / "ops"
+        tools = ("bash", TOOLKIT / "scripts" / "claudetools.sh", "sessions")
+        machine.write("list.md", "a line\n")
+        assert machine.sync().code == 0
+        Agent(machine, "b").write("list.md", "a line\none of b\n")
+        assert machine.sync("--all").code == 0
+        assert machine.run(*tools, "undo", "b").code == 0
+        codes = []
+        for free in range(0, 64, 2):
+            fill(disk / "filler", free * 512)
+            result = machine.run(*tools, "undo", "b", "--yes")
+            codes.append(result.code)
+            assert_plain(result)
+            if result.code == 0:
+                break
+            assert result.code == 73 and FULL.search(result.err), (free, result.text)
+            assert machine.read("list.md") == "a line\none of b\n"
+        assert codes[0] == 73 and codes[-1] == 0, codes
+        assert machine.read("list.md") == "a line\n"
+        machine.assert_sound()

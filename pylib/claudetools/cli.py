@@ -16,6 +16,16 @@ from claudetools.text import visible
 # The same numbers as scripts/lib/exit_codes.sh; a test compares the two.
 OK, USAGE, HELD, OFFLINE, INTERNAL, CANNOT_CREATE, DEFERRED, REFUSED, SETUP = 0, 64, 65, 69, 70, 73, 75, 77, 78
 
+# As is_disk_failure of scripts/lib/results.sh.
+NO_SPACE = (
+    "no space left",
+    "out of diskspace",
+    "disk quota",
+    "read-only file system",
+    "unable to write",
+    "write error",
+)
+
 
 class Stop(Exception):
     """Ends a command with a deliberate code. Lines below the message are what to do next."""
@@ -93,6 +103,14 @@ def run(command: click.Command, arguments: Sequence[str], program: str) -> int:
         return OK
     except OSError as error:
         return tell(CANNOT_CREATE, visible(f"{error.filename or program}: {error.strerror or error}"))
+
+
+def fail_as_git(error: Exception) -> NoReturn:
+    """The words of a git that failed. Raises Stop."""
+    text = visible(str(error))
+    if any(words in text.lower() for words in NO_SPACE):
+        fail(CANNOT_CREATE, text, "Nothing is lost. Free some space, then do it again.")
+    fail(INTERNAL, text, "Nothing is lost. See what git itself says: git status")
 
 
 def tell(code: int, message: str, *more: str) -> int:

@@ -68,6 +68,7 @@ prepare_claim() {
     rm -f "$record"
     LOCK_MESSAGE=$(write_record "$record" "$title" 2>&1) || {
       rm -f "$record"
+      LOCK_MESSAGE="$state/claims: ${LOCK_MESSAGE##*: }" # without the line of ours where it failed
       return "$EXIT_CANNOT_CREATE"
     }
   }

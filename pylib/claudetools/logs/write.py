@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from io import RawIOBase
 from typing import BinaryIO
 
 from claudetools.logs import clock, front, names, sections
@@ -59,7 +60,7 @@ def append(
         check(old.decode("utf-8", "replace"))
         more = addition(old.decode("utf-8", "replace"), heading, body).encode("utf-8", "surrogateescape")
         with open(path, "ab", buffering=0) as end:
-            end.write(more)
+            write_all(end, more)
         place = old.find(b"\nupdated: ", 0, max(old.find(b"\n---", 4), 0))
         was = old[place + 10 :].split(b"\n", 1)[0]
         if place > 0 and len(was) == len(updated):
@@ -67,6 +68,24 @@ def append(
             file.write(updated.encode())
         file.seek(0)
         return old, file.read()
+
+
+def write_all(end: RawIOBase, data: bytes) -> None:
+    """All of it at the end of the file, or nothing. Raises OSError.
+
+    A disk that becomes full takes the first part without an error. That is cut off again, unless more came behind it.
+    """
+    size = os.fstat(end.fileno()).st_size
+    done = end.write(data) or 0
+    if done == len(data):
+        return
+    try:
+        while done < len(data):
+            done += end.write(data[done:]) or 0
+    except OSError:
+        if os.fstat(end.fileno()).st_size == size + done:
+            end.truncate(size)
+        raise
 
 
 def change(path: str, edit: Callable[[str], str], scratch: str) -> tuple[bytes, bytes]:

@@ -140,7 +140,7 @@ def find_work(place: Place, every: bool) -> list[unsaved.Work]:
     try:
         return unsaved.find_work(place, every)
     except (GitFailed, GitError) as error:
-        cli.fail(cli.INTERNAL, visible(str(error)), "See what git itself says: git status")
+        cli.fail_as_git(error)
 
 
 def find(place: Place, id: str) -> Session:

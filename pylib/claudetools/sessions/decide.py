@@ -100,8 +100,7 @@ def undo(id: str, yes: bool) -> int:
         try:
             return take_back(place, session.id, yes)
         except git.GitError as error:
-            exchange.fail_as_git(error)
-            return cli.INTERNAL
+            cli.fail_as_git(error)
 
     arguments = ["undo", session.id, *(["--yes"] if yes else [])]
     return exchange.under_lock(place, "sessions undo", arguments, work) if yes else work()

@@ -116,8 +116,3 @@ def scratch(place: Place) -> str:
     folder = os.path.join(place.tree, "work")
     os.makedirs(folder, mode=0o700, exist_ok=True)
     return folder
-
-
-def fail_as_git(error: git.GitError) -> None:
-    """git's own words as a message. Raises Stop."""
-    cli.fail(cli.INTERNAL, visible(str(error)), "Nothing was changed. See what git itself says: git status")
