@@ -156,17 +156,23 @@ def read_identity(top: str, git_email: str, host: str) -> Identity:
     values = {key: text_of(data, key, shown, True) for key in REQUIRED}
     extra = {key: text_of(data, key, shown, False) for key in OPTIONAL}
     identity = Identity(**values, **{k: v for k, v in extra.items() if v}, problems=problems)
-    entry = users.get(identity.user)
-    if entry is None and users:
-        problems.append(f".claude/users.json: key 'users.{identity.user}' is missing; your role is unknown")
-    if entry:
-        identity.role = entry.get("role", "")
-        if entry.get("email") and entry["email"].lower() != identity.email.lower():
-            problems.append(
-                f".claude/identity.json has email {identity.email}, .claude/users.json has {entry['email']} "
-                f"for {identity.user}"
-            )
+    if users:
+        take_role(identity, users.get(identity.user))
     return identity
+
+
+def take_role(identity: Identity, entry: dict[str, Any] | None) -> None:
+    """What users.json says of the person, and where it does not agree."""
+    if entry is None:
+        identity.problems.append(f".claude/users.json: key 'users.{identity.user}' is missing; your role is unknown")
+    if not entry:
+        return
+    identity.role = entry.get("role", "")
+    if entry.get("email") and entry["email"].lower() != identity.email.lower():
+        identity.problems.append(
+            f".claude/identity.json has email {identity.email}, .claude/users.json has {entry['email']} "
+            f"for {identity.user}"
+        )
 
 
 def derive(users: dict[str, dict[str, Any]], git_email: str, host: str, problems: list[str]) -> Identity:

@@ -77,11 +77,7 @@ def tell_install(call: Call, place: Place, plan: Plan, where: str) -> Iterator[s
     old = old_bare_logs(place)
     if call.dry_run:
         yield f"Would {'change' if plan.was else 'add to'} {where} (claudetools {upgrade}):"
-        yield from rows
-        if plan.diff:
-            yield f"What changes in {agent_settings.NAME}:"
-            yield from (f"  {line}".rstrip() for line in plan.diff[2:])
-        yield "Nothing was changed."
+        yield from [*rows, *about_settings(plan), "Nothing was changed."]
         if old:
             yield f"{about_old_logs(old)} To rename, once it is installed: {ADOPT}"
         yield f"To do it: {again}          {out}"
@@ -95,6 +91,13 @@ def tell_install(call: Call, place: Place, plan: Plan, where: str) -> Iterator[s
     if old:
         yield f"{about_old_logs(old)} To rename, there: {ADOPT}"
     yield out
+
+
+def about_settings(plan: Plan) -> Iterator[str]:
+    """What would change in the agent's settings, line by line."""
+    if plan.diff:
+        yield f"What changes in {agent_settings.NAME}:"
+        yield from (f"  {line}".rstrip() for line in plan.diff[2:])
 
 
 def about_old_logs(count: int) -> str:

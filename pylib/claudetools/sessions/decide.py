@@ -49,37 +49,42 @@ def restore_lost(id: str, path: str, yes: bool) -> int:
 
     Nothing of what is there now is overwritten. It goes out with that session's next save.
     """
-    from claudetools.sessions import exchange, restore
+    from claudetools.sessions import exchange
     from claudetools.sessions.command import find
 
     place = cli.here()
     session, name = find(place, id), inside(place, path)
 
     def work() -> int:
-        made = restore.plan(place, session.id, name)
-        if made is None:
-            cli.fail(
-                cli.HELD,
-                f"The ledger of {visible(session.id)} holds no contents of {visible(name)}.",
-                f"What was there at some time: {exchange.sync_command(place)} --points, then --restore PATH@TIME",
-            )
-        if made.stuck:
-            cli.warn(f"{made.stuck} of its edits cannot come back by themselves: other text is at those lines now.")
-        if not made.edits:
-            print("[OK] Nothing of it is missing.")
-            return cli.HELD if made.stuck else cli.OK
-        if not yes:
-            print(f"Would bring back {made.edits} of its edits in {visible(name)}. Nothing was changed.")
-            print(f"To do it: {cli.program(place)} sessions restore {session.id} {shlex.quote(name)} --yes")
-            return cli.OK
-        restore.carry_out(place, session.id, name, made)
-        print(
-            f"[OK] Brought back {made.edits} of its edits in {visible(name)}. The next sync of that session saves it."
-        )
-        return cli.OK
+        return bring_back(place, session.id, name, yes)
 
     arguments = ["restore", session.id, os.path.join(place.top, name), *(["--yes"] if yes else [])]
     return exchange.under_lock(place, "sessions restore", arguments, work) if yes else work()
+
+
+def bring_back(place: Place, id: str, name: str, yes: bool) -> int:
+    """Show what can come back of what a session wrote into the path `name`, or do it. Raises Stop."""
+    from claudetools.sessions import exchange, restore
+
+    made = restore.plan(place, id, name)
+    if made is None:
+        cli.fail(
+            cli.HELD,
+            f"The ledger of {visible(id)} holds no contents of {visible(name)}.",
+            f"What was there at some time: {exchange.sync_command(place)} --points, then --restore PATH@TIME",
+        )
+    if made.stuck:
+        cli.warn(f"{made.stuck} of its edits cannot come back by themselves: other text is at those lines now.")
+    if not made.edits:
+        print("[OK] Nothing of it is missing.")
+        return cli.HELD if made.stuck else cli.OK
+    if not yes:
+        print(f"Would bring back {made.edits} of its edits in {visible(name)}. Nothing was changed.")
+        print(f"To do it: {cli.program(place)} sessions restore {id} {shlex.quote(name)} --yes")
+        return cli.OK
+    restore.carry_out(place, id, name, made)
+    print(f"[OK] Brought back {made.edits} of its edits in {visible(name)}. The next sync of that session saves it.")
+    return cli.OK
 
 
 @click.command()

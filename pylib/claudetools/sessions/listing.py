@@ -27,6 +27,13 @@ def has_article(paths: Iterable[bytes]) -> bool:
     return any(of_article(os.fsdecode(path)) for path in paths)
 
 
+def put(objects: Objects, one: Owned, tree: str, paths: Iterable[bytes], last: bool) -> str:
+    """The tree of a commit that changes these paths, with its index: as it is in the folder with the `last` one."""
+    if last:
+        return objects.tree_with(tree, {PATH: one.tree})
+    return objects.tree_with(tree, {PATH: entry(objects, one, tree)}) if has_article(paths) else tree
+
+
 def entry(objects: Objects, one: Owned, tree: str) -> Entry:
     """The index of the articles in a tree, with the folder's words around it."""
     assert one.tree

@@ -88,10 +88,15 @@ def staying(path: bytes, names: frozenset[str], workers: Mapping[str, Worker], o
     return left if left == names else left - asking
 
 
+def sets_of(owned: Owners) -> list[tuple[bytes, frozenset[str]]]:
+    """What goes out as one, in each path: see Owned."""
+    return [(path, some) for path, one in owned.items() for some in one.sets]
+
+
 def group_sessions(owned: Owners, workers: Mapping[str, Worker], out: Collection[str]) -> dict[str, Group]:
     """Each session that goes out with those that it hangs together with somewhere."""
     groups: dict[str, Group] = {}
-    for path, some in ((path, found) for path, one in owned.items() for found in one.sets):
+    for path, some in sets_of(owned):
         names = sessions_of(some)
         if names and not staying(path, names, workers, out):
             joined = names.union(*(groups.get(name, names) for name in names))
@@ -130,18 +135,15 @@ def make(
         done.add(group)
         mine = {path: owned[path] for path, found in there.items() if group in found}
         made = objects.tree_with(tree, entries(objects, mine, lambda path, some: group_of(path, some) in done))
-        if index and group == todo[-1] and whole:
-            made = objects.tree_with(made, {listing.PATH: index.tree})
-        elif index and listing.has_article(mine):
-            made = objects.tree_with(made, {listing.PATH: listing.entry(objects, index, made)})
+        if index:
+            made = listing.put(objects, index, made, mine, last=group == todo[-1] and whole)
         if made != tree:
             tree = made
             plan.commits.append(Commit(group, tree, any(one.window for one in mine.values())))
-    for path, one in owned.items():
-        for some in one.sets:
-            if group_of(path, some) is None:
-                names = sessions_of(some)
-                keep_back(plan, path, names, staying(path, names, workers, out))
+    for path, some in sets_of(owned):
+        if group_of(path, some) is None:
+            names = sessions_of(some)
+            keep_back(plan, path, names, staying(path, names, workers, out))
     return plan
 
 

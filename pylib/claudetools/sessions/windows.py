@@ -69,12 +69,8 @@ def finish(
     found = look(place, session)
     now = time.time()
     changed = [path for path in {**call.dirty, **found.dirty} if is_changed(place, path, call, found, began)]
-    clean = [path for path in changed if path not in call.dirty]
-    entries = found.entries if call.head == found.head else status.entries_of(place, call.head, clean)
-    known = status.contents_of(place, clean, entries)
     edits, contents = [], []
-    for path in changed:
-        before, was = known[path] if path in known else (call.dirty[path][1], call.dirty[path][2])
+    for path, (before, was) in contents_before(place, changed, call, found).items():
         after = sight.look(place.top, path)
         if isinstance(before, bytes):
             contents.append(before)
@@ -104,6 +100,16 @@ def roll(place: Place, session: str) -> None:
 def running(place: Place, session: str) -> list[float]:
     """When the commands of a session that still run have begun."""
     return [call.began for call in calls.under_way(place, session) if call.path == calls.WINDOW]
+
+
+def contents_before(
+    place: Place, paths: list[str], call: calls.Call, found: Look
+) -> dict[str, tuple[bytes | str | None, str | None]]:
+    """What lay at these paths when the command began: content, its sha, None or UNKNOWN, and mode."""
+    clean = [path for path in paths if path not in call.dirty]
+    entries = found.entries if call.head == found.head else status.entries_of(place, call.head, clean)
+    known = status.contents_of(place, clean, entries)
+    return {path: known[path] if path in known else (call.dirty[path][1], call.dirty[path][2]) for path in paths}
 
 
 def is_changed(place: Place, path: str, call: calls.Call, found: Look, began: float) -> bool:

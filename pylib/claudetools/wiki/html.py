@@ -10,7 +10,7 @@ import os
 import posixpath
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -147,30 +147,31 @@ def build(place: Place, out: str) -> int:
     render_all(place.top, pages)
     bodies = {page.path: (page.title, body_of(page, pages), page.rendered) for page in pages.values()}
     bodies["index.md"] = ("Home", front_page(pages), None)
-    articles = {
-        folder.capitalize(): [{html.escape(pages[p].title): p} for p in pages if p.startswith(f"wiki/{folder}/")]
-        for folder in FOLDERS.values()
-    }
     with tempfile.TemporaryDirectory() as empty:
         config = MkDocsConfig()
-        config.load_dict(
-            {
-                "site_name": visible(os.path.basename(place.top)),
-                "docs_dir": empty,
-                "site_dir": out,
-                "use_directory_urls": False,
-                "theme": {"name": "readthedocs", "highlightjs": False, "locale": "en"},
-                "plugins": ["search"],
-                "extra_css": ["claudetools.css"],
-                "nav": [{"Home": "index.md"}, *({name: found} for name, found in articles.items() if found)],
-            }
-        )
+        config.load_dict({**settings_of(place, pages), "docs_dir": empty, "site_dir": out})
         errors, _ = config.validate()
         if errors:
             raise cli.Stop(cli.INTERNAL, f"MkDocs does not take its settings: {errors[0]}")
         config.plugins["claudetools"] = Pages(bodies, STYLE, POLICY)
         build_site(config)
     return len(bodies)
+
+
+def settings_of(place: Place, pages: Mapping[str, Page]) -> dict[str, Any]:
+    """What MkDocs is to make of the pages: articles by their kind in the navigation, logs found by search and links."""
+    articles = {
+        folder.capitalize(): [{html.escape(pages[p].title): p} for p in pages if p.startswith(f"wiki/{folder}/")]
+        for folder in FOLDERS.values()
+    }
+    return {
+        "site_name": visible(os.path.basename(place.top)),
+        "use_directory_urls": False,
+        "theme": {"name": "readthedocs", "highlightjs": False, "locale": "en"},
+        "plugins": ["search"],
+        "extra_css": ["claudetools.css"],
+        "nav": [{"Home": "index.md"}, *({name: found} for name, found in articles.items() if found)],
+    }
 
 
 # --- the command ----------------------------------------------------------------------------
