@@ -14,6 +14,10 @@ CHROMIUM = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "
 OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 
 
+class Navigated(Exception):
+    """Another page has come while the one before was asked."""
+
+
 class Browser:
     """One browser with one page. To be used in a `with` statement."""
 
@@ -55,6 +59,8 @@ class Browser:
         while True:
             answer = json.loads(self.read_message())
             if answer.get("id") == self.count:
+                if "navigated" in answer.get("error", {}).get("message", ""):
+                    raise Navigated
                 assert "error" not in answer, answer
                 found: dict[str, Any] = answer["result"]
                 return found
@@ -79,10 +85,13 @@ class Browser:
         return found["result"].get("value")
 
     def wait(self, condition: str) -> None:
-        """Until a condition holds in the page, for a minute at most."""
+        """Until a condition holds in the page, or in the one that comes meanwhile, for a minute at most in each."""
         loop = f"if ({condition}) done(true); else if (Date.now() > end) done(false); else setTimeout(look, 20);"
         script = f"new Promise(done => {{ const end = Date.now() + 60000; const look = () => {{ {loop} }}; look(); }})"
-        assert self.evaluate(script), f"did not come true: {condition}"
+        try:
+            assert self.evaluate(script), f"did not come true: {condition}"
+        except Navigated:
+            self.wait(condition)
 
     def screenshot(self, path: Path) -> None:
         """What one would see, as PNG."""
