@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from world import Machine, World, run_plain
+from world import Machine, World, run_plain, write_identity
 
 LINES = "".join(f"line {i}\n" for i in range(10))
 
@@ -363,6 +363,18 @@ def test_mending_the_file_lets_the_next_sync_send_it_without_the_secret(world: W
     history = run_plain(world.root, "git", "-C", str(world.remote), "log", "-p", "main")
     assert "TOKEN" not in history
     machine.assert_sound()
+
+
+def test_a_secret_that_a_server_names_by_file_and_line_has_a_way_into_the_vault(world: World, machine: Machine) -> None:
+    named = REFUSE_TOKENS.replace("; exit 1", "; echo '       path: acme/bad.md:2' >&2; exit 1")
+    refuse(world, named)
+    machine.write("acme/bad.md", "one\nTOKEN=1\n")
+    assert "vault put" not in machine.sync().out, "there is no vault here"
+    write_identity(machine, vault_path=str(world.root))
+    result = machine.sync()
+    assert "A value goes into the vault by: " in result.out and " vault put acme/bad.md:2 NAME\n" in result.out, (
+        result.text
+    )
 
 
 def test_a_remote_that_refuses_everything_keeps_everything_here(world: World, machine: Machine) -> None:

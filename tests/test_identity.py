@@ -194,6 +194,15 @@ def test_an_address_that_nobody_has_is_named(world: World, machine: Machine) -> 
     assert_not_set_up(machine, world, "dana@new.example is nobody in .claude/users.json")
 
 
+def test_who_works_here_no_more_is_not_taken_for_somebody(world: World, machine: Machine) -> None:
+    (machine.top / FILE).unlink()
+    users = json.loads(machine.read(".claude/users.json"))
+    users["users"]["howard"]["active"] = False
+    machine.write(".claude/users.json", json.dumps(users))
+    machine.git("config", "user.email", "howard@example.com")
+    assert_not_set_up(machine, world, "howard@example.com is nobody in .claude/users.json")
+
+
 def test_an_address_that_looks_like_an_option_is_only_an_address(world: World, machine: Machine) -> None:
     (machine.top / FILE).unlink()
     machine.git("config", "user.email", "--host=evil@example.com")

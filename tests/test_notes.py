@@ -379,6 +379,15 @@ def test_the_writer_is_warned_in_one_line(mike: Machine, howard: Machine) -> Non
     assert "howrd" not in mike.sync(env=A).out
 
 
+def test_the_writer_is_warned_of_somebody_who_works_here_no_more(mike: Machine, howard: Machine) -> None:
+    users = json.loads(howard.read(".claude/users.json"))
+    users["users"]["mike"]["active"] = False
+    howard.write(".claude/users.json", json.dumps(users))
+    result = send(howard, "## Note for Michael, all\n\nx\n")
+    known = "a note for Mike Swanson, not active any more by users.json, which knows howard and all."
+    assert known in result.out, result.text
+
+
 # --- hostile ----------------------------------------------------------------------------------
 
 

@@ -131,6 +131,10 @@ def read_users(path: str) -> dict[str, dict[str, Any]]:
         for key in ("full_name", "email", "role"):
             text_of(entry, key, f".claude/users.json, users.{name}", False)
         aliases = entry.get("aliases", [])
+        if not isinstance(entry.get("active", True), bool):
+            raise Invalid(
+                f".claude/users.json: key 'users.{name}.active' is {kind_of(entry['active'])}; expected true or false"
+            )
         if not isinstance(aliases, list) or not all(isinstance(a, str) for a in aliases):
             raise Invalid(f".claude/users.json: key 'users.{name}.aliases' is no list of names")
     return users
@@ -179,7 +183,8 @@ def derive(users: dict[str, dict[str, Any]], git_email: str, host: str, problems
     """The one person of users.json with git's own user.email. Raises Invalid."""
     if problems:
         raise Invalid(problems[0])
-    matches = [name for name, e in users.items() if git_email and e.get("email", "").lower() == git_email.lower()]
+    here = {name: e for name, e in users.items() if e.get("active", True)}
+    matches = [name for name, e in here.items() if git_email and e.get("email", "").lower() == git_email.lower()]
     if len(matches) != 1:
         who = f"{git_email} is nobody in .claude/users.json" if git_email else "git has no user.email either"
         if len(matches) > 1:

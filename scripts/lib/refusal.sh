@@ -25,7 +25,7 @@ settle_refusal() {
 }
 
 read_refused() {
-  local word one other subject pushed='' tip='' refused=() held=0 olds='' said=() moved=() total
+  local word one other subject pushed='' tip='' refused=() held=0 olds='' said=() moved=() total HINT
   while IFS=$'\t' read -r word one other subject; do
     case $word in
       pushed) pushed=$one ;;
@@ -54,9 +54,25 @@ read_refused() {
   # Mended by a later commit: nothing is left out after all.
   [ "$held" -gt 0 ] || LEFT_OUT=(${LEFT_OUT[@]+"${LEFT_OUT[@]:0:LEFT_BEFORE}"})
   [ ${#refused[@]} -gt 0 ] || return 0
+  hint_at_vault ${said[@]+"${said[@]}"}
   problem "$EXIT_REFUSED" warn "$(visible "$REMOTE") refused ${#refused[@]} of $(count_of "$total" commit)$(rest_of $((total - ${#refused[@]} - held)))." \
     "${refused[@]:0:10}" ${said[@]+"${said[@]}"} \
-    "Nothing is lost: they stay committed here. Mend the file, then: $(sync_command)"
+    ${HINT:+"$HINT"} "Nothing is lost: they stay committed here. Mend the file, then: $(sync_command)"
+}
+
+# hint_at_vault SAID...: sets HINT, where a server of the kind of GitHub has found a secret and names file and line.
+hint_at_vault() {
+  local line
+  HINT=''
+  [ "$ROLE" = main ] && [ -n "$ID_VAULT" ] || return 0
+  for line in "$@"; do
+    case $line in
+      *' path: '*:[0-9]*)
+        HINT="A value goes into the vault by: $(tools_command) vault put $(quoted "${line#* path: }") NAME"
+        return 0
+        ;;
+    esac
+  done
 }
 
 rest_of() { [ "$1" -eq 0 ] || printf '; the other %s %s on %s' "$1" "$([ "$1" = 1 ] && printf 'is' || printf 'are')" "$(visible "$BRANCH")"; }

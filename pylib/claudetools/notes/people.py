@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from claudetools.identity import Invalid, read_users
@@ -35,10 +36,17 @@ class Recipients(NamedTuple):
 
 
 class People:
-    """The people of a repository. `listed`: there is a list of them, so that a name which is not in it is nobody's."""
+    """The people of a repository. `listed`: there is a list of them, so that a name which is not in it is nobody's.
+    `gone`: ids of those who work here no more (`"active": false`); what they have written stays theirs."""
 
-    def __init__(self, people: list[Person], aliases: dict[str, list[str]] | None = None, listed: bool = True) -> None:
-        self.listed = listed
+    def __init__(
+        self,
+        people: list[Person],
+        aliases: dict[str, list[str]] | None = None,
+        listed: bool = True,
+        gone: Iterable[str] = (),
+    ) -> None:
+        self.listed, self.gone = listed, frozenset(gone)
         self.people = {person.id: person for person in people}
         self.ids: dict[str, set[str]] = {}
         for person in people:
@@ -90,4 +98,4 @@ def read_people(top: str, me: Person | None = None) -> People:
     aliases = {id: [str(name) for name in e.get("aliases", [])] for id, e in users.items()}
     if me and me.id not in users:
         people.append(me)
-    return People(people, aliases, bool(users))
+    return People(people, aliases, bool(users), (id for id, e in users.items() if not e.get("active", True)))

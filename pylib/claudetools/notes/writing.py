@@ -21,12 +21,15 @@ def faults(log: bytes, people: People) -> list[tuple[int, str]]:
     if not LIKELY.search(log):
         return []
     notes, found = find_notes(log), []
-    known = f"{', '.join(sorted(people.people)[:8])} and {EVERYONE[0]}"
+    known = f"{', '.join(sorted(people.people.keys() - people.gone)[:8])} and {EVERYONE[0]}"
     for note in notes:
-        unknown = people.find(note.who).unknown
-        if unknown and people.listed:
-            names = ", ".join(repr(one_line(name, 40)) for name in unknown[:3])
+        who = people.find(note.who)
+        if who.unknown and people.listed:
+            names = ", ".join(repr(one_line(name, 40)) for name in who.unknown[:3])
             found.append((note.line, f"a note for {names}, but users.json knows {known}"))
+        if gone := sorted(who.ids & people.gone):
+            names = " and ".join(one_line(people.people[id].name, 40) for id in gone[:3])
+            found.append((note.line, f"a note for {names}, not active any more by users.json, which knows {known}"))
     seen = {note.line for note in notes}
     text = "this note is inside a code block that is never closed, where nobody sees it"
     return found + [(number, text) for number in unclosed(log) if number not in seen]
