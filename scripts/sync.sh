@@ -18,7 +18,7 @@
 #   --dry-run          show what would be saved; changes nothing
 #   --json             the result as one JSON object on stdout
 #   --quiet            no talk on stderr
-#   --allow PATH       send PATH although a gate holds it back (size, secret, name); a folder opens it for all below
+#   --allow PATH       send PATH although it would be left out (size, secret, name); a folder stands for all below
 #   --resolve          lay out both texts of a conflict; the next sync takes the result
 #   --points           list the restore points of the last 14 days
 #   --restore P@TIME   bring the file P back as it was at TIME

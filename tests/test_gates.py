@@ -245,7 +245,7 @@ def test_deleting_more_than_half_is_held_however_it_was_done(world: World, machi
     machine.write("notes.md", "goes\n")
     result = machine.sync()
     assert result.code == 65, result.text
-    assert "Left out: 40 deletions (more than half of the" in result.out
+    assert "Left out: the deletion of 40 files (more than half of the" in result.out
     assert set(names) <= set(world.remote_files())
     assert "notes.md" in world.remote_files()
     machine.assert_sound()

@@ -53,7 +53,7 @@ def test_deleting_900_of_1000_files_is_held_until_it_is_allowed(world: World) ->
     a.write("notes.md", "goes\n")
     result = a.sync()
     assert result.code == 65, result.text
-    assert "900 deletions" in result.out
+    assert "the deletion of 900 files" in result.out
     assert "more than half" in result.out
     assert f"git -C {a.top} restore ." in result.out
     assert "--allow ." in result.out

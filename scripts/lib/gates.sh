@@ -228,7 +228,7 @@ hold_mass_deletion() {
   tracked=$(git -C "$TOP" ls-files -z | tr -dc '\0' | wc -c)
   tracked=$((tracked + ${#UNSTAGED[@]}))
   [ $((2 * ${#gone[@]})) -gt "$tracked" ] || return 0
-  left_out "${#gone[@]} deletions" "more than half of the $tracked files here are gone from the folder" \
+  left_out "the deletion of ${#gone[@]} files" "more than half of the $tracked files here" \
     "Bring them back: git -C $(quoted "$TOP") restore ." "Send the deletions: $(sync_command) --allow ."
   GONE=()
   HELD+=("${gone[@]}")

@@ -75,7 +75,7 @@ hint_at_vault() {
   done
 }
 
-rest_of() { [ "$1" -eq 0 ] || printf '; the other %s %s on %s' "$1" "$([ "$1" = 1 ] && printf 'is' || printf 'are')" "$(visible "$BRANCH")"; }
+rest_of() { [ "$1" -eq 0 ] || printf '; the other %s on %s' "$([ "$1" = 1 ] && printf 'is' || printf '%s are' "$1")" "$(visible "$BRANCH")"; }
 
 # All of it was refused, and nothing can be told apart (the first push, or no Python).
 report_refusal() {

@@ -119,10 +119,11 @@ def tell_uninstall(call: Call, place: Place, plan: Plan, where: str) -> Iterator
     if not plan.steps:
         yield f"[OK] Nothing to do: claudetools is not installed in {where}."
         return
+    what = f"claudetools {plan.version}".rstrip()  # where another machine's uninstall came in, nothing tells which
     if call.dry_run:
-        yield f"Would take claudetools {plan.version} out of {where}:"
+        yield f"Would take {what} out of {where}:"
     else:
-        yield f"[OK] claudetools {plan.version} is out of {where}. Nothing was committed."
+        yield f"[OK] {what} is out of {where}. Nothing was committed."
     yield from table(rows_of(plan))
     if plan.stays:
         yield "What stays:"
