@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from browser import CHROMIUM, Browser
+from claudetools.wiki import html
 from claudetools.wiki.html_page import render
 from world import TOOLKIT, Machine, Result
 
@@ -231,3 +232,10 @@ def test_the_message_names_the_pinned_version() -> None:
     from claudetools.wiki.html import REQUIREMENT
 
     assert f'html = ["{REQUIREMENT}"]' in (TOOLKIT / "pyproject.toml").read_text()
+
+
+def test_what_is_missing_is_named_with_the_command_that_its_environment_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "/my venv/bin/python")
+    assert html.install_command().startswith("'/my venv/bin/python' -m pip install mkdocs==")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert html.install_command().startswith("uv pip install --python '/my venv/bin/python' mkdocs==")

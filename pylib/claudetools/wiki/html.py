@@ -6,8 +6,10 @@ What a Credentials section holds is not on them: the same lines that no synthesi
 from __future__ import annotations
 
 import html
+import importlib.util
 import os
 import posixpath
+import shlex
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -177,6 +179,14 @@ def settings_of(place: Place, pages: Mapping[str, Page]) -> dict[str, Any]:
 # --- the command ----------------------------------------------------------------------------
 
 
+def install_command() -> str:
+    """What brings MkDocs beside the other packages. An environment that uv has made has no pip of its own."""
+    python = shlex.quote(sys.executable)
+    if importlib.util.find_spec("pip") is None:
+        return f"uv pip install --python {python} {REQUIREMENT}"
+    return f"{python} -m pip install {REQUIREMENT}"
+
+
 @click.command("html")
 @click.option("--out", metavar="DIR", help="Where the pages go; without it, into the toolkit's state, never committed.")
 @click.option(
@@ -198,7 +208,7 @@ def make_html(out: str | None, serve: int | None) -> None:
         raise cli.Stop(
             cli.SETUP,
             "MkDocs, which makes the pages, is not installed.",
-            f"{sys.executable} -m pip install {REQUIREMENT}",
+            f"Install it: {install_command()}",
         ) from error
     click.echo(f"[OK] {count} pages: {visible(os.path.join(out, 'index.html'))}")
     if serve is not None:
