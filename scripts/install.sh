@@ -31,6 +31,17 @@ done
 
 main() {
   local job=install repo='' wait=75 flags=()
+  read_arguments "$@"
+  find_python || die "$EXIT_SETUP" "Python $PYTHON_FLOOR or newer is not to be found." \
+    "Install it, or name it: CLAUDETOOLS_PYTHON=/path/to/python3"
+  # Not by run_python: there is no state folder yet to cache in, and a dry run leaves no trace (-B).
+  "$PYTHON" -I -S -B "$TOOLKIT/pylib/claudetools/__main__.py" install --job "$job" --toolkit "$TOOLKIT" \
+    --command "bash $(quoted "${BASH_SOURCE[0]}")" --state-format "$STATE_FORMAT" --wait "$wait" \
+    ${flags[@]+"${flags[@]}"} -- "$repo"
+}
+
+# Sets job, repo, wait and flags of main.
+read_arguments() {
   while [ $# -gt 0 ]; do
     case $1 in
       -h | --help) print_header "${BASH_SOURCE[0]}" && exit 0 ;;
@@ -61,12 +72,6 @@ main() {
   [ $# -eq 1 ] && [ -n "$1" ] || wrong_usage "Name one repository."
   case $wait in '' | *[!0-9]*) wrong_usage "--wait takes whole seconds, not '$(visible "$wait")'." ;; esac
   repo=$1
-  find_python || die "$EXIT_SETUP" "Python $PYTHON_FLOOR or newer is not to be found." \
-    "Install it, or name it: CLAUDETOOLS_PYTHON=/path/to/python3"
-  # Not by run_python: there is no state folder yet to cache in, and a dry run leaves no trace (-B).
-  "$PYTHON" -I -S -B "$TOOLKIT/pylib/claudetools/__main__.py" install --job "$job" --toolkit "$TOOLKIT" \
-    --command "bash $(quoted "${BASH_SOURCE[0]}")" --state-format "$STATE_FORMAT" --wait "$wait" \
-    ${flags[@]+"${flags[@]}"} -- "$repo"
 }
 
 main "$@"

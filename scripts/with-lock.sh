@@ -17,7 +17,26 @@ for part in environment exit_codes ui python owner claim lock; do
 done
 
 main() {
-  local wait=120 title=${CLAUDETOOLS_SESSION_TITLE:-with-lock} common status=0
+  local wait=120 title=${CLAUDETOOLS_SESSION_TITLE:-with-lock} command common status=0
+  read_arguments "$@"
+  common=$(git rev-parse --path-format=absolute --git-common-dir 2>/dev/null) ||
+    die "$EXIT_SETUP" "This folder is in no git repository."
+
+  use_lock "$common"
+  trap 'finish' EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  prepare_claim "$LOCK_STATE" "$title" || die $? "The lock cannot be created: $LOCK_MESSAGE"
+  acquire_lock "$wait" || die $? "${LOCK_MESSAGE:-$(describe_owner)}"
+  (run_inside "${command[@]}") || status=$?
+  trap - EXIT
+  finish || status=$EXIT_INTERNAL
+  exit "$status"
+}
+
+# Sets wait, title and command of main.
+read_arguments() {
   while [ $# -gt 0 ]; do
     case $1 in
       -h | --help)
@@ -43,20 +62,7 @@ main() {
   case $wait in '' | *[!0-9]*) wrong_usage "--wait takes whole seconds, not '$(visible "$wait")'." ;; esac
   wait=$((10#$wait)) # a leading zero means octal to the shell
   [ $# -gt 0 ] || wrong_usage "No command."
-  common=$(git rev-parse --path-format=absolute --git-common-dir 2>/dev/null) ||
-    die "$EXIT_SETUP" "This folder is in no git repository."
-
-  use_lock "$common"
-  trap 'finish' EXIT
-  trap 'exit 129' HUP
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
-  prepare_claim "$LOCK_STATE" "$title" || die $? "The lock cannot be created: $LOCK_MESSAGE"
-  acquire_lock "$wait" || die $? "${LOCK_MESSAGE:-$(describe_owner)}"
-  (run_inside "$@") || status=$?
-  trap - EXIT
-  finish || status=$EXIT_INTERNAL
-  exit "$status"
+  command=("$@")
 }
 
 # In a subshell: exec finds programs only, so that a COMMAND named like one of our functions is not taken for it.

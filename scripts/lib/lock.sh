@@ -34,8 +34,13 @@ try_lock() {
   ln_text=$(ln "$LOCK_RECORD" "$owner" 2>&1)
   ! is_lock_ours || return 0
   LOCK_MESSAGE=${mkdir_text:-${ln_text:-"ln made no $owner and gave no reason"}}
-  # The container or the owner came or went between two steps: look again. A lost race repeats itself by chance only;
-  # a container that cannot be made (or is a link to nowhere) and an ln that does nothing do so every time.
+  weigh_failure "$mkdir_text" "$ln_text"
+}
+
+# The container or the owner came or went between two steps: look again (1). A lost race repeats itself by chance only;
+# a container that cannot be made (or is a link to nowhere) and an ln that does nothing do so every time (3).
+weigh_failure() {
+  local mkdir_text=$1 ln_text=$2
   case $ln_text in
     '') LOCK_ODD=$((LOCK_ODD + 1)) ;; # a lost race too, when ln says nothing of it: weighs little
     *'File exists'* | *'No such file'*)
@@ -62,7 +67,7 @@ is_served() { return 1; }
 
 # acquire_lock SECONDS: waits that long for a live owner. 0, 73 or 75; LOCK_MESSAGE says why. 1 with LOCK_SERVED.
 acquire_lock() {
-  local limit_ms=$(($1 * 1000)) began now step=0 named='' judged=-1000000 late=0 unjudged='' status
+  local limit_ms=$(($1 * 1000)) began now waited step=0 named='' judged=-1000000 late=0 unjudged='' status
   LOCK_ODD=0 LOCK_WAITED='' LOCK_SERVED=''
   read_clock
   began=$NOW_MS
@@ -72,8 +77,7 @@ acquire_lock() {
     case $status in
       0)
         read_clock
-        now=$NOW_MS
-        [ -z "$named" ] || info "Got the lock after $(((now - began) / 1000)) s."
+        [ -z "$named" ] || info "Got the lock after $(((NOW_MS - began) / 1000)) s."
         return 0
         ;;
       2) return "$EXIT_CANNOT_CREATE" ;;
@@ -85,18 +89,15 @@ acquire_lock() {
     [ -n "$LOCK_WAITED" ] || begin_waiting
     LOCK_WAITED=1
     read_clock
-    now=$NOW_MS
-    # Python costs as much as a short sync: ask it at once only when the owner's pid is visibly gone.
-    if { ! owner_seems_alive && [ $((now - judged)) -ge 250 ]; } ||
-      { [ $((now - began)) -ge 1000 ] && [ $((now - judged)) -ge 5000 ]; } ||
-      [ $((now - began)) -ge "$limit_ms" ]; then
+    now=$NOW_MS waited=$((NOW_MS - began))
+    if is_time_to_judge "$waited" "$limit_ms" $((now - judged)); then
       judge_owner
       status=$?
       judged=$now unjudged=''
       case $status in
         0)
           # Out of time, yet free whenever we look: try on, but not for ever.
-          [ $((now - began)) -lt "$limit_ms" ] || late=$((late + 1))
+          [ "$waited" -lt "$limit_ms" ] || late=$((late + 1))
           [ "$late" -ge 20 ] || continue
           ;;
         1) ;;
@@ -104,20 +105,26 @@ acquire_lock() {
         *) return "$EXIT_CANNOT_CREATE" ;;
       esac
     fi
-    if [ $((now - began)) -ge "$limit_ms" ]; then
+    if [ "$waited" -ge "$limit_ms" ]; then
       [ -z "$unjudged" ] || return "$EXIT_CANNOT_CREATE"
       [ -e "$LOCK_DIR/owner" ] || [ "$late" -ge 20 ] || continue
       return "$EXIT_DEFERRED"
     fi
-    if [ -z "$named" ] && [ $((now - began)) -ge 2000 ]; then
+    if [ -z "$named" ] && [ "$waited" -ge 2000 ]; then
       named=1
       info "Waiting: $(describe_owner) Up to $1 s."
     fi
     step=$((step + 1))
-    wait_step "$step" $((limit_ms - (now - began)))
+    wait_step "$step" $((limit_ms - waited))
   done
   LOCK_SERVED=1
   return 1
+}
+
+# is_time_to_judge WAITED LIMIT SINCE, all in ms; SINCE the last time. Python costs as much as a short sync: it is asked
+# at once only when the owner's pid is visibly gone.
+is_time_to_judge() {
+  { ! owner_seems_alive && [ "$3" -ge 250 ]; } || { [ "$1" -ge 1000 ] && [ "$3" -ge 5000 ]; } || [ "$1" -ge "$2" ]
 }
 
 # Grows with the square of the step up to half a second, less up to a quarter so that waiters do not march in step.

@@ -45,7 +45,7 @@ has_root() {
 # replay_onto TARGET: sets TIP to TARGET with the commits of HEAD that are not there yet, REPLAYED_PAIRS (old and new
 # name of each), and PARKED, CONFLICTS when some of them truly conflict. 0, or an exit code.
 replay_onto() {
-  local target=$1 lines line tip tip_tree first=1 count=0
+  local target=$1 lines line count=0
   PARKED=() CONFLICTS=() REPLAYED_PAIRS=() REPLAY_FACTS=() RESOLVED=''
   relate || return
   ! has_root "$AHEAD" || git -C "$TOP" merge-base "$HEAD_OID" "$target" >/dev/null 2>&1 || {
@@ -62,6 +62,12 @@ replay_onto() {
     replay_thoroughly "$target"
     return
   fi
+  replay_in_shell "$target" "$lines"
+}
+
+# A straight line of few commits; what this does not settle is replayed thoroughly from the beginning.
+replay_in_shell() {
+  local target=$1 lines=$2 line tip tip_tree first=1
   tip=$target
   tip_tree=$SEEN_TREE
   [ -n "$tip_tree" ] || tip_tree=$(exec git -C "$TOP" rev-parse "$target^{tree}") || return "$EXIT_INTERNAL"
@@ -154,8 +160,21 @@ replay_commit() {
 
 # The same commit with another tree and parent: author, dates, message and encoding stay; a signature would be a lie.
 rewrite_commit() {
-  local commit=$1 tree=$2 parent=$3 line header=1 skip=''
+  local commit=$1 tree=$2 parent=$3
   git -C "$TOP" cat-file commit "$commit" >"$WORK/commit" 2>"$WORK/error" || return "$EXIT_INTERNAL"
+  with_new_header "$tree" "$parent" <"$WORK/commit" >"$WORK/commit.new"
+  if [ "$CONFIG_SIGN" = true ]; then
+    sign_rewritten "$tree" "$parent"
+  else
+    REPLAYED=$(exec git -C "$TOP" hash-object -t commit -w "$WORK/commit.new" 2>"$WORK/error") && return 0
+    report_git_failure "git hash-object"
+    return "$EXIT_INTERNAL"
+  fi
+}
+
+# A commit object from stdin to stdout: another tree, one parent, no signature; the rest as it is.
+with_new_header() {
+  local tree=$1 parent=$2 line header=1 skip=''
   while IFS= read -r line || [ -n "$line" ]; do
     if [ -n "$header" ]; then
       case $line in
@@ -174,14 +193,7 @@ rewrite_commit() {
       esac
     fi
     printf '%s\n' "$line"
-  done <"$WORK/commit" >"$WORK/commit.new"
-  if [ "$CONFIG_SIGN" = true ]; then
-    sign_rewritten "$tree" "$parent"
-  else
-    REPLAYED=$(exec git -C "$TOP" hash-object -t commit -w "$WORK/commit.new" 2>"$WORK/error") && return 0
-    report_git_failure "git hash-object"
-    return "$EXIT_INTERNAL"
-  fi
+  done
 }
 
 sign_rewritten() {

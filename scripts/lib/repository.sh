@@ -85,16 +85,8 @@ check_configuration() {
 
 # choose_branch: which branch and remote are synced. The tree has to be on that branch, with nothing half done. 0 or 78.
 choose_branch() {
-  local on=$1 line pair name how
-  if [ -z "$REMOTE" ]; then
-    for pair in ${BRANCH_REMOTES[@]+"${BRANCH_REMOTES[@]}"}; do
-      [ "${pair%%=*}" = "$on.remote" ] && REMOTE=${pair#*=}
-    done
-    case $REMOTES in
-      *" ${REMOTE:-origin} "*) REMOTE=${REMOTE:-origin} ;;
-      *) REMOTE='' ;;
-    esac
-  fi
+  local on=$1 line name how
+  [ -n "$REMOTE" ] || choose_remote "$on"
   if [ -z "$BRANCH" ] && [ -n "$REMOTE" ] && read -r line 2>/dev/null <"$COMMON/refs/remotes/$REMOTE/HEAD"; then
     BRANCH=${line#ref: "refs/remotes/$REMOTE/"}
   fi
@@ -114,6 +106,18 @@ choose_branch() {
       "Or sync this one from now on: git $how claudetools.branch $(quoted "$on")"
     return "$EXIT_SETUP"
   fi
+}
+
+# The branch's own remote, else origin; none where it is not there.
+choose_remote() {
+  local on=$1 pair
+  for pair in ${BRANCH_REMOTES[@]+"${BRANCH_REMOTES[@]}"}; do
+    [ "${pair%%=*}" = "$on.remote" ] && REMOTE=${pair#*=}
+  done
+  case $REMOTES in
+    *" ${REMOTE:-origin} "*) REMOTE=${REMOTE:-origin} ;;
+    *) REMOTE='' ;;
+  esac
 }
 
 # Somebody's merge or rebase is theirs to finish: its half-done state must not be committed.
