@@ -527,6 +527,7 @@ def test_what_upstream_takes_back_stays_away_while_a_live_edit_holds_up_the_rece
     again = me.sync()
     assert again.code == 0 and "rewritten" not in again.out, again.text
     assert "idea.txt" not in world.remote_files(), "what howard took back stays away"
+    assert again.out.startswith(f"[OK] Nothing to send. main is at {world.tip()[:7]} on origin."), again.text
     assert busy.sync().code == 65
     assert "idea.txt" not in world.remote_files()
 

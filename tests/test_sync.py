@@ -331,6 +331,8 @@ def test_no_push_commits_here_and_a_later_sync_sends_it(world: World, machine: M
     machine.write("a.md", "x\n")
     assert "Not pushed, as asked." in machine.sync("--no-push").out
     assert "a.md" not in world.remote_files()
+    again = machine.sync("--no-push").out
+    assert again.startswith("[OK] Nothing to save. ") and "on origin" not in again, again
     result = machine.sync()
     assert result.out.startswith("[OK] Pushed: main is at ")
     assert "a.md" in world.remote_files()

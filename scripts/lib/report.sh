@@ -35,7 +35,7 @@ print_vault() {
 
 # The first line answers: is my work safe, and where.
 print_status_line() {
-  local own=${#COMMITS[@]} left='' branch remote COUNT
+  local own=${#COMMITS[@]} left='' here='' branch remote COUNT
   [ ${#LEFT_OUT[@]} -eq 0 ] || left=", $(count_of ${#LEFT_OUT[@]} file) left out"
   waiting_paths "$SESSION"
   [ ${#WAITING[@]} -eq 0 ] || left+=", $(count_of ${#WAITING[@]} file) waiting for another session"
@@ -62,13 +62,18 @@ print_status_line() {
   elif [ "$own" -gt 0 ]; then
     say "[OK] Saved here: $COUNT$left.$(not_pushed_because)"
   elif [ -n "$PUSHED" ]; then
-    say "[OK] Pushed: $branch is at ${TIP:0:7} here and on $remote$left."
+    [ ${#BLOCKED[@]} -gt 0 ] || here='here and '
+    say "[OK] Pushed: $branch is at ${TIP:0:7} ${here}on $remote$left."
   elif [ "$RECEIVED_FILES" -gt 0 ] || [ "$RECEIVED_COMMITS" -gt 0 ]; then
     say "[OK] Received: $branch is at ${HEAD_OID:0:7} here and on $remote$left."
   elif [ ${#WAITING[@]} -gt 0 ]; then
     say "[OK] Nothing saved${left}. $branch is at ${HEAD_OID:0:7}."
   elif [ -z "$REMOTE" ]; then
     say "[OK] Nothing to do. $branch is at ${HEAD_OID:0:7}; no remote is configured$left."
+  elif [ ${#BLOCKED[@]} -gt 0 ]; then
+    say "[OK] Nothing to send. $branch is at ${SEEN:0:7} on $remote$left."
+  elif [ -n "$NO_PUSH" ]; then
+    say "[OK] Nothing to save. $branch is at ${HEAD_OID:0:7} here$left. Not pushed, as asked."
   else
     say "[OK] Nothing to do. $branch is at ${HEAD_OID:0:7} here and on $remote$left."
   fi
