@@ -271,6 +271,13 @@ def test_deleting_half_and_a_handful_are_no_accident(world: World, machine: Mach
 # --- a part of the tree ---------------------------------------------------------------
 
 
+def test_below_the_top_it_is_said_where_the_commands_are_typed(machine: Machine) -> None:
+    machine.write("clients/acme/.env", "TOKEN=x\n")
+    below = machine.run("bash", SYNC, cwd=machine.top / "clients")
+    assert below.code == 65 and below.out.endswith(f"for the top of the repository: cd {machine.top}\n"), below.text
+    assert "for the top" not in machine.sync().out
+
+
 def test_a_path_that_nobody_knows_is_a_slip_and_not_nothing_to_do(world: World, machine: Machine) -> None:
     machine.write("clients/acme/notes.md", "x\n")
     machine.write("staged.md", "x\n")

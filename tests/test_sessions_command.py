@@ -94,6 +94,15 @@ def test_a_session_is_named_by_a_part_of_it_and_a_mistyped_one_makes_none(machin
     assert run(machine, "--session", "gone-7", "log", "path").err.startswith("[ERROR] This session has no log yet.")
 
 
+def test_below_the_top_it_is_said_where_the_command_is_typed(machine: Machine) -> None:
+    machine.write(".claude/scripts/claudetools.sh", "")
+    below = machine.top / "clients"
+    below.mkdir()
+    told = machine.run("bash", CLAUDETOOLS, "sessions", "show", "nope", cwd=below).err
+    assert told.endswith(f"        Type it at the top: cd {machine.top}\n"), told
+    assert "Type it" not in run(machine, "sessions", "show", "nope").err
+
+
 def test_a_wrong_word_is_answered_with_the_manual_that_has_the_right_one(machine: Machine) -> None:
     told = run(machine, "sessions", "restore")
     assert (told.code, told.err.splitlines()[-1].endswith("sessions restore --help")) == (64, True), told.text

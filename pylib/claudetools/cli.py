@@ -115,6 +115,9 @@ def fail_as_git(error: Exception) -> NoReturn:
 
 def tell(code: int, message: str, *more: str) -> int:
     """Print an error and return its code."""
+    place = find_place(".") if any("bash .claude/" in line for line in more) else None
+    if place and not os.path.samefile(".", place.top):
+        more = (*more, f"Type it at the top: cd {shlex.quote(place.top)}")
     print("\n        ".join([f"[ERROR] {message}", *more]), file=sys.stderr)
     return code
 

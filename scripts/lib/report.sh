@@ -16,6 +16,14 @@ tell_result() {
     print_notes
     print_repository
   fi
+  [ -n "$JSON" ] || print_place
+}
+
+# What is named above is seen from the top: in a folder below, `echo /.env >> .gitignore` would write another file.
+print_place() {
+  local top=${MAIN_TOP:-$TOP}
+  [ "$REPO_EXIT" -eq 0 ] || [ -z "$top" ] || [ . -ef "$top" ] ||
+    say "[INFO] These commands and paths are for the top of the repository: cd $(quoted "$top")"
 }
 
 print_vault() {
