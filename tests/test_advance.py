@@ -62,7 +62,7 @@ def send(machine: Machine) -> None:
 
 
 # What is to be saved of the receiving machine: a path that does not exist, so that edits stay unsaved.
-UNSAVED = ("--", "nothing-here.txt")
+UNSAVED = ("--", ".gitignore")
 
 
 def receive(machine: Machine) -> None:

@@ -83,3 +83,35 @@ def test_a_helper_that_waits_ends_with_its_sync(world: World, mike: Machine, who
     assert mike.read("both.txt") == "UP\ntwo\nthree\nfour\nfive\n"
     assert world.remote_git("log", "--format=%s", "--", "mine.txt").count("\n") <= 1
     mike.assert_sound()
+
+
+# One helper of a sync ends alone: an out-of-memory killer, a person with `kill`.
+KILL_HELPER_OF = (
+    "helper=$(ps -A -o pid= -o ppid= -o args= | awk -v p=\"$2\" '$2 == p && /{what}/ {{print $1}}')\n"
+    '[ -n "$helper" ] && kill -{how} $helper || exit 0\necho killed >>killed.ignored\n'
+)
+
+
+@pytest.mark.parametrize("how", ["KILL", "TERM"])
+def test_a_receive_goes_on_when_the_helper_that_prepared_it_is_killed(world: World, mike: Machine, how: str) -> None:
+    kill = KILL_HELPER_OF.format(what="begin-ahead", how=how)
+    assert sync_with(mike, "pushed", PREPARED + kill) == 0
+    assert (mike.top / "killed.ignored").exists()
+    assert mike.read("both.txt") == "UP\ntwo\nthree\nfour\nfive\n"
+    assert not swap(mike).exists()
+    mike.assert_sound()
+
+
+@pytest.mark.parametrize("how", ["KILL", "TERM"])
+def test_a_fetch_ahead_that_is_killed_is_as_if_there_had_been_none(world: World, mike: Machine, how: str) -> None:
+    slow = mike.home / "slow"
+    slow.write_text('#!/bin/sh\nmkdir "$0.once" 2>/dev/null && sleep 1\nexec git-upload-pack "$@"\n')
+    slow.chmod(0o755)
+    mike.git("config", "remote.origin.uploadpack", str(slow))
+    (mike.state / "trees" / "main" / "crowded").write_text("1")
+    kill = KILL_HELPER_OF.format(what=" fetch ", how=how)
+    assert sync_with(mike, "commit", kill) == 0
+    assert (mike.top / "killed.ignored").exists()
+    assert mike.read("both.txt") == "UP\ntwo\nthree\nfour\nfive\n"
+    assert world.remote_file("mine.txt") == "mine\n"
+    mike.assert_sound()

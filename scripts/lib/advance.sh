@@ -40,7 +40,7 @@ list_received() {
 
 # advance_tree NEW: tree, index and branch from BASE_OID to NEW. 0 done; 1 go round again; else an exit code.
 advance_tree() {
-  local new=$1 status
+  local new=$1 status=''
   [ "$new" != "$BASE_OID" ] || [ "$new" != "$HEAD_OID" ] || return 0
   require_lock || return
   still_on_branch || return 1
@@ -48,11 +48,15 @@ advance_tree() {
   name_advance "$new"
   if [ -n "$RECEIVING" ] && [ "$RECEIVING_FOR" = "$BASE_OID $HEAD_OID $new" ]; then
     let_receive
-  else
+    status=$?
+    # Somebody has killed it before it changed anything.
+    [ "$status" -le 128 ] || [ -e "$TREE/journal" ] || status=''
+  fi
+  if [ -z "$status" ]; then
     drop_receive
     run_advance begin "${ADVANCE_TO[@]}" >"$WORK/advance" 2>"$WORK/error"
+    status=$?
   fi
-  status=$?
   read_advance_lines "$(<"$WORK/advance")"
   case $status in
     0)

@@ -44,7 +44,7 @@ PYLIB=''
 is_known_python() {
   local known=''
   case $1 in */*) ;; *) return 1 ;; esac
-  [ "${STATE:-}/python" -nt "$1" ] && read -r known <"$STATE/python" && [ "$known" = "$1" ]
+  [ "${STATE:-}/python" -nt "$1" ] && read -r known 2>/dev/null <"$STATE/python" && [ "$known" = "$1" ]
 }
 
 # The Store stub of Windows exists, is executable and exits 49: only running it tells.
