@@ -110,6 +110,20 @@ def test_undo_shows_first_then_takes_lines_and_commits_back(shared: Machine, wor
         assert ("saved by one" in shared.read(LIST)) == there == (shared.top / "one.txt").exists()
 
 
+def test_unsaved_lines_that_undo_took_come_back_by_the_command_that_it_names(shared: Machine) -> None:
+    one = Agent(shared, "one")
+    one.append(LIST, "mine")
+    one.write("new file.txt", b"x\n")
+    taken = sessions(shared, "undo", "one", "--yes")
+    assert taken.code == 0 and "mine" not in shared.read(LIST) and not (shared.top / "new file.txt").exists()
+    named = [line.partition("bring them back: ")[2] for line in taken.out.splitlines() if "bring them back" in line]
+    assert len(named) == 2
+    for command in named:
+        done = shared.run("bash", "-c", command)
+        assert done.code == 0, done.text
+    assert shared.read(LIST).endswith("mine\n") and shared.read("new file.txt") == "x\n"
+
+
 def test_undo_takes_a_folder_away_that_stands_where_a_file_was(shared: Machine) -> None:
     one = Agent(shared, "one")
     one.write("place", b"x\n")

@@ -93,7 +93,8 @@ def bring_back(place: Place, id: str, name: str, yes: bool) -> int:
 def undo(id: str, yes: bool) -> int:
     """Take back what a session has done: its unsaved lines, and each of its commits by a commit of its own.
 
-    Shows it first. To undo the undo brings the work back. Nothing is sent before the next sync.
+    Shows it first. The same once more brings the commits back, `sessions restore` the unsaved lines. Nothing is sent
+    before the next sync.
     """
     from claudetools.sessions import exchange
     from claudetools.sessions.command import find
@@ -125,6 +126,8 @@ def take_back(place: Place, id: str, yes: bool) -> int:
         exchange.swap(place, unsaved.tree, unsaved.without)
     for path in unsaved.paths:
         print(f"{word} its unsaved lines out of {visible(path)}.")
+        if yes:
+            print(f"     To bring them back: {restoring(place, id, path)}")
     if yes and taken.undone:
         exchange.swap(place, head, taken.tip, branch)
     for oid, subject in taken.undone:
@@ -136,8 +139,13 @@ def take_back(place: Place, id: str, yes: bool) -> int:
     elif not yes:
         print(f"Nothing was changed. To do it: {cli.program(place)} sessions undo {id} --yes")
     elif taken.undone:
-        print("[OK] The next sync sends it. To bring it back: the same command once more.")
+        print("[OK] The next sync sends it. To bring the commits back: the same command once more.")
     return cli.HELD if unsaved.stuck or taken.stuck else cli.OK
+
+
+def restoring(place: Place, id: str, path: str) -> str:
+    """What one types to bring back the lines of a session."""
+    return f"{cli.program(place)} sessions restore {id} {visible(shlex.quote(path))} --yes"
 
 
 def inside(place: Place, told: str) -> str:
