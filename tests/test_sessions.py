@@ -80,6 +80,19 @@ def test_who_works_here_and_on_what(machine: Machine) -> None:
     assert found["two"]["unsaved"] == [] and not found["two"]["caller"]
 
 
+def test_who_lists_the_living_and_with_all_the_others(machine: Machine) -> None:
+    place = place_of(machine)
+    assert sessions(machine, "who").out == "[OK] No session is known to work here.\n"
+    registry.register(place, "aaaa-1", agent="claude", topic="acme \x1b[1mvpn")
+    registry.register(place, "bbbb-2")
+    registry.end(place, "bbbb-2")
+    told = sessions(machine, "who", env={"CLAUDE_CODE_SESSION_ID": "aaaa-1"})
+    assert told.out == "* acme ?[1mvpn  live   just now      aaaa-1    claude\n", told.text
+    assert "bbbb-2" in sessions(machine, "who", "--all").out
+    listed = json.loads(sessions(machine, "who", "--all", "--json").out)
+    assert {(one["id"], one["state"]) for one in listed} == {("aaaa-1", "live"), ("bbbb-2", "ended")}
+
+
 def test_work_of_a_session_that_was_killed_is_still_shown(machine: Machine) -> None:
     agent = subprocess.Popen(["sleep", "60"])
     record(machine, {"session": "gone", "event": "begin", "pid": agent.pid, "topic": "sophos"})

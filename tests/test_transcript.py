@@ -1,9 +1,8 @@
-"""`claudetools.sh sessions`: who is here, and a transcript short enough to write a log from."""
+"""`claudetools.sh sessions transcript`: what a session did, short enough for another one to write its log from."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -11,22 +10,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claudetools.place import Place, find_place
 from claudetools.sessions import registry
 from claudetools.sessions.transcript import LONGEST_PART, digest
-from world import TOOLKIT, Machine, Result
-
-CLAUDETOOLS = TOOLKIT / "scripts" / "claudetools.sh"
-
-
-def run(machine: Machine, *args: str, **env: str) -> Result:
-    return machine.run("bash", CLAUDETOOLS, *args, env=env)
-
-
-def place_of(machine: Machine) -> Place:
-    place = find_place(str(machine.top))
-    assert place
-    return place
+from test_claudetools import place_of, run
+from world import Machine
 
 
 def line(kind: str, *blocks: Any, **more: Any) -> bytes:
@@ -39,25 +26,6 @@ def text(words: str) -> dict[str, str]:
 
 def use(name: str, **given: object) -> dict[str, object]:
     return {"type": "tool_use", "name": name, "input": given}
-
-
-# --- who -----------------------------------------------------------------------------
-
-
-def test_who_lists_the_living_and_with_all_the_others(machine: Machine) -> None:
-    place = place_of(machine)
-    assert run(machine, "sessions", "who").out == "[OK] No session is known to work here.\n"
-    registry.register(place, "aaaa-1", agent="claude", topic="acme \x1b[1mvpn")
-    registry.register(place, "bbbb-2")
-    registry.end(place, "bbbb-2")
-    told = run(machine, "sessions", "who", CLAUDE_CODE_SESSION_ID="aaaa-1")
-    assert told.out == "* acme ?[1mvpn  live   just now      aaaa-1    claude\n", told.text
-    assert "bbbb-2" in run(machine, "sessions", "who", "--all").out
-    listed = json.loads(run(machine, "sessions", "who", "--all", "--json").out)
-    assert {(one["id"], one["state"]) for one in listed} == {("aaaa-1", "live"), ("bbbb-2", "ended")}
-
-
-# --- as another session ----------------------------------------------------------------
 
 
 def test_a_log_is_written_for_a_session_that_left_none(machine: Machine) -> None:
@@ -77,42 +45,6 @@ def test_a_log_is_written_for_a_session_that_left_none(machine: Machine) -> None
     assert registry.find_sessions(place_of(machine))[0].topic == "old work"
     nothing = run(machine, "--session")
     assert nothing.code == 64 and "--session needs the id" in nothing.err
-
-
-def test_a_session_is_named_by_a_part_of_it_and_a_mistyped_one_makes_none(machine: Machine) -> None:
-    place = place_of(machine)
-    registry.register(place, "aaaa-1", topic="acme vpn")
-    machine.write("a.md", "x\n")
-    for name in ("aaaa-1", "aa", "vpn"):
-        assert run(machine, "--session", name, "sessions", "claim", "a.md").code == 0
-    wrong = run(machine, "--session", "aabb", "sessions", "claim", "a.md")
-    assert (wrong.code, "No session is known as 'aabb'" in wrong.err) == (65, True), wrong.text
-    assert [one.id for one in registry.find_sessions(place)] == ["aaaa-1"]
-    machine.write("b.md", "x\n")
-    assert machine.sync(env={"CLAUDE_CODE_SESSION_ID": "gone-7"}).code == 0
-    shutil.rmtree(registry.folder_of(place, "gone-7"), ignore_errors=True)
-    assert run(machine, "--session", "gone-7", "log", "path").err.startswith("[ERROR] This session has no log yet.")
-
-
-def test_below_the_top_it_is_said_where_the_command_is_typed(machine: Machine) -> None:
-    machine.write(".claude/scripts/claudetools.sh", "")
-    below = machine.top / "clients"
-    below.mkdir()
-    told = machine.run("bash", CLAUDETOOLS, "sessions", "show", "nope", cwd=below).err
-    assert told.endswith(f"        Type it at the top: cd {machine.top}\n"), told
-    assert "Type it" not in run(machine, "sessions", "show", "nope").err
-
-
-def test_a_wrong_word_is_answered_with_the_manual_that_has_the_right_one(machine: Machine) -> None:
-    told = run(machine, "sessions", "restore")
-    assert (told.code, told.err.splitlines()[-1].endswith("sessions restore --help")) == (64, True), told.text
-    told = run(machine, "session")
-    assert (told.code, "log, notes, sessions, vault and wiki" in told.err) == (64, True), told.text
-    told = run(machine, "sessions", "--help")
-    assert told.code == 0 and "at work here or has unsaved work; yours is" in told.out
-
-
-# --- transcripts -------------------------------------------------------------------------
 
 
 def test_a_transcript_tells_what_was_said_done_and_committed(machine: Machine) -> None:
@@ -182,20 +114,3 @@ def test_a_large_transcript_is_read_line_by_line(machine: Machine, tmp_path: Pat
     told = run(machine, "sessions", "transcript", "big", "--size", "5000")
     assert told.code == 0 and len(told.out) < 8000, told.err
     assert "PERSON: the beginning" in told.out and "parts left out" in told.out and "AGENT: the end" in told.out
-
-
-def test_a_command_without_arguments_prints_its_manual(machine: Machine) -> None:
-    for name in ("log", "sessions", "wiki"):
-        result = run(machine, name)
-        assert (result.code, result.out) == (64, "")
-        assert result.err == run(machine, name, "--help").out
-    assert run(machine, "notes", "-h").out.startswith("Usage: claudetools.sh notes ")
-
-
-def test_a_command_that_is_named_can_be_typed(machine: Machine) -> None:
-    for words in (("wiki", "refresh"), ("log", "nonsense"), ("sessions", "undo"), ("notes", "show")):
-        result = run(machine, *words)
-        named = result.err.partition("See: ")[2].strip()
-        assert result.code == 64 and machine.run("bash", "-c", named).out.startswith(
-            f"Usage: claudetools.sh {words[0]}"
-        )
