@@ -668,6 +668,24 @@ def vault_offline(s: Scene) -> Result:
     return vault_line(s.save("a.md", "x\n"))
 
 
+def settle_vault(s: Scene) -> None:
+    assert s.mike.sync("--vault", "--resolve").code == 0
+    assert s.mike.sync("--vault", "--resolve", "--take", "mine", "acme.age").code == 0
+
+
+@situation("Somebody else changed the same file there", "`--vault --resolve --take mine acme.age`", settle_vault)
+def vault_conflict(s: Scene) -> Result:
+    folder = s.vault()
+    s.save("a.md", "x\n")
+    other = s.world.root / "vault-2"
+    s.howard.run("git", "clone", "-q", s.world.root / "vault.git", other)
+    write_identity(s.howard, vault_path=str(other))
+    (other / "acme.age").write_text("age-encryption.org/v1\nhoward\n")
+    assert s.howard.sync().code == 0
+    (folder / "acme.age").write_text("age-encryption.org/v1\nmike\n")
+    return vault_line(s.mike.sync())
+
+
 @situation("Its folder is not there", "`vault_path` corrected", lambda s: write_identity(s.mike))
 def vault_missing(s: Scene) -> Result:
     write_identity(s.mike, vault_path=str(s.world.root / "nowhere"))

@@ -48,7 +48,7 @@ prepare_check_tree() {
   return "$EXIT_INTERNAL"
 }
 
-# Hooks find installed tools where they expect them.
+# Hooks find installed tools where they expect them: these two names, not a setting.
 link_tools() {
   local name
   for name in node_modules .venv; do
