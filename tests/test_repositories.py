@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from round_trip import assert_same, assert_synced, save, two_machines
-from world import Machine, World, write_identity
+from world import SYNC, TOOLKIT, Machine, World, write_identity
 
 
 def test_the_first_sync_of_an_empty_repository_creates_the_branch_on_an_empty_remote(world: World) -> None:
@@ -201,3 +201,17 @@ def test_the_worktrees_of_agents_inside_the_tree_are_ignored_silently(world: Wor
     assert "[OK] Nothing to do" in result.out
     assert machine.read(".claude/worktrees/agent one/draft.md") == "unsaved\n"
     machine.assert_sound()
+
+
+def test_a_repository_whose_path_holds_a_line_break_is_told_so_and_left_alone(world: World, machine: Machine) -> None:
+    for name in ("new\nline", "new\n/line"):
+        there = machine.home / name
+        there.parent.mkdir(exist_ok=True)
+        machine.top = machine.top.rename(there)
+        machine.write("notes.md", "x\n")
+        before = machine.status()
+        for program in (SYNC, *(TOOLKIT / "scripts" / name for name in ("claudetools.sh", "doctor.sh", "install.sh"))):
+            arguments = {"claudetools.sh": ["sessions", "who"], "install.sh": [str(machine.top)]}.get(program.name, [])
+            result = machine.run("bash", program, *arguments)
+            assert result.code == 78 and "line break" in result.out + result.err, (program, result.text)
+        assert machine.status() == before and "notes.md" not in world.remote_files()

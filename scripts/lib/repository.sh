@@ -32,6 +32,11 @@ open_repository() {
       "Nothing was changed. Go to your repository, or make one: git init"
     return "$EXIT_SETUP"
   }
+  [ -d "$GIT_FOLDER" ] && [ -d "$COMMON" ] || {
+    problem "$EXIT_SETUP" error "The path of this repository holds a line break, and git's answers cannot be told apart there." \
+      "Nothing was changed. Give the folder another name."
+    return "$EXIT_SETUP"
+  }
   use_lock "$COMMON"
   if [ "$GIT_FOLDER" = "$COMMON" ]; then TREE=$STATE/trees/main; else TREE=$STATE/trees/linked-${GIT_FOLDER##*/}; fi
   WORK=$TREE/work

@@ -71,6 +71,8 @@ def open_place(given: str, allow_cloud: bool) -> Place:
     top = Path(out.removesuffix("\n"))
     if not os.path.samefile(top, path):
         raise Refused(SETUP, f"{show(path)} is a folder inside of a repository.", f"Its top is {show(top)}: name that.")
+    if "\n" in str(top):
+        raise Refused(SETUP, f"The path {show(top)} holds a line break; git's answers cannot be told apart there.")
     cloud = cloud_folder(path) or cloud_folder(top)
     if cloud and not allow_cloud:
         raise Refused(
