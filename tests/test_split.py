@@ -532,6 +532,15 @@ def test_what_upstream_takes_back_stays_away_while_a_live_edit_holds_up_the_rece
     assert "idea.txt" not in world.remote_files()
 
 
+@pytest.mark.parametrize("id", ["ide:window/7", "two words", ".hidden", "l" * 101, "\u00fcber"])
+def test_a_session_may_be_called_anything(shared: Machine, world: World, id: str) -> None:
+    me = Agent(shared, id)
+    me.append(LIST, "mine")
+    result = me.sync()
+    assert result.out.startswith("[OK] Saved and pushed: 1 commit of this session."), result.text
+    assert "mine" in world.remote_file(LIST)
+
+
 # --- lost updates -------------------------------------------------------------------
 
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The command line of sync.sh. What it may hold stands in the header of sync.sh.
-# Needs: exit_codes, ui, identity.
+# Needs: exit_codes, ui, identity, python.
 
 parse_arguments() {
   JOB=sync MESSAGE='' WAIT='' NO_PUSH='' DRY_RUN='' JSON='' RESTORE='' RESOLVE='' WHOSE='' TAKE_PATH='' TAKE_UPSTREAM='' VAULT_ONLY='' ROUND=1
@@ -53,10 +53,22 @@ parse_arguments() {
   fi
   WAIT=${WAIT:-120}
   find_session
-  case $SESSION in *[!A-Za-z0-9._-]*) SESSION='' ;; esac
+  make_session_plain
   TITLE=${CLAUDETOOLS_SESSION_TITLE:-${SESSION:+sync of session ${SESSION:0:4}}}
   TITLE=${TITLE:-sync}
   [ -n "$VAULT_ONLY" ] || paths_from_top .
+}
+
+# An id as the name of the session's folder; any other than a plain one as in safe_id of pylib's sessions/registry.py.
+make_session_plain() {
+  local digest print_digest='import hashlib, os, sys; print(hashlib.sha256(os.fsencode(sys.argv[1])).hexdigest())'
+  case ${SESSION//[[:space:]]/} in
+    '') SESSION='' && return 0 ;;
+    *[!A-Za-z0-9._-]* | .*) ;;
+    "$SESSION") [ ${#SESSION} -gt 100 ] || return 0 ;;
+  esac
+  digest=$(find_python && "$PYTHON" -I -S -c "$print_digest" "$SESSION")
+  SESSION=${digest:+x-${digest:0:16}}
 }
 
 # paths_from_top FOLDER: paths of the caller are relative to its folder, ours to the top of the tree.
