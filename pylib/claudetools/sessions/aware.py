@@ -8,12 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from claudetools.place import Place, find_place
-from claudetools.sessions import guards, ledger, registry, saved, sight
+from claudetools.sessions import ledger, registry, saved, sight
 from claudetools.sessions.event import SILENT, Event, Reply
 from claudetools.sessions.ledger import CONTENT_KINDS, Edit
 from claudetools.sessions.registry import Session
 from claudetools.sessions.shell_words import UNKNOWN_FOLDER
 from claudetools.text import visible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from claudetools.sessions import guards
 
 TOLD = "aware.json"
 MODES = ("refuse", "tell", "off")
@@ -39,6 +43,8 @@ def before_edit(place: Place, event: Event, path: str) -> Reply:
 
 def before_command(place: Place, event: Event) -> Reply:
     """Refuses what takes other sessions' unsaved work; lets the rest through, with a restore point where that helps."""
+    from claudetools.sessions import guards  # no edit needs it, and each has 30 ms
+
     command = event.given.get("command")
     found = [one for one in guards.find(command) if is_here(place, event, one)] if isinstance(command, str) else []
     if not found:
@@ -64,7 +70,7 @@ def after_edit(place: Place, event: Event, edit: Edit) -> Reply:
     if not any(id != event.session and other.time >= edit.began for id, other in since):
         return SILENT
     touched = touches_of(place, edit.path)
-    from claudetools.sessions import lost
+    from claudetools.sessions import guards, lost
     from claudetools.sessions.chain import Touch
     from claudetools.sessions.explain import Witness, explain
 
