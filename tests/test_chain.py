@@ -7,8 +7,9 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claudetools.sessions.chain import Step, Touch, count_gaps, history, in_order
+from claudetools.sessions.chain import PUT_BACK, Step, Touch, count_gaps, history, in_order
 from claudetools.sessions.ledger import Edit
+from claudetools.sessions.weave import NOBODY
 
 CONTENTS = st.sampled_from(["a", "b", "c", None])
 # Who made the file what. "": nobody who keeps a ledger.
@@ -53,3 +54,16 @@ def test_contents_tell_more_than_a_clock_that_was_set_back() -> None:
     late = touches[0].edit._replace(began=91.0, time=91.5)
     touches[0] = touches[0]._replace(edit=late)
     assert history(touches, "a", "d").steps == [Step("s1", "b"), Step("s2", "c"), Step("s1", "d")]
+
+
+def test_what_comes_back_with_an_older_text_is_whose_it_was() -> None:
+    """s1's lines came back and were written over at once, s2 went on, and s1 goes on upon that."""
+    touches = [
+        Touch("s1", Edit("file", "b", "b1", tool=PUT_BACK, began=2.0, time=2.4, seq=1)),
+        Touch("s2", Edit("file", "b", "b2", began=1.9, time=2.3, seq=1)),
+        Touch("s1", Edit("file", "b2", "b21", began=3.0, time=3.1, seq=2)),
+    ]
+    steps = history(touches, "b", "b21").steps
+    assert [step for step in steps if step.owner != NOBODY] == [
+        step for step in steps if step in (Step("s1", "b1"), Step("s2", "b2"), Step("s1", "b21"))
+    ], steps

@@ -6,7 +6,7 @@ import pytest
 
 from claudetools.sessions import lost
 from claudetools.sessions.chain import PUT_BACK, Touch
-from claudetools.sessions.ledger import Edit, digest
+from claudetools.sessions.ledger import DISK, Edit, digest
 
 
 def edit(session: str, before: str, after: str, began: float, time: float, seq: int = 1, tool: str = "Edit") -> Touch:
@@ -22,7 +22,7 @@ def test_of_three_that_began_from_one_text_two_are_lost() -> None:
     """When each of the first two was written is not known: both hooks found the third one's text."""
     three = [edit("a", "0", "a", 1, 2.0), edit("b", "0", "b", 1, 2.0), edit("c", "0", "c", 1, 2.00001)]
     assert found(three, "c") == [("a", "c"), ("b", "c")]
-    assert found([three[1], three[0], three[2]], "c") == [("b", "c"), ("a", "c")]
+    assert found([three[1], three[0], three[2]], "c") == [("a", "c"), ("b", "c")]
 
 
 def test_what_is_built_on_the_write_afterwards_hides_nothing() -> None:
@@ -41,6 +41,28 @@ def test_what_was_built_on_a_lost_edit_is_lost_with_it() -> None:
 def test_a_file_systems_clock_may_be_a_little_behind() -> None:
     """a wrote right after b's client had read; the file's time is of the tick before."""
     assert found([edit("a", "0", "a", 1, 1.998), edit("b", "0", "b", 2, 3)], "b") == [("a", "b")]
+
+
+def late(touch: Touch) -> Touch:
+    """Its hook found what somebody wrote after it: its time is of that write."""
+    return touch._replace(edit=touch.edit._replace(note={DISK: digest(b"later")}))
+
+
+def test_when_a_write_was_is_not_known_where_its_hook_found_a_later_one() -> None:
+    """Also of one that led to what is there, and of one upon which others were made."""
+    a, b = late(edit("a", "0", "a", 1, 5, 10)), edit("b", "0", "b", 1.5, 2, 20)
+    assert found([a, b], "b") == [("a", "b")]
+    c = late(edit("c", "b", "bc", 2.5, 6, 30))
+    assert found([a, b, c, edit("d", "bc", "bcd", 3, 4, 40)], "bcd") == [("a", "b")]
+    upon = edit("e", "a", "ae", 1.2, 1.6, 50)
+    assert [(x.session, x.branch) for x in lost.find([a, b, upon], digest(b"b"))] == [("a", 10), ("e", 10)]
+
+
+def test_what_has_come_back_is_written_over_before_the_sync_can_say_so() -> None:
+    back = edit("a", "b", "ba", 3, 6, 10, tool=PUT_BACK)
+    back = back._replace(edit=back.edit._replace(note={"of": 1}))
+    assert found([back, edit("c", "b", "bc", 4, 5)], "bc") == [("a", "c")]
+    assert found([back, edit("c", "b", "bc", 1, 2)], "bc") == [], "before it"
 
 
 @pytest.mark.parametrize(

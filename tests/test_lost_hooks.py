@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from claudetools.sessions import registry, windows
+from claudetools.sessions.chain import PUT_BACK
+from claudetools.sessions.ledger import digest
 from claudetools.sessions.record import wrote
 from forced import at, was_reached
 from test_agent_hooks import HOOKS
@@ -241,6 +243,25 @@ def begun_by_d(machine: Machine, folder: Path) -> tuple[Agent, dict[str, str], d
     d.before("Edit", given)
     (folder / "text").write_text(answer["originalFile"].replace("line 6", "written by d"))
     return d, given, answer, f"cat '{folder}/text' >list.md"
+
+
+def test_a_write_in_the_moment_of_the_exchange_leaves_no_gap(
+    machine: Machine, world: World, three: tuple[Agent, Agent, Agent], tmp_path: Path
+) -> None:
+    """It goes into the file that the sync takes out: it is carried over, and the next loss is proved all the same."""
+    text = lose_two(machine, *three)
+    d, given, answer, write = begun_by_d(machine, tmp_path)
+    env = at(machine, "swapped-1", write.replace("list.md", f"'{machine.state}/trees/main/swap/1'"))
+    saved = machine.sync("--mine", env={"CLAUDETOOLS_SESSION_ID": "b", **env})
+    assert saved.code == 0 and was_reached(env), saved.text
+    d.after("Edit", given, answer)
+    text = text.replace("line 6", "written by d")
+    assert machine.read("list.md") == text
+    last = [agent.edits[-1] for agent in (three[0], three[2])]
+    assert last[-1].tool == PUT_BACK and digest(text.encode()) in [edit.after for edit in last]
+    save_all(machine, "dacb")
+    assert machine.read("list.md") == world.remote_file("list.md") == text and machine.status() == ""
+    authors(machine, "a", "b", "c", "d")
 
 
 def test_what_came_back_and_is_written_over_at_once_comes_back_again(

@@ -16,7 +16,7 @@
    is no other side: what somebody wrote over it stays.
 
 Lines on stdout, tab-separated: `exchanged TIME` (before the first one), `merged PATH FROM TO` (contents, as git has
-them), `swapped N TIME`, `blocked PATH REASON`, `unsettled PATH REASON`, `late PATH`, `late-conflict PATH COPY`,
+them), `swapped N TIME`, `blocked PATH REASON`, `unsettled PATH REASON`, `late PATH FROM TO`, `late-conflict PATH COPY`,
 `staged PATH`, `damaged FOLDER` (records that cannot be read, now there). Exit status:
 0 done, 3 blocked and nothing written, 4 the branch had moved, 5 another git has the index, 70 anything else.
 """
@@ -202,8 +202,8 @@ class Advance:
 
     def carry_late_writes(self) -> None:
         carried, conflicts = late.look(self.top, self.state)
-        for path in carried:
-            tell("late", files.shown(path))
+        for path, written, now in carried:
+            tell("late", files.shown(path), git.store(self.top, written), git.store(self.top, now))
         for path, copy in conflicts:
             tell("late-conflict", files.shown(path), copy)
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from claudetools import files, git
 from claudetools.checkpoint import checkpoint
+from claudetools.light import NamedTuple
 
 QUIET_SECONDS = 7 * 24 * 3600
 RECENT_SECONDS = 2  # clocks of file systems are coarse: what was written this recently is looked at again
@@ -36,6 +37,14 @@ class Kept:
     def row(self) -> tuple[int, str, str, int, int, int]:
         """As it is saved in the manifest."""
         return self.number, os.fsdecode(self.path), self.used, self.mtime, self.size, self.inode
+
+
+class Carried(NamedTuple):
+    """A late write to `path` that was brought over: what the old inode held with it, and what the file holds now."""
+
+    path: bytes
+    written: bytes
+    now: bytes
 
 
 class Shelf:
@@ -79,9 +88,9 @@ class Shelf:
 
     # --- carrying over -------------------------------------------------------
 
-    def look(self) -> tuple[list[bytes], list[tuple[bytes, str]]]:
+    def look(self) -> tuple[list[Carried], list[tuple[bytes, str]]]:
         """See `look` below."""
-        carried: list[bytes] = []
+        carried: list[Carried] = []
         conflicts: list[tuple[bytes, str]] = []
         before, limit = [k.row for k in self.kept], len(self.kept) + CARRIED_AT_ONCE
         for item in self.kept:  # grows while carry_over exchanges files
@@ -91,7 +100,7 @@ class Shelf:
             self.save()
         return carried, conflicts
 
-    def look_at(self, item: Kept, carried: list[bytes], conflicts: list[tuple[bytes, str]]) -> None:
+    def look_at(self, item: Kept, carried: list[Carried], conflicts: list[tuple[bytes, str]]) -> None:
         place = self.place(item)
         try:
             info = os.lstat(place)
@@ -107,10 +116,11 @@ class Shelf:
         now = files.look(None, place)
         recent = time.time() - info.st_mtime < RECENT_SECONDS
         if now.kind == "file" and not self.is_used(item, now.data):
-            if self.carry_over(item.path, self.used_bytes(item), now.data):
+            result = self.carry_over(item.path, self.used_bytes(item), now.data)
+            if result is not None:
                 checkpoint("carried")
                 self.account(item, now.data)
-                carried.append(item.path)
+                carried.append(Carried(item.path, now.data, result))
             else:
                 # Cut off for the moment, if it is just being rewritten: the next look tells.
                 if not recent:
@@ -119,8 +129,9 @@ class Shelf:
                 return
         item.mtime, item.size = UNSEEN if recent else info.st_mtime_ns, info.st_size
 
-    def carry_over(self, path: bytes, used: bytes, now: bytes) -> bool:
-        """Bring to `path` what changed from `used` to `now`. False: it conflicts with what stands there.
+    def carry_over(self, path: bytes, used: bytes, now: bytes) -> bytes | None:
+        """Bring to `path` what changed from `used` to `now`: what it holds then. None: it conflicts with what stands
+        there.
 
         Growth is appended, as the writer itself would have done; anything else is a three-way merge by exchange.
         """
@@ -129,26 +140,24 @@ class Shelf:
                 with files.parent_of(self.top, path) as (folder, name):
                     current = files.look(folder, name)
                     if current.kind != "file":
-                        return False
+                        return None
                     if now.startswith(used):
                         grown = now[len(used) :]
                         if current.data.startswith(now):  # an editor had read it, and has written it here
-                            return True
+                            return current.data
                         _append(folder, name, grown)
                         if self.stays(path, grown, current.data.count(grown) + 1):
-                            return True
+                            return current.data + grown
                         continue
                     merged = files.merge(self.folder, current.data, used, now)
-                    if merged is None:
-                        return False
-                    if merged == current.data:
-                        return True
+                    if merged is None or merged == current.data:
+                        return merged
                     self.exchange(path, folder, name, current, merged)
                     if self.lies_still(path):
-                        return True
+                        return merged
             except (OSError, files.InTheWay):
-                return False
-        return False
+                return None
+        return None
 
     def stays(self, path: bytes, data: bytes, times: int) -> bool:
         """Whether what was appended is there still when somebody who had read the file before has written it back."""
@@ -201,10 +210,10 @@ def read_shelf(top: str, folder: str) -> Shelf:
         raise ValueError(f"{folder}: no list of copies") from error
 
 
-def look(top: str, tree_state: str) -> tuple[list[bytes], list[tuple[bytes, str]]]:
-    """Carry over what has come late. Returns the paths brought up to date, and those that conflict with their copy."""
+def look(top: str, tree_state: str) -> tuple[list[Carried], list[tuple[bytes, str]]]:
+    """Carry over what has come late. Returns what was, and the paths that conflict with their copy."""
     root = os.path.join(tree_state, "late")
-    carried: list[bytes] = []
+    carried: list[Carried] = []
     conflicts: list[tuple[bytes, str]] = []
     if not os.path.isdir(root):
         return carried, conflicts

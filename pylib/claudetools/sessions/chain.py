@@ -158,7 +158,8 @@ def link(ordered: list[Touch], head: str | None, tree: str | None) -> list[Step]
         # A command that ran for a while may have begun on what others have changed since.
         stale = edit.kind == "window" and edit.before in seen
         if edit.before != state and edit.after != state and not stale:
-            steps.append(Step(owner if owner == last else NOBODY, edit.before))
+            # What was there before has come back: the lines are whose they were.
+            steps.append(Step(owner if owner == last and edit.before not in seen else NOBODY, edit.before))
         if edit.after != state:
             steps.append(Step(owner, edit.after))
         state, last = edit.after, owner

@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from claudetools.sessions.chain import PUT_BACK, Touch
+from claudetools.sessions.chain import PUT_BACK, Touch, in_order
+from claudetools.sessions.ledger import DISK, Edit
 from claudetools.sessions.weave import differences, join_lines, split_lines
 
 TIE = 1e-4  # seconds: of several that were written over in one moment only the latest moment is known
@@ -36,7 +37,7 @@ class Lost(NamedTuple):
 def find(touches: Sequence[Touch], tree: str | None) -> list[Lost]:
     """The edits of one path that are proved lost, and not back yet, branch by branch. `tree`: what the path holds."""
     line = list(line_to(touches, tree))
-    beside = [x for x in sorted(touches, key=lambda x: x.edit.time) if is_change(x) and x not in line]
+    beside = in_order([x for x in touches if is_change(x) and x not in line])
     found: list[Lost] = []
     for branch in branches(beside):
         by = next((x for x in reversed(line) if left_line_at(x, branch[0])), None)
@@ -53,7 +54,7 @@ def line_to(touches: Sequence[Touch], tree: str | None) -> Iterator[Touch]:
     """The records that led to what is there now, the last one first, as far back as all of them are exact."""
     state, until, left = tree, float("inf"), list(touches)
     while True:
-        makers = [x for x in left if x.edit.after == state and x.edit.time <= until]
+        makers = [x for x in left if x.edit.after == state and earliest(x.edit) <= until]
         if not makers:
             return
         maker = max(makers, key=lambda x: x.edit.time)
@@ -61,11 +62,11 @@ def line_to(touches: Sequence[Touch], tree: str | None) -> Iterator[Touch]:
             return
         yield maker
         left.remove(maker)
-        state, until = maker.edit.before, maker.edit.time + TIE
+        state, until = maker.edit.before, min(until, maker.edit.time + TIE)
 
 
 def branches(beside: Sequence[Touch]) -> list[list[Touch]]:
-    """Edits that were made one upon the other, in the order of their time."""
+    """Edits that were made one upon the other, in their order."""
     found: list[list[Touch]] = []
     for touch in beside:
         upon = next((branch for branch in reversed(found) if branch[-1].edit.after == touch.edit.before), None)
@@ -78,14 +79,21 @@ def branches(beside: Sequence[Touch]) -> list[list[Touch]]:
 
 def left_line_at(touch: Touch, first: Touch) -> bool:
     """Whether this is the write of the line that began from what the branch began from."""
-    return touch.edit.before == first.edit.before and touch.edit.time + TIE > first.edit.time
+    return touch.edit.before == first.edit.before and touch.edit.time + TIE > earliest(first.edit)
 
 
 def was_unseen(lost: Touch, by: Touch) -> bool:
     """Whether the edit was made while the call that wrote over it was under way. A sync has no such call: it writes by
     compare-and-swap."""
     told = by.edit.began > 0 and by.edit.tool != PUT_BACK
-    return told and by.edit.began - TICK < lost.edit.time < by.edit.time + TIE and lost.session != by.session
+    met = by.edit.began - TICK < lost.edit.time and earliest(lost.edit) < by.edit.time + TIE
+    return told and met and lost.session != by.session
+
+
+def earliest(edit: Edit) -> float:
+    """Since when it may have been there. Where somebody wrote once more before the hook looked, and for what a sync has
+    brought back, the time of the record is a later moment."""
+    return edit.began if edit.tool == PUT_BACK or DISK in edit.note else edit.time
 
 
 def is_back(lost: Touch, by: Touch, touches: Sequence[Touch]) -> bool:

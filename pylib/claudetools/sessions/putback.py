@@ -155,7 +155,7 @@ def read_said(place: Place) -> Said | None:
         ends = [float(words[2]) for words in said if words[0] == "swapped" and len(words) == 3]
         if ends:
             began = min(float(words[1]) for words in said if words[0] == "exchanged")
-            merged = {words[1]: (words[2], words[3]) for words in said if words[0] == "merged"}
+            merged = {words[1]: (words[2], words[3]) for words in said if words[0] in ("merged", "late")}
             return Said(began, max(ends), merged, {words[1] for words in said if words[0] == "unsettled"})
     return None
 

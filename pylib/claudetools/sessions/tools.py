@@ -105,7 +105,7 @@ def exact_edit(path: str, change: Change, before: sight.Sight | None, disk: sigh
     """What the tool itself says, checked against the disk."""
     after = ledger.digest(change.after)
     mode = disk.mode or sight.REGULAR
-    note = {} if disk.sha == after else {"disk": disk.sha}  # somebody has written there since
+    note = {} if disk.sha == after else {ledger.DISK: disk.sha}  # somebody has written there since
     if change.before is None:
         return Edit(path, None, after, change.kind, mode, None, note=note), [change.after]
     was = before.mode if before and before.mode else mode
