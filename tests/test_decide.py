@@ -166,6 +166,22 @@ def test_undo_leaves_what_others_have_built_on_and_names_them(shared: Machine) -
     assert "l5 of both" in shared.read(LIST)
 
 
+def test_restore_gives_way_to_who_writes_in_the_same_moment(shared: Machine) -> None:
+    one = Agent(shared, "one")
+    one.append(LIST, "of one")
+    shared.git("checkout", "--", LIST)
+    env = at(shared, "exchange", f"sed 's/l0/zero/' {LIST} >new && mv new {LIST}")
+    result = shared.run(
+        "bash", TOOLKIT / "scripts/claudetools.sh", "sessions", "restore", "one", LIST, "--yes", env=env
+    )
+    assert result.code == 65 and was_reached(env), result.text
+    assert "[ERROR] Written to in the same moment, and left as it is:" in result.err and LIST in result.err
+    assert shared.read(LIST).startswith("zero\n") and "of one" not in shared.read(LIST)
+    assert sessions(shared, "restore", "one", LIST, "--yes").code == 0
+    assert shared.read(LIST).startswith("zero\n") and shared.read(LIST).endswith("of one\n")
+    assert shared.sync().code == 0
+
+
 def test_restore_brings_lost_lines_back_and_nothing_else(shared: Machine, world: World) -> None:
     one, two = Agent(shared, "one"), Agent(shared, "two")
     one.append(LIST, "of one")

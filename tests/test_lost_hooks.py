@@ -264,6 +264,23 @@ def test_a_write_in_the_moment_of_the_exchange_leaves_no_gap(
     authors(machine, "a", "b", "c", "d")
 
 
+def test_who_writes_in_the_moment_before_the_exchange_has_his_way(
+    machine: Machine, world: World, three: tuple[Agent, Agent, Agent], tmp_path: Path
+) -> None:
+    """In the very line as well: nothing is held back for it, and the next sync brings back what it can."""
+    text = lose_two(machine, *three)
+    d, given, answer, write = begun_by_d(machine, tmp_path)
+    env = at(machine, "exchange", write.replace("list.md", "new && mv new list.md"))
+    saved = machine.sync("--mine", env={"CLAUDETOOLS_SESSION_ID": "b", **env})
+    assert saved.code == 0 and was_reached(env), saved.text
+    d.after("Edit", given, answer)
+    assert "by d" in machine.read("list.md") and "by a" not in machine.read("list.md")
+    save_all(machine, "dacb")
+    text = text.replace("line 6", "written by d")
+    assert machine.read("list.md") == world.remote_file("list.md") == text and machine.status() == ""
+    authors(machine, "a", "b", "c", "d")
+
+
 def test_what_came_back_and_is_written_over_at_once_comes_back_again(
     machine: Machine, world: World, three: tuple[Agent, Agent, Agent], tmp_path: Path
 ) -> None:

@@ -131,6 +131,7 @@ class Advance:
 
     def carry_out(self, journal: Journal, again: int) -> int:
         """Everything from the journal on. After a crash it is simply done again."""
+        self.swaps.gives_way = not journal.ref
         if journal.ref and not self.followers.on_branch(journal):
             return MOVED
         if journal.stage == "swapping":

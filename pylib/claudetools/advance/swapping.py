@@ -22,6 +22,7 @@ class Swaps:
         self.top, self.plan, self.stamps = judge.top, judge.plan, judge.stamps
         self.merged: dict[bytes, tuple[str, str]] = {}
         self.unsettled: set[bytes] = set()
+        self.gives_way = False  # there is no other side: whoever writes in the same moment has his way
 
     def perform(self, step: Step) -> int:
         """One path. 1 if the tree changed now, else 0. Losing a race makes the path unsettled, never wrong."""
@@ -39,8 +40,9 @@ class Swaps:
 
     def leave_unsettled(self, step: Step, reason: str) -> None:
         """The snapshot holds the path back until it is settled. Read by hold_unsettled_paths of gates.sh."""
-        with open(os.path.join(self.state, "unsettled"), "ab") as file:
-            file.write(step.change.path + b"\0" + reason.encode() + b"\0")
+        if not self.gives_way:
+            with open(os.path.join(self.state, "unsettled"), "ab") as file:
+                file.write(step.change.path + b"\0" + reason.encode() + b"\0")
         self.unsettled.add(step.change.path)
         tell("unsettled", files.shown(step.change.path), reason)
 
@@ -108,8 +110,10 @@ class Swaps:
             if current.kind == "file" and step.mode != git.SYMLINK:
                 os.chmod(place, permissions(step.change, current))
             stamp = files.stamp(self.plan.folder, os.fsencode(str(step.number)))
+            checkpoint("exchange")
             files.exchange(place, folder, name)
-            if files.look(None, place).kind != current.kind:
+            taken = files.look(None, place)
+            if taken.kind != current.kind or (self.gives_way and taken.data != current.data):
                 files.exchange(place, folder, name)
                 raise Blocked("something else was put here in the same moment")
         self.stamps[path] = stamp

@@ -86,10 +86,13 @@ def swap(place: Place, old: str, new: str, branch: str = "", log: str = "") -> N
             cli.fail(cli.DEFERRED, lock, f"The next sync completes what was begun: {sync_command(place)}")
         file.seek(0)
         said = file.read().splitlines()
+    words = [line.split("\t") for line in said]
     if status == BLOCKED:
-        lines = [line.split("\t")[1:] for line in said if line.startswith("blocked\t")]
         what = "Its commits stay as they are" if branch else "Its unsaved lines stay"
-        cli.fail(cli.HELD, f"{what}: other text is there now.", *(": ".join(line) for line in lines))
+        lines = (": ".join(rest) for word, *rest in words if word == "blocked")
+        cli.fail(cli.HELD, f"{what}: other text is there now.", *lines)
+    if left := [": ".join(rest) for word, *rest in words if word == "unsettled"]:
+        cli.fail(cli.HELD, "Written to in the same moment, and left as it is:", *left, "Do it once more.")
     if status != DONE:
         cli.fail(cli.DEFERRED, "The branch moved meanwhile.", "Nothing is lost. Run a sync, then try again.")
 
