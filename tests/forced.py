@@ -14,7 +14,7 @@ from world import Machine, World, clean_environment
 
 SENDING = ["locked", "snapshot", "commit", "index-locked", "index", "ref", "push", "fetched", "pushed", "notes"]
 SWAPS = [f"{word}-{n}" for n in range(1, 6) for word in ("swap", "swapped")]
-RECEIVING = ["advance-plan", "advance-journal", *SWAPS, "create-linked", "advance-kept"]
+RECEIVING = ["advance-plan", "advance-journal", *SWAPS, "exchange", "create-linked", "advance-kept"]
 RECEIVING += ["advance-index-locked", "advance-index", "advance-ref", "advance-done"]
 TOKENS = {
     "UP-mod": "Howard Lee",

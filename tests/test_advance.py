@@ -61,8 +61,8 @@ def send(machine: Machine) -> None:
     assert result.code == 0, result.text
 
 
-# What is to be saved of the receiving machine: a path that does not exist, so that edits stay unsaved.
-UNSAVED = ("--", ".gitignore")
+# What is to be saved of the receiving machine: a path that nobody has changed, so that edits stay unsaved.
+UNSAVED = ("--", "README.md")
 
 
 def receive(machine: Machine) -> None:

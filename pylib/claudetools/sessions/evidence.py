@@ -60,15 +60,16 @@ def touches_of(
     objects: Objects,
     changes: Iterable[git.Change],
     workers: Mapping[str, Worker],
+    running: Iterable[meanwhile.Running],
     began: float = float("inf"),
 ) -> dict[bytes, list[Touch]]:
-    """What the sessions did to every changed path, in the order of time. `began`: when the snapshot was begun."""
+    """What the sessions did to every changed path, in the order of time. `running`: their calls that have not ended;
+    `began`: when the snapshot was begun."""
     records: dict[bytes, list[Witness]] = {}
     for id, worker in workers.items():
         for edit in worker.edits:
             records.setdefault(os.fsencode(edit.path), []).append(Witness(id, edit))
-    running = meanwhile.under_way(place, workers)
-    found = {}
+    running, found = list(running), {}
     for change in changes:
         here = [*records.get(change.path, []), *seen_so_far(place, objects, change, running)]
         touches = [Touch(id, edit, edit.seq <= workers[id].position) for id, edit in explain(here)]

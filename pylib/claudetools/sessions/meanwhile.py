@@ -18,34 +18,45 @@ from claudetools.sessions.chain import Touch
 from claudetools.sessions.ledger import digest
 from claudetools.sessions.plan import Worker
 
+Running = tuple[str, calls.Call]  # whose it is
 PATIENCE = 1.0  # seconds for all hooks together; after that, what they did counts as seen from outside
 PAUSE = 0.005
 MARK = "reading"  # in the sync's scratch folder, made right before the snapshot (scripts/lib/snapshot.sh)
 
 
 def await_records(
-    place: Place, changes: Iterable[git.Change], workers: Mapping[str, Worker], read: Callable[[str], bytes]
-) -> bool:
-    """Wait for the records of calls that seem to have written what the snapshot holds. Whether there were any.
-    `read`: git's objects."""
+    place: Place,
+    changes: Iterable[git.Change],
+    workers: Mapping[str, Worker],
+    running: Iterable[Running],
+    read: Callable[[str], bytes],
+    deadline: float,
+) -> None:
+    """Wait for the records of calls that seem to have written what the snapshot holds, at most until `deadline`
+    (monotonic). `read`: git's objects."""
     known = {(edit.path, edit.after) for worker in workers.values() for edit in worker.edits}
     by_path = {os.fsdecode(change.path): change for change in changes}
-    waited = False
-    deadline = time.monotonic() + PATIENCE
-    for id, call in under_way(place, workers):
+    for id, call in running:
         change = by_path.get(call.path)
         if change is None or is_known(place, change, known | {(call.path, call.before)}, read):
             continue
-        waited = True
         while calls.find(place, id, call.use) and time.monotonic() < deadline:
             time.sleep(PAUSE)
-    return waited
 
 
-def under_way(place: Place, workers: Mapping[str, Worker]) -> list[tuple[str, calls.Call]]:
+def under_way(place: Place, workers: Mapping[str, Worker]) -> list[Running]:
     """Calls of sessions that are at work. A caller's own command is among them: it has started this sync."""
-    at_work = (id for id, worker in workers.items() if worker.state in ("live", "idle"))
-    return [(id, call) for id in at_work for call in calls.under_way(place, id)]
+    return at_work(open_calls(place, workers), workers)
+
+
+def open_calls(place: Place, sessions: Iterable[str]) -> list[Running]:
+    """Their calls that have begun and not ended."""
+    return [(id, call) for id in sessions for call in calls.under_way(place, id)]
+
+
+def at_work(running: Iterable[Running], workers: Mapping[str, Worker]) -> list[Running]:
+    """Those of sessions that are there: a call that was killed does not end."""
+    return [(id, call) for id, call in running if id in workers and workers[id].state in ("live", "idle")]
 
 
 def is_known(

@@ -24,7 +24,19 @@ from functools import cache, partial
 
 from claudetools import files, git
 from claudetools.place import Place
-from claudetools.sessions import asking, evidence, gone, left_out, meanwhile, plan, putback, recent, registry, windows
+from claudetools.sessions import (
+    asking,
+    calls,
+    evidence,
+    gone,
+    left_out,
+    meanwhile,
+    plan,
+    putback,
+    recent,
+    registry,
+    windows,
+)
 from claudetools.sessions.chain import contested
 from claudetools.sessions.evidence import HOUR
 from claudetools.sessions.objects import Objects
@@ -45,11 +57,9 @@ class Split:
                 windows.roll(place, id)
         self.base = git.tree_of(place.top, args.head) if args.head else git.empty_tree(args.tree)
         self.changes = git.changes(place.top, self.base, args.tree)
-        self.workers = self.find_workers()
-        if meanwhile.await_records(place, self.changes, self.workers, objects.read):
-            self.workers = self.find_workers()
+        self.workers, running = self.find_workers()
         began = meanwhile.began(args.scratch)
-        self.touches = evidence.touches_of(place, objects, self.changes, self.workers, began)
+        self.touches = evidence.touches_of(place, objects, self.changes, self.workers, running, began)
         self.kept = recent.Contents(place, self.workers)
         self.lost = [] if args.files else self.put_back()
         if args.files:
@@ -61,9 +71,19 @@ class Split:
         nobodys = self.who_takes_nobodys_work(without)
         self.made = plan.make(objects, self.base, self.owned, self.workers, self.out, self.callers, nobodys)
 
-    def find_workers(self) -> dict[str, Worker]:
-        """The sessions; HEAD and the newest commit know what of them is saved."""
-        return evidence.find_workers(self.place, (self.args.head, self.args.tip))
+    def find_workers(self) -> tuple[dict[str, Worker], list[meanwhile.Running]]:
+        """The sessions, and their calls that had begun before and have not ended. What one has done is in the ledger
+        once it ends: where one did while the ledgers were read, they are read again."""
+        deadline = time.monotonic() + meanwhile.PATIENCE
+        running = meanwhile.open_calls(self.place, [one.id for one in registry.find_sessions(self.place)])
+        while True:
+            workers = evidence.find_workers(self.place, (self.args.head, self.args.tip))
+            running = meanwhile.at_work(running, workers)
+            meanwhile.await_records(self.place, self.changes, workers, running, self.objects.read, deadline)
+            left = [(id, call) for id, call in running if calls.find(self.place, id, call.use)]
+            if left == running:
+                return workers, running
+            running = left
 
     def put_back(self) -> list[putback.Row]:
         """What writes took out and is proved to be lost; the shell is told the tree that has it."""

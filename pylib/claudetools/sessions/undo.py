@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from claudetools import files, git, merging
 from claudetools.place import Place
-from claudetools.sessions import evidence, exchange, recent
+from claudetools.sessions import evidence, exchange, meanwhile, recent
 from claudetools.sessions.objects import Entry, Objects
 from claudetools.sessions.owners import sessions_of
 from claudetools.text import visible
@@ -49,7 +49,7 @@ def plan_unsaved(place: Place, id: str) -> Unsaved:
     changed: dict[bytes, Entry | None] = {}
     with Objects(place.top, exchange.scratch(place)) as objects:
         changes = git.changes(place.top, head, tree)
-        touches = evidence.touches_of(place, objects, changes, workers)
+        touches = evidence.touches_of(place, objects, changes, workers, meanwhile.under_way(place, workers))
         for path, owned in evidence.owners_of(objects, changes, touches, recent.Contents(place, workers)).items():
             mine = [some for some in owned.sets if id in sessions_of(some)]
             others = sessions_of(frozenset[str]().union(*mine)) - {id}
