@@ -613,6 +613,17 @@ def test_what_a_program_rewrites_in_the_old_inode_is_merged(mike: Machine, howar
     assert mike.read("a.txt") == BOTH == two.remote_file("a.txt")
 
 
+def test_what_both_put_in_at_one_place_stays_from_both(mike: Machine, howard: Machine, two: World) -> None:
+    howard.write("a.txt", OLD.replace("two\n", "two\nup\n"))
+    send(howard)
+    with (mike.top / "a.txt").open("r+") as file:
+        receive(mike)
+        file.write(OLD.replace("two\n", "two\nmine\n"))
+    send(mike)
+    assert sorted(mike.read("a.txt").split()) == sorted([*OLD.split(), "up", "mine"])
+    assert two.remote_file("a.txt") == mike.read("a.txt")
+
+
 @pytest.mark.parametrize("place", ["carry-prepared", "carry-exchanged", "carried"])
 @pytest.mark.parametrize("text", [MINE, OLD + "late\n"], ids=["rewritten", "grown"])
 def test_a_late_write_survives_a_kill_while_it_is_carried_over(

@@ -67,3 +67,11 @@ def test_what_comes_back_with_an_older_text_is_whose_it_was() -> None:
     assert [step for step in steps if step.owner != NOBODY] == [
         step for step in steps if step in (Step("s1", "b1"), Step("s2", "b2"), Step("s1", "b21"))
     ], steps
+
+
+def test_a_record_that_changed_nothing_says_nothing_about_the_order() -> None:
+    touches = [
+        Touch("s1", Edit("file", "b", "b", tool=PUT_BACK, began=1.0, time=1.1, seq=1)),
+        Touch("s2", Edit("file", "a", "b", began=1.2, time=1.3, seq=1)),
+    ]
+    assert history(touches, "a", "b").steps == [Step("s2", "b")]

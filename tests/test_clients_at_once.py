@@ -76,8 +76,8 @@ class Client(threading.Thread):
         draft.write_text(text)
         draft.replace(path)
 
-    def fail(self, given: dict[str, object], error: str) -> None:
-        payload = self.agent.payload("Edit", given, error=error, hook_event_name="PostToolUseFailure")
+    def fail(self, given: dict[str, str], error: str) -> None:
+        payload = self.agent.payload("Edit", {**given}, error=error, hook_event_name="PostToolUseFailure")
         assert fire(self.machine, "post-tool-use", payload).code == 0
 
     def note(self, line: str) -> None:

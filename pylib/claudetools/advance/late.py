@@ -14,6 +14,7 @@ from contextlib import suppress
 from claudetools import files, git
 from claudetools.checkpoint import checkpoint
 from claudetools.light import NamedTuple
+from claudetools.sessions.lost import put_back
 
 QUIET_SECONDS = 7 * 24 * 3600
 RECENT_SECONDS = 2  # clocks of file systems are coarse: what was written this recently is looked at again
@@ -130,11 +131,12 @@ class Shelf:
         item.mtime, item.size = UNSEEN if recent else info.st_mtime_ns, info.st_size
 
     def carry_over(self, path: bytes, used: bytes, now: bytes) -> bytes | None:
-        """Bring to `path` what changed from `used` to `now`: what it holds then. None: it conflicts with what stands
-        there.
+        """Bring to `path` what changed from `used` to `now`: what it held right then. None: it conflicts with what
+        stands there.
 
-        Growth is appended, as the writer itself would have done; anything else is a three-way merge by exchange.
+        Growth is appended, as the writer itself would have done; anything else is merged and exchanged.
         """
+        made = None
         for _ in range(50):
             try:
                 with files.parent_of(self.top, path) as (folder, name):
@@ -149,15 +151,23 @@ class Shelf:
                         if self.stays(path, grown, current.data.count(grown) + 1):
                             return current.data + grown
                         continue
-                    merged = files.merge(self.folder, current.data, used, now)
+                    merged = self.merge(current.data, used, now)
                     if merged is None or merged == current.data:
-                        return merged
+                        return merged and (made or merged)
                     self.exchange(path, folder, name, current, merged)
+                    made = merged
                     if self.lies_still(path):
-                        return merged
+                        return made
             except (OSError, files.InTheWay):
                 return None
         return None
+
+    def merge(self, current: bytes, used: bytes, now: bytes) -> bytes | None:
+        """Three ways; what both put in at one place stays there from both. None for a conflict."""
+        merged = files.merge(self.folder, current, used, now)
+        if merged is None and b"\0" not in current + used + now:
+            return put_back(used, now, current)
+        return merged
 
     def stays(self, path: bytes, data: bytes, times: int) -> bool:
         """Whether what was appended is there still when somebody who had read the file before has written it back."""

@@ -79,8 +79,8 @@ def history(touches: Iterable[Touch], head: str | None, tree: str | None) -> His
 
 def in_order(touches: Iterable[Touch]) -> list[Touch]:
     """The records as the contents chain them; where that leaves gaps, as their times order them if there are no more
-    gaps then: a file may come to hold again what it held before."""
-    touches = list(touches)
+    gaps then: a file may come to hold again what it held before. Those that changed nothing are left out."""
+    touches = [x for x in touches if x.edit.before != x.edit.after or x.edit.kind == CLAIM]
     ordered = follow(queues_of(touches), by_time=False)
     if not count_gaps(ordered):
         return ordered
