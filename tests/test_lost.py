@@ -63,6 +63,7 @@ def test_what_has_come_back_is_written_over_before_the_sync_can_say_so() -> None
     back = back._replace(edit=back.edit._replace(note={"of": 1}))
     assert found([back, edit("c", "b", "bc", 4, 5)], "bc") == [("a", "c")]
     assert found([back, edit("c", "b", "bc", 1, 2)], "bc") == [], "before it"
+    assert found([back, edit("a", "b", "bc", 4, 5)], "bc") == [("a", "a")], "its own client did not know"
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ WINDOW = ""  # as the path of a call: it may change anything
 
 
 class Call(NamedTuple):
-    """`path` and `before`, `was`: the one file that it changes, and what that held; or `dirty`: see windows.py, and
-    `writes`, `closed`: see reach.py."""
+    """`path` and `before`, `was`: the one file that it changes, and what that held; or `dirty`: see windows.py, with
+    `looked`, since when that was read, and `writes`, `closed`: see reach.py."""
 
     use: str
     tool: str
@@ -40,6 +40,7 @@ class Call(NamedTuple):
     dirty: Mapping[str, Any] = {}
     writes: Sequence[str] = ()
     closed: bool = False
+    looked: float = 0.0
 
 
 def use_of(use: str, tool: str, given: Mapping[str, Any]) -> str:
@@ -100,7 +101,8 @@ def read(path: str) -> Call | None:
     texts = all(isinstance(text, str) for text in (call.use, call.tool, call.path, call.subagent, call.head))
     known = is_content(call.before) and call.was in MODES and isinstance(call.dirty, dict)
     known = known and isinstance(call.writes, list) and all(isinstance(path, str) for path in call.writes)
-    if texts and known and type(call.began) in (int, float) and (call.path == WINDOW or is_inside(call.path)):
+    times = type(call.began) in (int, float) and type(call.looked) in (int, float)
+    if texts and known and times and (call.path == WINDOW or is_inside(call.path)):
         return call
     return Call(os.path.basename(path), "", age_of(path))
 

@@ -83,11 +83,11 @@ def left_line_at(touch: Touch, first: Touch) -> bool:
 
 
 def was_unseen(lost: Touch, by: Touch) -> bool:
-    """Whether the edit was made while the call that wrote over it was under way. A sync has no such call: it writes by
-    compare-and-swap."""
+    """Whether the edit was made while the call that wrote over it was under way, and its session did not know. A sync
+    has no such call: it writes by compare-and-swap."""
     told = by.edit.began > 0 and by.edit.tool != PUT_BACK
     met = by.edit.began - TICK < lost.edit.time and earliest(lost.edit) < by.edit.time + TIE
-    return told and met and lost.session != by.session
+    return told and met and (lost.session != by.session or lost.edit.tool == PUT_BACK)
 
 
 def earliest(edit: Edit) -> float:

@@ -48,10 +48,10 @@ def start(
 
     Raises OSError, GitFailed.
     """
-    now = time.time()
+    looked = time.time()
     found = look(place, session)
-    call = calls.Call(use, tool, now, calls.WINDOW, subagent=subagent, head=found.head, dirty=found.dirty)
-    calls.start(place, session, call._replace(writes=reach[0], closed=reach[1]))
+    call = calls.Call(use, tool, time.time(), calls.WINDOW, subagent=subagent, head=found.head, dirty=found.dirty)
+    calls.start(place, session, call._replace(writes=reach[0], closed=reach[1], looked=looked))
     ledger.drop(folder_of(place, session), found.gone)
 
 
@@ -67,7 +67,6 @@ def finish(
     no longer under way. `told`: what it was given to do, where that is known. Raises OSError, GitFailed."""
     began = max(call.began, time.time() - seconds - SLACK if seconds else 0.0)
     found = look(place, session)
-    now = time.time()
     changed = [path for path in {**call.dirty, **found.dirty} if is_changed(place, path, call, found, began)]
     edits, contents = [], []
     for path, (before, was) in contents_before(place, changed, call, found).items():
@@ -78,6 +77,7 @@ def finish(
         if (before, was) == (after.sha, after.mode) and before != UNKNOWN:
             continue
         contents.append(after.data)
+        now = time.time()  # not before that was it read
         note = {"reach": Reach(tuple(call.writes), call.closed).of(path, told)}
         edits.append(Edit(path, before, after.sha, "window", after.mode, was, call.tool, call.use, began, now, note))
     if edits:
@@ -117,7 +117,7 @@ def is_changed(place: Place, path: str, call: calls.Call, found: Look, began: fl
     after = sight.stat_of(place.top, path)
     if path in call.dirty:
         before = call.dirty[path][0]
-        if before == (list(after) if after else None) and not (after and is_fresh(after, call.began)):
+        if before == (list(after) if after else None) and not (after and is_fresh(after, call.looked or call.began)):
             return False
     return after is None or after[3] / 1e9 > began - TICK / 1e9
 
