@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from claudetools.sessions.explain import RECEIVED, Witness, explain
-from claudetools.sessions.ledger import Edit, digest
+from claudetools.sessions.explain import RECEIVED, Witness, dated, explain
+from claudetools.sessions.ledger import DISK, Edit, digest
 
 P = [digest(b"%d" % n) for n in range(40)]
 
@@ -135,3 +135,13 @@ def test_no_change_is_given_to_a_session_that_did_not_make_it(actions: list[tupl
     recorded = {n for n, (who, told) in enumerate(made) if who != "person" and not told} - set(covered)
     for n in recorded:  # nobody's: only a command that has not ended can have been at it
         assert made[n][0] in opened
+
+
+def test_what_was_made_upon_a_record_is_younger_whatever_its_hook_has_found() -> None:
+    first = edit(0, 1, 9.0, 1.0)._replace(note={DISK: P[3]})
+    second = edit(1, 2, 9.0, 2.0)._replace(note={DISK: P[3]})
+    third = edit(2, 3, 5.0, 4.0)
+    times = {w.session: w.edit.time for w in dated([Witness("a", first), Witness("b", second), Witness("c", third)])}
+    assert times["a"] < times["b"] < times["c"] == 5.0
+    alone = dated([Witness("a", first), Witness("c", edit(1, 2, 0.5, 0.2))])
+    assert alone[0].edit.time == 9.0, "what was made before the call began was made upon something else"

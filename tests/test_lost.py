@@ -6,7 +6,7 @@ import pytest
 
 from claudetools.sessions import lost
 from claudetools.sessions.chain import PUT_BACK, Touch
-from claudetools.sessions.ledger import DISK, Edit, digest
+from claudetools.sessions.ledger import DISK, UPON, Edit, digest
 
 
 def edit(session: str, before: str, after: str, began: float, time: float, seq: int = 1, tool: str = "Edit") -> Touch:
@@ -64,6 +64,12 @@ def test_what_has_come_back_is_written_over_before_the_sync_can_say_so() -> None
     assert found([back, edit("c", "b", "bc", 4, 5)], "bc") == [("a", "c")]
     assert found([back, edit("c", "b", "bc", 1, 2)], "bc") == [], "before it"
     assert found([back, edit("a", "b", "bc", 4, 5)], "bc") == [("a", "a")], "its own client did not know"
+
+
+def test_what_was_merged_while_it_came_back_leads_on_to_what_was_there() -> None:
+    back = edit("c", "merged", "merged", 4, 5, tool=PUT_BACK)
+    back = back._replace(edit=back.edit._replace(note={"of": 1, UPON: digest(b"b")}))
+    assert found([edit("a", "0", "a", 1, 2), edit("b", "0", "b", 1, 3), back], "merged") == [("a", "b")]
 
 
 @pytest.mark.parametrize(

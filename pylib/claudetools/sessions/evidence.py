@@ -12,7 +12,7 @@ from claudetools import git
 from claudetools.place import Place
 from claudetools.sessions import asking, calls, meanwhile, moves, positions, recent, registry, sight
 from claudetools.sessions.chain import CLAIM, Touch
-from claudetools.sessions.explain import Witness, explain
+from claudetools.sessions.explain import Witness, dated, explain
 from claudetools.sessions.ledger import CONTENT_KINDS, GONE, Edit, digest
 from claudetools.sessions.objects import Objects
 from claudetools.sessions.owners import Owned, Read, own
@@ -71,7 +71,7 @@ def touches_of(
             records.setdefault(os.fsencode(edit.path), []).append(Witness(id, edit))
     running, found = list(running), {}
     for change in changes:
-        here = [*records.get(change.path, []), *seen_so_far(place, objects, change, running)]
+        here = [*dated(records.get(change.path, [])), *seen_so_far(place, objects, change, running)]
         touches = [Touch(id, edit, edit.seq <= workers[id].position) for id, edit in explain(here)]
         touches.sort(key=lambda x: x.edit.time)
         found[change.path] = meanwhile.up_to(touches, partial(meanwhile.content_of, change, objects.read), began)

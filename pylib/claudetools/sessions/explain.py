@@ -17,11 +17,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from claudetools.sessions.ledger import UNKNOWN, Edit
+from claudetools.sessions.ledger import DISK, UNKNOWN, Edit
 from claudetools.sessions.reach import CANNOT, MAY, NAMES, WRITES
 
 RECEIVED = ""  # as the session of what a sync has brought into the tree
 FOREVER = 1e12
+INSTANT = 1e-5  # seconds between a record and what was made upon it
+ROUNDS = 5  # for records that were made one upon the other, all of them dated late
 MOMENT = 1e-3  # seconds: no piece takes less, so that two of the same time overlap
 ARCS = ("edit", "write", "file")
 
@@ -69,6 +71,25 @@ def explain(witnesses: Iterable[Witness], running: Iterable[tuple[str, float]] =
     windows += [Window(session, began, FOREVER, 0) for session, began in running]
     pieces = Walk(windows).follow(events_of(given))
     return [w for w in given if w.edit.kind != "window"] + pieces
+
+
+def dated(witnesses: Iterable[Witness]) -> list[Witness]:
+    """The same records with better times. Where somebody wrote once more before the hook looked, a record has the time
+    of that write; but it was made before whatever was made upon it."""
+    found = list(witnesses)
+    upon: dict[str | None, list[int]] = {}
+    for n, (_, edit) in enumerate(found):
+        upon.setdefault(edit.before, []).append(n)
+    for _ in range(ROUNDS):
+        before = list(found)
+        for n, (session, edit) in enumerate(found):
+            if DISK in edit.note:
+                later = [found[y].edit.time - INSTANT for y in upon.get(edit.after, []) if y != n]
+                times = [edit.time, *(time for time in later if time > edit.began)]
+                found[n] = Witness(session, edit._replace(time=min(times)))
+        if found == before:
+            break
+    return found
 
 
 def events_of(witnesses: Iterable[Witness]) -> list[Event]:

@@ -37,6 +37,7 @@ OPEN = "open"
 SHA = re.compile(r"\b[0-9a-f]{64}\b")
 GONE = "gone"  # kind of a record: that lines of this path are gone was said (gone.py)
 DISK = "disk"  # in the note of an edit: what the hook found instead of what the tool had just written
+UPON = "upon"  # in the note of what came back: the content that it was merged with, where its steps cannot be told
 UNKNOWN = "?"  # in the place of a content's sha256: there was something, nobody knows what
 LONGEST = 16 * 1024 * 1024  # bytes of a content that is kept; what is longer is UNKNOWN
 CONTENT_KINDS = ("edit", "write", "file", "window")

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from claudetools.sessions.chain import PUT_BACK, Touch, in_order
-from claudetools.sessions.ledger import DISK, Edit
+from claudetools.sessions.ledger import DISK, UPON, Edit
 from claudetools.sessions.weave import differences, join_lines, split_lines
 
 TIE = 1e-4  # seconds: of several that were written over in one moment only the latest moment is known
@@ -62,7 +62,7 @@ def line_to(touches: Sequence[Touch], tree: str | None) -> Iterator[Touch]:
             return
         yield maker
         left.remove(maker)
-        state, until = maker.edit.before, min(until, maker.edit.time + TIE)
+        state, until = maker.edit.note.get(UPON, maker.edit.before), min(until, maker.edit.time + TIE)
 
 
 def branches(beside: Sequence[Touch]) -> list[list[Touch]]:

@@ -23,7 +23,7 @@ from claudetools.job import tell
 from claudetools.place import Place
 from claudetools.sessions import ledger, lost
 from claudetools.sessions.chain import PUT_BACK, Touch
-from claudetools.sessions.ledger import Edit, digest
+from claudetools.sessions.ledger import UPON, Edit, digest
 from claudetools.sessions.lost import Lost
 from claudetools.sessions.objects import Entry, Objects
 from claudetools.sessions.owners import PLAIN
@@ -35,7 +35,8 @@ MOMENT = 1e-5  # seconds, between one step and the next
 
 class Row(NamedTuple):
     """An edit of `session` that comes back, as a step of the file between two contents (git's names, "" for no file).
-    `of`: its position; `topic` and `by` are for people, `by` is "" where a person asked for it."""
+    `of`: its position; `topic` and `by` are for people, `by` is "" where a person asked for it. `upon`: it was merged
+    with that content, in a way that no step tells."""
 
     session: str
     path: str
@@ -45,6 +46,7 @@ class Row(NamedTuple):
     of: int | None = None
     topic: str = ""
     by: str = ""
+    upon: str = ""
 
 
 class Said(NamedTuple):
@@ -143,9 +145,8 @@ def edit_of(row: Row, texts: Sequence[bytes | None], use: str) -> Edit:
     """The record of one row."""
     before, after = (None if text is None else digest(text) for text in texts)
     was = None if before is None else row.mode
-    return Edit(
-        row.path, before, after, "edit", row.mode, was, PUT_BACK, use, note={} if row.of is None else {"of": row.of}
-    )
+    note = {key: told for key, told in (("of", row.of), (UPON, row.upon)) if told not in (None, "")}
+    return Edit(row.path, before, after, "edit", row.mode, was, PUT_BACK, use, note=note)
 
 
 def read_said(place: Place) -> Said | None:
@@ -177,6 +178,7 @@ def steps(objects: Objects, rows: Iterable[Row], said: Said) -> Iterator[tuple[R
             made.append(lost.put_back(before or b"", after, made[-1]) or made[-1])
         if made[-1] != end:
             # Whose is whose in there cannot be told by steps; the earlier records tell whose the lines are.
+            texts = [(row._replace(upon=digest(now)), before, after) for row, before, after in texts]
             made = [end] * len(made)
         for n, (row, _, _) in enumerate(texts):
             yield row, [made[n], made[n + 1]]
