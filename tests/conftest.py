@@ -13,9 +13,12 @@ pytest.register_assert_rewrite("installing", "round_trip", "world", "yard")
 from world import Machine, World  # noqa: E402
 from yard import Yard, make_repository  # noqa: E402
 
-# A shell's background job (`make test &`) ignores Ctrl-C, and so would every sync that a test sends it to.
+# A shell's background job (`make test &`) ignores Ctrl-C, one below nohup the end of its terminal, and so would every
+# sync that a test sends it to.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

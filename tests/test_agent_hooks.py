@@ -204,7 +204,7 @@ def test_on_a_full_disk_a_session_hears_what_can_be_read_and_that_it_is_unknown(
     assert told.endswith("cannot be written: File too large. Others may not see this session.")
     assert session(machine, "a").state() == "live"
     folder = Path(registry.folder_of(place_of(machine), "b"))
-    assert {p.name for p in folder.iterdir()} <= {"seen"}, "no draft is left"
+    assert {p.name for p in folder.iterdir()} <= {"seen", "edits.jsonl"}, "no draft is left"
 
 
 def test_a_failure_that_nobody_foresaw_is_kept_for_the_doctor(machine: Machine) -> None:
