@@ -233,9 +233,12 @@ answer_ourselves() {
   if [ ${#COMMITS[@]} -gt 0 ] && [ -z "$PUSHED" ] && [ "$SEEN" = "$HEAD_OID" ]; then PUSHED=${HEAD_OID:0:7}; fi
 }
 
-# The beacon of a waiter is its bell as well. Opened for both ways, so that nothing blocks where nobody listens.
+# The beacon of a waiter is its bell as well. Opened for both ways, so that nothing blocks where nobody listens; where it
+# went at that moment, that makes a file of its name, which is never used again.
 ring() {
-  [ ! -p "$1" ] || printf '\n' 2>/dev/null 1<>"$1" || :
+  [ -p "$1" ] || return 0
+  printf '\n' 2>/dev/null 1<>"$1" || :
+  [ ! -f "$1" ] || rm -f "$1"
 }
 
 # The lock is free: those who are not served yet need not find out by and by.
