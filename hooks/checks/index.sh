@@ -13,7 +13,7 @@ check_index() {
   leave_out_what_is_merged
   judge_changes diff --cached --raw -z --no-abbrev --no-renames --no-ext-diff --no-color
   check_contents report_broken --cached
-  [ ${#LOGS[@]} -eq 0 ] || judge_credentials
+  [ ${#LOGS[@]} -eq 0 ] || judge_new_credentials
   # git tells its hooks whose commit it is to be. A commit that is carried over stays its author's.
   if [ -n "${GIT_AUTHOR_EMAIL:-}" ] && [ -n "$ID_EMAIL" ] && ! carries_over; then
     check_author "$GIT_AUTHOR_EMAIL" || report_broken "$GIT_AUTHOR_EMAIL"
@@ -21,7 +21,7 @@ check_index() {
 }
 
 # A commit that is carried over brings what it brings.
-judge_credentials() {
+judge_new_credentials() {
   local policy i
   policy=$(git config --get claudetools.credentials) || return 0
   [ "$policy" = vault ] || [ "$policy" = block ] || return 0
