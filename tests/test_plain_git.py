@@ -140,3 +140,15 @@ def test_a_person_works_with_plain_git_while_a_sync_runs(template: World, tmp_pa
 @pytest.mark.parametrize(("place", "act"), [case for case in CASES if case not in HERE])
 def test_a_person_does_anything_at_any_place(template: World, tmp_path: Path, place: str, act: str) -> None:
     check(template, tmp_path / "world", place, act)
+
+
+def test_a_round_for_others_after_a_plain_commit_keeps_what_the_caller_saved(template: World, tmp_path: Path) -> None:
+    world = copy_world(template, tmp_path / "world")
+    mike = world.machines["LINUX-01"]
+    others = "echo MY-others >others.txt; sed -i 's/^line 2$/MY-person/' person.txt; git commit -qm plain -- person.txt"
+    env = {"CLAUDETOOLS_SESSION_ID": "session-1", **at(mike, "advance-index", others)}
+    result = mike.sync(env=env)
+    assert was_reached(env) and result.code == 0, result.text + words_of(env)
+    assert "Files:  3 files (" in result.out, result.text  # those of the session, not those of the round after it
+    assert mike.sync().code == 0
+    assert world.remote_file("others.txt") == "MY-others\n" and world.remote_file("own.txt") == "MY-own\n"

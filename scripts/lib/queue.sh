@@ -132,7 +132,6 @@ more_requests_wait() {
   for file in "$TREE"/queue/*; do
     [ -f "$file" ] && ! is_taken "${file##*/}" || continue
     EXTRA_ROUNDS=$((EXTRA_ROUNDS + 1))
-    [ "$OWN_COMMITS" -eq 0 ] || keep_own_changes
     return 0
   done
   return 1
@@ -189,7 +188,7 @@ print_wished_subjects() {
   done
 }
 
-# What the summary tells, before a further round makes commits for others.
+# What the summary tells of the caller's commit: a further round may make commits for others.
 keep_own_changes() {
   OWN_FACTS=("$LOG_PATH" "$LOG_LINES" "$LOG_WORD" "$SAVED_FILES" "$SAVED_ADDED" "$SAVED_REMOVED"
     "$SAVED_ARTICLES" "$SAVED_KINDS")

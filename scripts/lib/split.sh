@@ -231,6 +231,7 @@ note_landed_commits() {
   else
     COMMITS+=("${MADE[@]}")
     OWN_COMMITS=$((OWN_COMMITS + MADE_OWN))
+    [ "$MADE_OWN" -eq 0 ] || keep_own_changes
   fi
 }
 
