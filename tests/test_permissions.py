@@ -105,6 +105,29 @@ class TestAsAnotherUser:
         assert_synced(sync_as_nobody(machine))
         assert "notes.md" in open_world.remote_files()
 
+    def test_an_index_that_git_with_sudo_has_taken_over_is_copied_or_named_with_the_way_back(
+        self, open_world: World
+    ) -> None:
+        world = open_world
+        machine = self.machine(world)
+        other = world.machine("MAC-02", "howard")
+        index = machine.top / ".git/index"
+        os.chown(index, 0, 0)
+        index.chmod(0o600)
+        machine.write("notes.md", "goes\n")
+        result = sync_as_nobody(machine)
+        assert result.code == 73 and f"Take it back: sudo chown nobody {index}\n" in result.out, result.text
+        index.chmod(0o644)
+        assert_synced(sync_as_nobody(machine))
+        assert world.remote_file("notes.md") == "goes\n"
+        other.write("shared.md", "comes in\n")
+        save(other)
+        give_away(world.remote)
+        os.chown(index, 0, 0)
+        assert_synced(sync_as_nobody(machine))
+        assert machine.read("shared.md") == "comes in\n"
+        machine.assert_sound()
+
     def test_a_folder_that_cannot_be_entered_is_not_taken_for_deleted(self, open_world: World) -> None:
         world = open_world
         machine = self.machine(world)

@@ -33,7 +33,7 @@ def locked_copy(git_dir: str, claim: str, scratch: str) -> Iterator[str]:
         with suppress(FileNotFoundError):
             os.unlink(copy)
         with suppress(FileNotFoundError):
-            os.link(index, copy)  # git replaces an index, and never writes into it
+            _link_or_copy(index, copy)
         checkpoint("advance-index-locked")
         yield copy
         os.replace(copy, index)
@@ -42,6 +42,17 @@ def locked_copy(git_dir: str, claim: str, scratch: str) -> Iterator[str]:
     finally:
         if _is_ours(lock, claim):
             os.unlink(lock)
+
+
+def _link_or_copy(index: str, copy: str) -> None:
+    """A second name is enough: git replaces an index, and never writes into it. Of another user's there is none to be had
+    (fs.protected_hardlinks)."""
+    try:
+        os.link(index, copy)
+    except PermissionError:
+        import shutil
+
+        shutil.copy2(index, copy)
 
 
 def _take(lock: str, claim: str) -> None:

@@ -10,13 +10,23 @@ read_status() {
   HEAD_OID='' HEAD_BRANCH='' PATHS=() NEW_PATHS=() GONE=() UNSTAGED=() UNMERGED=()
   if [ ${#GLANCE[@]} -eq 0 ]; then
     read_with_git "$WORK/status" status --porcelain=v2 --branch -z -uall --no-renames --ignore-submodules=dirty 2>"$WORK/error" || {
-      report_git_failure "git status"
-      return "$EXIT_INTERNAL"
+      report_unread_status
+      return
     }
     while IFS= read -r -d '' entry; do GLANCE+=("$entry"); done <"$WORK/status"
   fi
   for entry in ${GLANCE[@]+"${GLANCE[@]}"}; do take_status_entry "$entry"; done
   GLANCE=()
+}
+
+report_unread_status() {
+  if [ -r "$GIT_FOLDER/index" ] || [ ! -e "$GIT_FOLDER/index" ]; then
+    report_git_failure "git status"
+    return "$EXIT_INTERNAL"
+  fi
+  problem "$EXIT_CANNOT_CREATE" error "The index of this repository cannot be read: permission denied. Was git run with sudo?" \
+    "Nothing was changed. Take it back: sudo chown $(quoted "$(id -un)") $(quoted "$GIT_FOLDER/index")"
+  return "$EXIT_CANNOT_CREATE"
 }
 
 take_status_entry() {
@@ -91,7 +101,8 @@ take_snapshot() {
 
 # The private index starts as a second link to the real one, so that clean files are not read again, and nothing is
 # copied: git replaces an index and never writes into it. `seen` is a third one that stays: -ef tells later whether the
-# real one changed.
+# real one changed. Linux gives no link to a file of another user (fs.protected_hardlinks), such as the index that
+# `sudo git status` leaves: that one is copied, and the new index is ours again.
 seed_private_index() {
   # Left by a run that was killed; a program saved where nothing is.
   if [ -e "$SNAPSHOT_INDEX" ] || [ -e "$SNAPSHOT_INDEX.lock" ] || [ -e "$WORK/seen" ]; then
@@ -99,7 +110,8 @@ seed_private_index() {
   fi
   LOCK_SCRATCH=("$SNAPSHOT_INDEX" "$WORK/seen")
   [ -e "$GIT_FOLDER/index" ] || return 0
-  ln "$GIT_FOLDER/index" "$WORK/seen" 2>"$WORK/error" && ln "$WORK/seen" "$SNAPSHOT_INDEX" 2>"$WORK/error" && return 0
+  { ln "$GIT_FOLDER/index" "$WORK/seen" || { [ ! -O "$GIT_FOLDER/index" ] && cp -p "$GIT_FOLDER/index" "$WORK/seen"; }; } 2>"$WORK/error" &&
+    ln "$WORK/seen" "$SNAPSHOT_INDEX" 2>"$WORK/error" && return 0
   report_git_failure "copying the index"
   return "$EXIT_INTERNAL"
 }
