@@ -655,15 +655,36 @@ def test_a_late_write_that_conflicts_is_kept_and_named_until_it_is_settled(mike:
     copies = [p for p in (mike.state / "trees" / "main" / "late").rglob("*") if p.is_file() and p.name.isdigit()]
     for copy in copies:  # no longer being written: the clock of the test does not wait for that
         os.utime(copy, (old, old))
-    (mike.state / "trees" / "main" / "late" / "looked").unlink()
     result = mike.sync()
     assert result.code == 65, result.text
     (copy,) = (p for p in copies if p.read_text() == CLASH)
     assert str(copy) in result.out, result.text
     assert mike.read("a.txt") == NEW
     copy.unlink()
-    (mike.state / "trees" / "main" / "late" / "looked").unlink()
     assert mike.sync().code == 0
+
+
+def test_a_late_write_is_carried_over_whatever_its_date(mike: Machine, howard: Machine) -> None:
+    howard.write("a.txt", NEW)
+    send(howard)
+    with (mike.top / "a.txt").open("a") as file:
+        receive(mike)
+        send(mike)
+        (copy,) = (p for p in (mike.state / "trees" / "main" / "late").rglob("*") if p.name.isdigit() and p.is_file())
+        late = ""
+        for hours in (-1, 24, -1):  # the clock was set back, or was wrong when the file was written
+            late += f"late {hours}\n"
+            file.write(f"late {hours}\n")
+            file.flush()
+            date = time.time() + hours * 3600
+            os.utime(copy, (date, date))
+            send(mike)
+            assert mike.read("a.txt") == NEW + late
+    copy.write_text(CLASH)
+    os.utime(copy, (date, date))
+    for _ in range(2):
+        result = mike.sync()
+        assert result.code == 65 and str(copy) in result.out, result.text
 
 
 def test_a_late_write_to_a_deleted_file_is_named(mike: Machine, howard: Machine) -> None:
@@ -675,7 +696,6 @@ def test_a_late_write_to_a_deleted_file_is_named(mike: Machine, howard: Machine)
     (copy,) = (p for p in (mike.state / "trees" / "main" / "late").rglob("*") if p.name.isdigit() and p.is_file())
     old = time.time() - 60
     os.utime(copy, (old, old))
-    (mike.state / "trees" / "main" / "late" / "looked").unlink()
     result = mike.sync()
     assert result.code == 65 and str(copy) in result.out, result.text
 

@@ -100,7 +100,8 @@ glance_at_remote() {
   return 0
 }
 
-# Something was written into a file that an earlier advance had replaced: seen by the shell alone.
+# Something was written into a file that an earlier advance had replaced: seen by the shell alone. What was read already
+# is dated before `looked` (pylib/claudetools/advance/late.py).
 late_writes_wait() {
   local file
   [ -d "$TREE/late" ] || return 1

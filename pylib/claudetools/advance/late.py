@@ -2,6 +2,9 @@
 
 The replaced inode stays in `late/<time>/<number>` under the tree's state. Whatever appears in it is carried over to
 the file that now stands in its place, by this sync and later ones, until it has been quiet for a week.
+
+Before it is read it gets a time of last write that no clock shows. Any other time later means that somebody wrote to
+it: clocks are set back, tick in steps, and some files are dated in the future.
 """
 
 from __future__ import annotations
@@ -17,11 +20,13 @@ from claudetools.light import NamedTuple
 from claudetools.sessions.lost import put_back
 
 QUIET_SECONDS = 7 * 24 * 3600
-RECENT_SECONDS = 2  # clocks of file systems are coarse: what was written this recently is looked at again
+RECENT_SECONDS = 2  # a file may be cut off for the moment when it was written this recently
 UNSEEN = -1  # the time of last write of a copy that has to be looked at in any case
 CARRIED_AT_ONCE = 20  # exchanges for one writer that is as fast as we are; the rest is left to the next look
 TURNS, TURN_SECONDS = 25, 0.002  # how long a writer may take from reading a file to writing it back
 MANIFEST = "manifest.json"
+READ_TIMES = 10**9, 2 * 10**9  # in turn: a run that is killed after giving one has not yet written it down
+MARKER_TIME = 1000 * 10**9  # later than those: the shell looks for files that are newer (glance.sh)
 
 
 class Kept:
@@ -81,11 +86,9 @@ class Shelf:
 
     def is_quiet(self) -> bool:
         """For a week, and with nothing unsettled."""
-        now = time.time()
-        written = [item.mtime / 1e9 for item in self.kept]
-        return all(now - at > QUIET_SECONDS for at in [*written, os.stat(self.folder).st_mtime]) and not any(
-            item.mtime == UNSEEN for item in self.kept
-        )
+        # The list of copies is written anew with each write that is found.
+        rests = time.time() - os.stat(self.folder).st_mtime > QUIET_SECONDS
+        return rests and not any(item.mtime == UNSEEN for item in self.kept)
 
     # --- carrying over -------------------------------------------------------
 
@@ -114,8 +117,9 @@ class Shelf:
             item.mtime = 0
             os.unlink(place)
             return
+        recent = abs(time.time() - info.st_mtime) < RECENT_SECONDS
+        read_at = date(place, info, item.mtime)
         now = files.look(None, place)
-        recent = time.time() - info.st_mtime < RECENT_SECONDS
         if now.kind == "file" and not self.is_used(item, now.data):
             result = self.carry_over(item.path, self.used_bytes(item), now.data)
             if result is not None:
@@ -127,8 +131,10 @@ class Shelf:
                 if not recent:
                     conflicts.append((item.path, place))
                 item.mtime = UNSEEN
+                if read_at:  # until it is settled, every look finds it
+                    os.utime(place, ns=(info.st_atime_ns, max(info.st_mtime_ns, 2 * MARKER_TIME)))
                 return
-        item.mtime, item.size = UNSEEN if recent else info.st_mtime_ns, info.st_size
+        item.mtime, item.size = read_at or (UNSEEN if recent else info.st_mtime_ns), info.st_size
 
     def carry_over(self, path: bytes, used: bytes, now: bytes) -> bytes | None:
         """Bring to `path` what changed from `used` to `now`: what it held right then. None: it conflicts with what
@@ -204,6 +210,19 @@ class Shelf:
         checkpoint("carry-exchanged")
 
 
+def date(place: str, info: os.stat_result, before: int) -> int:
+    """Give a copy that is about to be read a time of its own: that time. 0 where it keeps the one that it has, for it is
+    somebody else's, or has another name that people see."""
+    if info.st_nlink > 1:
+        return 0
+    chosen = READ_TIMES[before == READ_TIMES[0]]
+    try:
+        os.utime(place, ns=(info.st_atime_ns, chosen))
+    except OSError:
+        return 0
+    return chosen
+
+
 def _append(folder: int, name: bytes, data: bytes) -> None:
     fd = os.open(name, os.O_WRONLY | os.O_APPEND | files.NOFOLLOW, dir_fd=folder)
     with os.fdopen(fd, "ab") as file:
@@ -227,7 +246,9 @@ def look(top: str, tree_state: str) -> tuple[list[Carried], list[tuple[bytes, st
     conflicts: list[tuple[bytes, str]] = []
     if not os.path.isdir(root):
         return carried, conflicts
-    started = time.time()
+    marker = os.path.join(root, "looked")
+    with suppress(FileNotFoundError):
+        os.unlink(marker)  # a run that is killed leaves none, and the next one looks again
     for stamp in sorted(os.listdir(root)):
         folder = os.path.join(root, stamp)
         try:
@@ -240,8 +261,7 @@ def look(top: str, tree_state: str) -> tuple[list[Carried], list[tuple[bytes, st
         if shelf.is_quiet():
             with suppress(OSError):
                 files.remove_folder(folder)
-    marker = os.path.join(root, "looked")
     with open(marker, "w", encoding="utf-8"):
         pass
-    os.utime(marker, (started - RECENT_SECONDS, started - RECENT_SECONDS))
+    os.utime(marker, ns=(MARKER_TIME, MARKER_TIME))
     return carried, conflicts
