@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 
 from round_trip import assert_same, assert_synced, save, two_machines
@@ -59,6 +60,15 @@ def test_a_file_that_changes_between_status_and_read_is_saved_as_it_then_is(worl
     assert committed_versions(world, "notes.md") == [b"as it was read, and longer\n"]
     assert machine.status() == ""
     machine.assert_sound()
+
+
+def test_a_file_that_is_dated_in_the_future_is_saved(world: World, machine: Machine) -> None:
+    machine.write("notes.md", "one\n")
+    assert_synced(machine.sync())
+    tomorrow = time.time() + 86400
+    os.utime(machine.write("notes.md", "two\n"), (tomorrow, tomorrow))
+    assert_synced(machine.sync())
+    assert world.remote_file("notes.md") == "two\n"
 
 
 def test_a_file_that_grows_while_it_is_read_is_saved_as_a_beginning(world: World, machine: Machine) -> None:

@@ -208,7 +208,7 @@ reread_moving_paths() {
     { [ -f "$TOP/$path" ] && [ ! -L "$TOP/$path" ]; } || continue
     read_until_calm "$path" || hold_for_later "$path"
   done
-  rm -f "$WORK/read" "$WORK/old" "$WORK/calm"
+  rm -f "$WORK/read" "$WORK/old" "$WORK/calm" "$WORK/dated"
 }
 
 # 1 when it neither stands still for a moment nor grows. Growth is more than a beginning of what is there now: a
@@ -217,19 +217,23 @@ read_until_calm() {
   local path=$1 try
   git -C "$TOP" cat-file --filters "${BASE_OID:-none}:$path" >"$WORK/old" 2>/dev/null || : >"$WORK/old"
   for ((try = 1; try <= 5; try++)); do
+    touch -r "$TOP/$path" "$WORK/dated" 2>/dev/null || return 1
     git -C "$TOP" cat-file --filters --path="$path" "$(staged_oid "$path")" >"$WORK/read" 2>/dev/null || return 1
     : >"$WORK/calm"
     pause 20
     # Cut off: a program that truncates and writes anew may be held up just there.
     [ ! -s "$WORK/old" ] || ! begins_with "$WORK/old" "$WORK/read" || pause 200
     # The same bytes twice are not enough: a file that is often rewritten is often empty.
-    [ "$TOP/$path" -ot "$WORK/calm" ] && cmp -s "$WORK/read" "$TOP/$path" && return 0
+    { [ "$TOP/$path" -ot "$WORK/calm" ] || is_dated_ahead "$path"; } && cmp -s "$WORK/read" "$TOP/$path" && return 0
     [ -s "$WORK/read" ] && begins_with "$TOP/$path" "$WORK/read" && begins_with "$WORK/read" "$WORK/old" && return 0
     printf '%s\0' "$path" >"$WORK/paths"
     update_private_index || return
   done
   return 1
 }
+
+# Its date lies in the future, which no later moment reaches, and did not change while the file was read.
+is_dated_ahead() { [ "$TOP/$1" -nt "$WORK/calm" ] && [ ! "$TOP/$1" -nt "$WORK/dated" ] && [ ! "$TOP/$1" -ot "$WORK/dated" ]; }
 
 staged_oid() {
   local entry
