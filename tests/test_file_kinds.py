@@ -205,3 +205,37 @@ def test_files_with_carriage_returns_are_the_same_on_both_sides_and_clean(world:
         assert machine.status() == ""
         machine.assert_sound()
     assert (b.top / "binary.bin").read_bytes() == b"\x00\r\n\r\n\x00"
+
+
+@pytest.mark.parametrize("side", ["mine", "theirs"])
+@pytest.mark.parametrize("folder", ["here", "there", "of it a file here", "of it a file there"])
+def test_a_file_meets_a_folder_and_nothing_of_either_is_lost(world: World, folder: str, side: str) -> None:
+    a, b = two_machines(world)
+    old = "of it" in folder
+    a.write("thing/old.md" if old else "thing", "one\ntwo\nthree\n")
+    exchange(a, b)
+    turns, edits = (a, b) if "here" in folder else (b, a)
+    path = "thing/old.md" if old else "thing"
+    edits.write(path, "one\nTWO\nthree\n")
+    (turns.top / path).unlink()
+    if old:
+        (turns.top / "thing").rmdir()
+    turned = "thing" if old else "thing/inner.md"
+    turns.write(turned, "turned\n")
+    a.write("other.md", "goes\n")
+    save(b)
+    for _ in range(2):
+        result = a.sync()
+        assert result.code == 65 and path in result.out, result.text
+        assert_plain(result)
+    assert "~" not in result.out.split("Settle:")[0], result.text
+    assert path in a.sync("--resolve").out
+    taken = a.sync("--resolve", "--take", side, path)
+    assert taken.code == 0, taken.text
+    exchange(a, b)
+    texts = {name: world.remote_file(name) for name in world.remote_files()}
+    assert texts["other.md"] == "goes\n"
+    assert "turned\n" in texts.values(), texts
+    assert ("one\nTWO\nthree\n" in texts.values()) == ((side == "mine") == (edits is a)), texts
+    if side == "theirs":
+        assert texts.get(path, "") == ("one\nTWO\nthree\n" if edits is b else ""), texts

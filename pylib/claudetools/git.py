@@ -168,9 +168,9 @@ def store(top: str, data: bytes) -> str:
 
 
 def entry(top: str, commit: str, path: bytes) -> tuple[str, str]:
-    """Mode and oid of a path in a commit, ('', '') when it is not there."""
+    """Mode and oid of a path in a commit, ('', '') when it is not there, or a folder."""
     out = run(top, "ls-tree", "-z", "--full-tree", commit, "--", f":(literal){os.fsdecode(path)}")
     if not out:
         return "", ""
-    mode, _, oid = out.split(b"\t")[0].decode().split()
-    return mode, oid
+    mode, kind, oid = out.split(b"\t")[0].decode().split()
+    return ("", "") if kind == "tree" else (mode, oid)

@@ -45,8 +45,8 @@ def locked_copy(git_dir: str, claim: str, scratch: str) -> Iterator[str]:
 
 
 def _link_or_copy(index: str, copy: str) -> None:
-    """A second name is enough: git replaces an index, and never writes into it. Of another user's there is none to be had
-    (fs.protected_hardlinks)."""
+    """A second name is enough: git replaces an index, and never writes into it. Linux gives none to a file of another
+    user (fs.protected_hardlinks)."""
     try:
         os.link(index, copy)
     except PermissionError:

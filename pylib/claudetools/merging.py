@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from claudetools import files, git, settling
 
+ASIDE = re.compile(rb"~[0-9a-f]{40,64}(_\d+)?$")  # git's name for a file that meets a folder: `path~commit`
 OPAQUE = re.compile(r"\.(age|gpg|asc|sops|enc|kdbx)$|\.(sops|enc)\.[a-z]+$|(^|/)secrets?\.ya?ml$", re.I)
 
 
@@ -72,6 +73,7 @@ def parse_merge_tree(out: bytes) -> tuple[str, list[Sides], bool]:
         if len(parts) != 3:
             break
         mode, oid, stage = parts
+        path = ASIDE.sub(b"", path)
         found.setdefault(path, Sides(path)).entries[int(stage)] = (mode, oid)
     return tree, list(found.values()), not found and len(fields) <= 2
 

@@ -54,7 +54,7 @@ def merged_entry(top: str, scratch: str, c: Conflict) -> str | None:
         return c.theirs
     if c.theirs in (c.base, c.mine):
         return c.mine
-    if not (c.mine and c.theirs) or merging.OPAQUE.search(files.shown(c.path)):
+    if not has_lines(c):
         return None
     base, theirs, mine = (git.blob(top, oid) for oid in (c.base, c.theirs, c.mine))
     data = files.merge(scratch, mine, base, theirs)
@@ -62,6 +62,12 @@ def merged_entry(top: str, scratch: str, c: Conflict) -> str | None:
         settled = settling.settle(files.shown(c.path), base, theirs, mine)
         data = settled[0] if settled else None
     return None if data is None else git.store(top, data)
+
+
+def has_lines(c: Conflict) -> bool:
+    """Whether both sides have a plain file there, whose lines can be merged."""
+    opaque = merging.OPAQUE.search(files.shown(c.path)) or c.mode not in (git.REGULAR, git.EXECUTABLE)
+    return bool(c.mine and c.theirs) and not opaque
 
 
 # --- laying out -------------------------------------------------------------------
@@ -99,7 +105,7 @@ def lay_out(top: str, state: str, head: str, result: Replay) -> list[tuple[bytes
 
 def both_texts(top: str, scratch: str, c: Conflict) -> bytes | None:
     """The file with conflict markers, or None where lines make no sense."""
-    if not (c.mine and c.theirs) or merging.OPAQUE.search(files.shown(c.path)) or c.mode == git.SYMLINK:
+    if not has_lines(c):
         return None
     sides = [git.blob(top, oid) for oid in (c.mine, c.base, c.theirs)]
     if any(b"\0" in side for side in sides):
@@ -159,7 +165,8 @@ def take_resolution(top: str, state: str, head: str, onto: str, result: Replay) 
     """
     known = {c.path: c for c in read_manifest(state)}
     decisions = read_decisions(state)
-    entries, taken = [], []
+    chosen: list[tuple[Conflict, str]] = []
+    taken = []
     for c in parked_paths(top, head, result):
         oid = merged_entry(top, os.path.join(state, "work"), c)
         if oid is None:
@@ -168,10 +175,17 @@ def take_resolution(top: str, state: str, head: str, onto: str, result: Replay) 
             taken.append(c.path)
             removed = decisions.get(os.fsdecode(c.path)) == "remove"
             oid = "" if removed else git.store(top, files.look(None, place_of(top, c.path)).data)
+        chosen.append((c, oid))
+    gone = {c.path for c, oid in chosen if not oid}
+    there = set(git.run(top, "ls-tree", "-r", "-z", "--name-only", result.tip).split(b"\0")) - gone
+    entries = [b"0 %s 0\t%s\0" % (b"0" * len(head), path) for path in gone]
+    for c, oid in chosen:
         if oid:
-            entries.append(b"%s %s 0\t%s\0" % (c.mode.encode(), oid.encode(), c.path))
-        else:
-            entries.append(b"0 %s 0\t%s\0" % (b"0" * len(head), c.path))
+            path = beside(c.path, there)
+            entries.append(b"%s %s 0\t%s\0" % (c.mode.encode(), oid.encode(), path))
+            if path != c.path:
+                how = f"the other side has a file or a folder in its place; yours is {files.shown(path)} now"
+                result.settled.append((c.path, how))
     from claudetools import replay
 
     tree = merging.tree_with(top, os.path.join(state, "work"), git.tree_of(top, result.tip), entries)
@@ -181,6 +195,15 @@ def take_resolution(top: str, state: str, head: str, onto: str, result: Replay) 
     result.replayed += [(commit, new) for commit in result.parked]
     result.tip, result.parked, result.conflicts = new, [], []
     return taken
+
+
+def beside(path: bytes, there: set[bytes]) -> bytes:
+    """A name for `path` among the files `there`: another one where a folder has to be a file, or a file a folder."""
+    for n in range(path.count(b"/") + 1):
+        name = path.rsplit(b"/", n)[0]
+        if (n and name in there) or (not n and any(file.startswith(name + b"/") for file in there)):
+            return name + b"~mine" + path[len(name) :]
+    return path
 
 
 def forget(top: str, state: str) -> None:
