@@ -17,6 +17,7 @@ JOBS = {
     "deliver": "notes.deliver",
     "hook": "sessions.hook",
     "environment": "install.environment",
+    "held-moves": "held_moves",
     "helpers": "install.helpers",
     "identity": "identity",
     "install": "install.command",

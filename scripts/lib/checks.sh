@@ -94,8 +94,8 @@ hold_foreign_logs() {
 }
 
 hold_broken() {
-  ! is_moved_log "$1" || return 0
   forget_path "$1" || return 0
+  find_seal "$1" || may_move "$1" # what has to be encrypted is no less plain for having been so before
   hold "$1" "$RULE_TEXT" "$RULE_FIX" "$(allow_hint "$1")"
 }
 

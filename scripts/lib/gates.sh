@@ -4,15 +4,14 @@
 # Needs: repository, report, snapshot, checks.
 
 hold_back_unsafe_paths() {
-  HELD=() LATER=() REFUSED_PATHS=() LEFT_OUT=() LEFT_PATHS=()
+  HELD=() LATER=() REFUSED_PATHS=() LEFT_OUT=() LEFT_PATHS=() MOVABLE=() CRUFT=()
   hold_what_hooks_refused
   hold_foreign_logs
   hold_unmerged_paths
   hold_unsettled_paths
   sort_out_names || return
   hold_large_files || return
-  hold_case_twins || return
-  hold_mass_deletion
+  hold_case_twins
 }
 
 is_allowed() {
@@ -44,7 +43,7 @@ allow_hint() { printf 'Send it anyway: %s --allow %s' "$(sync_command)" "$(quote
 
 # One pass over all paths: nested repositories, Windows cruft, secrets, and the rules for added names.
 sort_out_names() {
-  local path kept=()
+  local path kept=() deletions=$((${#GONE[@]} + ${#UNSTAGED[@]}))
   quarantine_tracked_cruft || return
   for path in ${NEW_PATHS[@]+"${NEW_PATHS[@]}"}; do
     is_allowed "$path" && continue
@@ -57,11 +56,16 @@ sort_out_names() {
       */) refuse_path "$path" "is a git repository of its own" \
         "Keep it out: echo $(quoted "/$path") >> $(near .gitignore)     or make it a submodule: $(git_here) submodule add URL $(quoted "${path%/}")" ;;
       *)
-        if is_path_cruft "$path"; then
+        if is_path_cruft "$path" && [ "$deletions" -gt 0 ]; then
+          refuse_path "$path"
+          CRUFT+=("$path") # perhaps the new name of a deleted file: settle_moves
+        elif is_path_cruft "$path"; then
           quarantine_path "$path" || return
         elif is_secret "$path"; then
+          may_move "$path"
           refuse_path "$path" "looks like a secret" "Keep it out: echo $(quoted "/$path") >> $(near .gitignore)" "$(allow_hint "$path")"
         elif ! check_added_name "$path"; then
+          may_move "$path"
           refuse_path "$path" "$RULE_TEXT" "$RULE_FIX"
         fi
         ;;
@@ -169,6 +173,7 @@ hold_large_files() {
     is_allowed "$path" && continue
     size=$(wc -c <"$TOP/$path" 2>/dev/null) || size=0
     forget_path "$path"
+    may_move "$path"
     hold "$path" "$((size / 1024 / 1024)) MB; limit $CONFIG_LIMIT_MB MB" \
       "Keep it out: echo $(quoted "/$path") >> $(near .gitignore)" "$(allow_hint "$path")"
   done
@@ -185,7 +190,10 @@ hold_case_twins() {
   }
   while IFS= read -r -d '' path && IFS= read -r -d '' other; do
     is_allowed "$path" && continue
-    forget_path "$path" || continue
+    forget_path "$path" || {
+      forget_movable "$path"
+      continue
+    }
     hold "$path" "differs from $(visible "$other") in upper and lower case only" \
       "Rename it: mv -- $(near "$path") $(near NEW-NAME)" "$(allow_hint "$path")"
   done <"$WORK/twins"
@@ -217,7 +225,7 @@ list_case_twins() {
     }' | tr '\n\001' '\0\n'
 }
 
-# More than half of everything gone at once is more often an accident than a wish.
+# More than half of everything gone at once is more often an accident than a wish. A file with a new name is not gone.
 hold_mass_deletion() {
   local path gone=() tracked
   [ "$JOB" != restore ] || return 0 # else what is to be brought back would count as still there
@@ -228,6 +236,11 @@ hold_mass_deletion() {
   tracked=$(git -C "$TOP" ls-files -z | tr -dc '\0' | wc -c)
   tracked=$((tracked + ${#UNSTAGED[@]}))
   [ $((2 * ${#gone[@]})) -gt "$tracked" ] || return 0
+  gone=()
+  while IFS= read -r -d '' path; do
+    is_allowed "$path" || contains "$path" ${HELD[@]+"${HELD[@]}"} || gone+=("$path")
+  done < <(GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" diff-index --cached -M -l 4000 --no-rename-empty --diff-filter=D --name-only -z "$BASE_OID")
+  [ ${#gone[@]} -ge 10 ] && [ $((2 * ${#gone[@]})) -gt "$tracked" ] || return 0
   left_out "the deletion of ${#gone[@]} files" "more than half of the $tracked files here" \
     "Bring them back: git -C $(quoted "$TOP") restore ." "Send the deletions: $(sync_command) --allow ."
   GONE=()

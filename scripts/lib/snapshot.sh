@@ -92,6 +92,8 @@ take_snapshot() {
   seed_private_index || return
   stage_paths || return
   hold_broken_contents || return
+  settle_moves || return
+  hold_mass_deletion
   unstage_held_paths || return
   SNAPSHOT_TREE=$(GIT_INDEX_FILE=$SNAPSHOT_INDEX exec git -C "$TOP" write-tree 2>"$WORK/error") || {
     report_git_failure "git write-tree"

@@ -211,8 +211,8 @@ class Shelf:
 
 
 def date(place: str, info: os.stat_result, before: int) -> int:
-    """Give a copy that is about to be read a time of its own: that time. 0 where it keeps the one that it has: it belongs
-    to somebody else, or has another name that people see."""
+    """Give a copy that is about to be read a time of its own: that time. 0 where it keeps the one that it has: it
+    belongs to somebody else, or has another name that people see."""
     if info.st_nlink > 1:
         return 0
     chosen = READ_TIMES[before == READ_TIMES[0]]
