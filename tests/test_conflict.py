@@ -114,6 +114,68 @@ def test_a_true_conflict_parks_its_commit_and_the_others_go(world: World, machin
     machine.assert_sound()
 
 
+@pytest.mark.parametrize("failing", [1, 2, 3])
+def test_a_push_that_fails_while_a_conflict_waits_loses_nothing(
+    world: World, machine: Machine, other: Machine, failing: int
+) -> None:
+    clash(machine, other)
+    machine.write("own.txt", "mike's own\n")
+    machine.write("free.md", LINES + "more\n")
+    machine.git("add", "free.md")
+    machine.git("-c", "user.name=Mike Swanson", "-c", "user.email=mike@example.com", "commit", "-qm", "free")
+    shim = machine.home / "bin"
+    shim.mkdir()
+    (shim / "git").write_text(
+        f"""#!/bin/sh
+case " $* " in *" push "*) echo x >>{shim}/n; [ "$(wc -l <{shim}/n)" -ne {failing} ] || exit 128 ;; esac
+PATH={machine.env()["PATH"]} exec git "$@"
+"""
+    )
+    (shim / "git").chmod(0o755)
+    machine.sync(env={"PATH": f"{shim}:{machine.env()['PATH']}"})
+    assert len((shim / "n").read_text().split()) >= failing
+    for _ in range(2):
+        result = machine.sync()
+        assert result.code == 65, result.text
+        assert machine.read("n.md") == LINES.replace("line 4", "mike's")
+        assert machine.read("own.txt") == "mike's own\n"
+        copy = "refs/heads/claudetools/conflict/LINUX-01-mike/main"
+        assert world.remote_git("show", f"{copy}:own.txt") == "mike's own\n"
+        assert world.remote_file("free.md") == LINES + "more\n"
+
+
+def test_two_clones_of_one_person_keep_a_copy_each(world: World, machine: Machine, other: Machine) -> None:
+    second = world.machine("LINUX-01-again", "mike")
+    second.name = machine.name
+    write_identity(second)
+    clash(machine, other)
+    second.write("n.md", LINES.replace("line 4", "mike's other"))
+    for one in (machine, second):
+        result = one.sync()
+        assert result.code == 65 and "safe on origin" in result.out, result.text
+    first, again = safety_branches(world).split()
+    assert "mike's\n" in world.remote_git("show", f"{first}:n.md")
+    assert "mike's other\n" in world.remote_git("show", f"{again}:n.md")
+    second.sync("--resolve")
+    second.sync("--resolve", "--take", "mine", "n.md")
+    assert second.sync().code == 0
+    assert safety_branches(world).split() == [first], "one's own copy goes, the other's stays"
+
+
+def test_a_copy_stays_when_its_commits_were_taken_off_by_hand(world: World, machine: Machine, other: Machine) -> None:
+    clash(machine, other)
+    assert machine.sync().code == 65
+    machine.git("reset", "-q", "--hard", "origin/main")
+    result = machine.sync()
+    assert result.code == 0, result.text
+    command = "git push origin --delete claudetools/conflict/LINUX-01-mike/main"
+    assert command in result.out
+    assert "mike's\n" in world.remote_git("show", f"{safety_branches(world).strip()}:n.md")
+    assert command not in machine.sync().out
+    machine.run("bash", "-c", command)
+    assert safety_branches(world) == ""
+
+
 def test_a_later_commit_to_a_parked_path_is_parked_with_it(world: World, machine: Machine, other: Machine) -> None:
     clash(machine, other)
     machine.sync()

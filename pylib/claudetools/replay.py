@@ -6,31 +6,41 @@ conflicts and for what an earlier sync had to park. No file of the tree is touch
 A commit that truly conflicts is *parked*, and so is every later one that touches a path of a parked one; the others
 are replayed past it. What the machine can settle (merging.py) is no conflict.
 
-Lines on stdout, tab-separated: `tip OID`, `replayed OLD NEW`, `parked OID`, `conflict PATH WHO`, `settled PATH HOW`,
-`resolved PATH`. Exit status: 0, or 78 when there is no common history.
+Lines on stdout, tab-separated: `tip OID`, `replayed OLD NEW`, `contained OLD NEW` (the tip holds its change already, in
+NEW), `parked OID`, `conflict PATH WHO`, `settled PATH HOW`, `resolved PATH`. Exit status: 0, or 78 when there is no
+common history.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from claudetools import dropped, files, git, merging, namesakes, resolve
 
 NOTHING_MOVED: Mapping[bytes, bytes] = MappingProxyType({})
+OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+TAKEN = "taken"
 
 
 @dataclass(frozen=True)
 class Pair:
-    """An earlier push: what `local` held went out as `pushed`, but for the commits in `parked`."""
+    """An earlier push: what `local` held went out as `pushed`, but for the commits in `parked`.
+
+    `sent` names what each commit became. A commit of `local` that is neither there nor in `parked` is replayed again:
+    a record that lacks a commit must not make it disappear. `taken`: a person accepted `pushed` in its place, whole.
+    """
 
     local: str
     pushed: str
     parked: tuple[str, ...] = ()
+    sent: tuple[tuple[str, str], ...] = ()
+    taken: bool = False
 
 
 @dataclass
@@ -39,38 +49,77 @@ class Replay:
 
     tip: str
     replayed: list[tuple[str, str]] = field(default_factory=list)
+    contained: list[tuple[str, str]] = field(default_factory=list)
     parked: list[str] = field(default_factory=list)
     conflicts: list[bytes] = field(default_factory=list)
     settled: list[tuple[bytes, str]] = field(default_factory=list)
 
 
 def read_pairs(path: str) -> list[Pair]:
-    """The pairs of this tree, oldest first: one line each, local, pushed, then the parked commits."""
+    """The pairs of this tree, oldest first. A line: local, pushed, then `OLD=NEW` for each commit that went out, the
+    parked commits by name, and `taken` (scripts/lib/replay.sh writes it). What is damaged is passed over."""
     try:
-        with open(path, encoding="ascii") as file:
+        with open(path, encoding="ascii", errors="replace") as file:
             rows = [line.split() for line in file]
     except FileNotFoundError:
         return []
-    return [Pair(row[0], row[1], tuple(row[2:])) for row in rows if len(row) >= 2]
+    return [read_pair(row) for row in rows if len(row) >= 2 and OID.fullmatch(row[0]) and OID.fullmatch(row[1])]
+
+
+def read_pair(row: Sequence[str]) -> Pair:
+    """One line of the record."""
+    words = [word.split("=") for word in row[2:]]
+    known = [oids for oids in words if all(OID.fullmatch(oid) for oid in oids)]
+    parked = tuple(oids[0] for oids in known if len(oids) == 1)
+    sent = tuple((oids[0], oids[1]) for oids in known if len(oids) == 2)
+    return Pair(row[0], row[1], parked, sent, TAKEN in row[2:])
 
 
 def find_pair(top: str, pairs: list[Pair], head: str, onto: str) -> Pair | None:
-    """The last pair that is upstream and ours. What its local side holds need not be replayed."""
+    """The last pair that is upstream and ours, with what all of them know of sent commits. What its local side holds
+    need not be replayed."""
     for pair in reversed(pairs):
         if git.is_ancestor(top, pair.pushed, onto) and git.is_ancestor(top, pair.local, head):
-            return pair
+            known = [both for other in pairs for both in other.sent]
+            came = {row[0] for row in list_commits(top, onto, f"^{head}")} if known else set()
+            sent = tuple((old, new) for old, new in known if new in came or git.is_ancestor(top, new, onto))
+            return replace(pair, sent=sent)
     return None
 
 
-def commits_to_replay(top: str, head: str, onto: str, pair: Pair | None) -> list[list[str]]:
-    """Oid and parents of each commit, oldest first: the parked ones of the pair, then what is new since."""
-    cut = [f"^{pair.local}"] if pair else []
-    args = ("rev-list", "--reverse", "--topo-order", "--parents", head, f"^{onto}", *cut)
-    rows = [line.split() for line in git.run(top, *args).decode().splitlines()]
-    if pair and pair.parked:
+@dataclass(frozen=True)
+class Todo:
+    """`rows`: oid and parents of each commit to replay, oldest first. `contained`: what needs none, and what it became."""
+
+    rows: list[list[str]]
+    contained: list[tuple[str, str]]
+
+
+def commits_to_replay(top: str, head: str, onto: str, pair: Pair | None) -> Todo:
+    """What is new since the pair, and of the pair what was parked or is not known to have been sent."""
+    if not pair:
+        return Todo(list_commits(top, head, f"^{onto}"), [])
+    rows = list_commits(top, head, f"^{onto}", f"^{pair.local}")
+    if pair.parked:
+        # Named one by one: an older version parked commits that are not in HEAD's history.
         args = ("rev-list", "--no-walk=unsorted", "--parents", *pair.parked)
         rows = [line.split() for line in git.run(top, *args).decode().splitlines()] + rows
-    return rows
+    if pair.taken:
+        return Todo(rows, [(row[0], pair.pushed) for row in list_commits(top, pair.local, f"^{onto}")])
+    sent, known = dict(pair.sent), {row[0] for row in rows}
+    before = [row for row in list_commits(top, pair.local, f"^{onto}") if row[0] not in known]
+    if any(len(row) > 2 for row in before):
+        return Todo(list_commits(top, head, f"^{onto}"), [])
+    rows += [row for row in before if row[0] not in sent]
+    place = {row[0]: n for n, row in enumerate(list_commits(top, head, f"^{onto}"))}
+    rows.sort(key=lambda row: place.get(row[0], -1))
+    return Todo(rows, [(row[0], sent[row[0]]) for row in before if row[0] in sent])
+
+
+def list_commits(top: str, *revisions: str) -> list[list[str]]:
+    """Oid and parents of each commit, oldest first."""
+    out = git.run(top, "rev-list", "--reverse", "--topo-order", "--parents", *revisions)
+    return [line.split() for line in out.decode().splitlines()]
 
 
 def paths_of(top: str, old: str, new: str) -> set[bytes]:
@@ -95,8 +144,9 @@ def paths_of_commits(top: str, commits: list[str]) -> dict[str, set[bytes]]:
 
 def replay(top: str, scratch: str, head: str, onto: str, pair: Pair | None) -> Replay:
     """Replay what `head` has and `onto` has not."""
-    rows = commits_to_replay(top, head, onto, pair)
-    result = Replay(onto)
+    todo = commits_to_replay(top, head, onto, pair)
+    rows = todo.rows
+    result = Replay(onto, contained=todo.contained)
     if any(len(row) > 2 for row in rows):
         return replay_merge(top, scratch, head, onto, result)
     touched_by = paths_of_commits(top, [row[0] for row in rows])
@@ -123,7 +173,8 @@ def replay(top: str, scratch: str, head: str, onto: str, pair: Pair | None) -> R
             continue
         result.settled += merged.settled + told(apart)
         if merged.tree == git.tree_of(top, result.tip):
-            continue  # upstream has it already
+            result.contained.append((commit, result.tip))  # upstream has it already
+            continue
         new = rewrite(top, commit, merged.tree, [result.tip], apart.moved)
         result.replayed.append((commit, new))
         result.tip = new
@@ -225,6 +276,8 @@ def main(argv: list[str]) -> int:
     print(f"tip\t{result.tip}")
     for old, new in result.replayed:
         print(f"replayed\t{old}\t{new}")
+    for old, new in result.contained:
+        print(f"contained\t{old}\t{new}")
     for path, how in result.settled:
         print(f"settled\t{files.shown(path)}\t{how}")
     for commit in result.parked:

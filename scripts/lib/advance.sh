@@ -44,6 +44,10 @@ advance_tree() {
   [ "$new" != "$BASE_OID" ] || [ "$new" != "$HEAD_OID" ] || return 0
   require_lock || return
   still_on_branch || return 1
+  keeps_every_commit "$new" || {
+    report_git_failure "moving $(visible "$BRANCH")"
+    return "$EXIT_INTERNAL"
+  }
   require_python_for "the files that came in" || return
   name_advance "$new"
   if [ -n "$RECEIVING" ] && [ "$RECEIVING_FOR" = "$BASE_OID $HEAD_OID $new" ]; then

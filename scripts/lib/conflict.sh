@@ -22,30 +22,50 @@ report_conflict() {
   return "$EXIT_HELD"
 }
 
-# A copy on a branch of its own: the parked work is safe even if this machine is not.
+# A copy on a branch of its own: the parked work is safe even if this machine is not. Only what we have put there is
+# replaced: where the branch holds another clone's copy, ours gets a name of its own.
 send_safety_copy() {
-  local sent=''
+  local sent='' ref=''
   SAFETY_TEXT=''
-  safety_branch
-  read -r sent 2>/dev/null <"$TREE/conflict-sent"
+  read -r sent ref 2>/dev/null <"$TREE/conflict-sent"
+  safety_branch "$ref"
   if [ "$sent" != "$HEAD_OID" ]; then
-    network git -C "$TOP" -c core.hooksPath=/dev/null push --quiet "$REMOTE" "+$HEAD_OID:$SAFETY" 2>/dev/null || return 0
-    printf '%s\n' "$HEAD_OID" >"$TREE/conflict-sent"
+    push_copy "$HEAD_OID" "$sent" || {
+      [ -z "$ref" ] && is_others_copy || return 0
+      SAFETY+=-${HEAD_OID:0:7}
+      push_copy "$HEAD_OID" '' || return 0
+    }
+    keep_record "$TREE/conflict-sent" "$HEAD_OID $SAFETY" || return
   fi
   SAFETY_TEXT=" Your commits are safe on $(visible "$REMOTE") (${SAFETY#refs/heads/})."
 }
 
-safety_branch() {
-  local who=$ID_MACHINE-$ID_USER
-  SAFETY=refs/heads/claudetools/conflict/${who//[!A-Za-z0-9_-]/-}/$BRANCH
+# push_copy OID OLD: SAFETY becomes OID ('' for: goes) where it is OLD.
+push_copy() {
+  network git -C "$TOP" -c core.hooksPath=/dev/null push --quiet "--force-with-lease=$SAFETY:$2" "$REMOTE" "$1:$SAFETY" 2>"$WORK/copy-error"
 }
 
-# After a sync without a conflict: what it needed is removed, the copy on the remote too.
+# The branch is not as we left it: another clone's, or gone.
+is_others_copy() { case $(<"$WORK/copy-error") in *'stale info'*) ;; *) return 1 ;; esac }
+
+safety_branch() { # safety_branch NAME: sets SAFETY, NAME where one is known
+  local who=$ID_MACHINE-$ID_USER
+  SAFETY=${1:-refs/heads/claudetools/conflict/${who//[!A-Za-z0-9_-]/-}/$BRANCH}
+}
+
+# After a sync without a conflict: what it needed is removed. The copy on the remote goes when all that it holds has
+# arrived; of a branch that a person has rebuilt meanwhile nobody can tell.
 forget_conflict() {
+  local sent='' ref=''
   [ -e "$TREE/conflict-since" ] || [ -e "$TREE/resolve" ] || return 0
-  if [ -e "$TREE/conflict-sent" ]; then
-    safety_branch
-    network git -C "$TOP" -c core.hooksPath=/dev/null push --quiet "$REMOTE" ":$SAFETY" 2>/dev/null
+  read -r sent ref 2>/dev/null <"$TREE/conflict-sent"
+  if [ -n "$sent" ]; then
+    safety_branch "$ref"
+    if is_ancestor "$sent" "$HEAD_OID" && keeps_every_commit "$TIP"; then
+      push_copy '' "$sent" || is_others_copy || return 0 # the next sync tries again
+    else
+      note_fact "[INFO] A copy of the commits that waited stays on $(visible "$REMOTE"). When you have all of it: $(git_here) push $(quoted "$REMOTE") --delete $(quoted "${SAFETY#refs/heads/}")"
+    fi
   fi
   rm -f "$TREE/conflict-since" "$TREE/conflict-sent"
   put_resolution_away

@@ -52,7 +52,7 @@ check_history() {
   if [ -n "$accepted" ] && [ "$accepted" != "$SEEN" ] && ! is_upstream "$accepted"; then
     if [ -n "$TAKE_UPSTREAM" ]; then
       # The old tip and the new one stand for the same moment: only what came after it is replayed.
-      add_record "$TREE/pairs" "$accepted $SEEN" || return
+      add_record "$TREE/pairs" "$accepted $SEEN taken" || return
     else
       problem "$EXIT_HELD" error "The history of $(visible "$REMOTE")/$(visible "$BRANCH") was rewritten: ${accepted:0:7} is no longer part of ${SEEN:0:7}." \
         "Nothing was pushed, nothing was received. Your commits are safe here." \
@@ -77,7 +77,7 @@ is_ancestor() { git -C "$TOP" merge-base --is-ancestor "$1" "$2" 2>/dev/null; }
 
 # TIP: HEAD itself when it already contains what the remote has, else HEAD's own commits replayed on top of that.
 plan_tip() {
-  TIP=$HEAD_OID UPSTREAM=$SEEN PARKED=()
+  TIP=$HEAD_OID UPSTREAM=$SEEN PARKED=() REPLAYED_PAIRS=() CONTAINED=()
   if [ -z "$HEAD_OID" ]; then
     TIP=$SEEN
   elif holds_taken_back; then
@@ -142,7 +142,7 @@ push_tip() {
   PUSH_FROM=$TOP
   LEFT_BEFORE=${#LEFT_OUT[@]}
   find_unsafe_commits || return
-  [ "$TIP" = "$HEAD_OID" ] || add_record "$TREE/pairs" "$HEAD_OID $TIP${PARKED[*]+ ${PARKED[*]}}" || return
+  [ "$TIP" = "$HEAD_OID" ] || keep_pair "$TIP" || return
   if has_own_hook pre-push; then
     prepare_check_tree "$TIP" || return
     PUSH_FROM=$CHECK_TREE

@@ -197,10 +197,11 @@ report_hook_refusal() {
 
 # What the repository's own formatter rewrote: the commit is replaced before it is pushed, the tree by compare-and-swap.
 take_over_fixes() {
-  local fixed
+  local fixed before=$COMMIT_OID
   COMMIT_TREE=$FIXED_TREE
   write_commit "$COMMIT_BELOW" || return
   fixed=$COMMIT_OID
+  REPLAYED_PAIRS=("$before $fixed")
   COMMITS[${#COMMITS[@]} - 1]="$fixed ${COMMITS[${#COMMITS[@]} - 1]#* }"
   advance_tree "$fixed" || return
   note_fact "[INFO] Your pre-commit hook rewrote files; its version was saved."

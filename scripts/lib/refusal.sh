@@ -25,7 +25,7 @@ settle_refusal() {
 }
 
 read_refused() {
-  local word one other subject pushed='' tip='' refused=() held=0 olds='' said=() moved=() total HINT
+  local word one other subject pushed='' tip='' refused=() held=0 back=() said=() moved=() total HINT
   while IFS=$'\t' read -r word one other subject; do
     case $word in
       pushed) pushed=$one ;;
@@ -33,23 +33,23 @@ read_refused() {
       replayed) moved+=("$one $other") ;;
       refused)
         refused+=("${other:0:7} $(visible "$subject")")
-        olds+=" $one"
+        back+=("$other")
         moved+=("$one $other")
         ;;
       held)
         held=$((held + 1))
-        olds+=" $one"
+        back+=("$other")
         moved+=("$one $other")
         ;;
       said) [ ${#said[@]} -ge 8 ] || said+=("  $(visible "$one")") ;;
     esac
   done <<<"$1"
-  REPLAYED_PAIRS=(${moved[@]+"${moved[@]}"})
+  follow_names ${moved[@]+"${moved[@]}"}
   name_commits_as_pushed
   total=$((${#moved[@]}))
   [ "$pushed" = "$SEEN" ] || note_pushed "$pushed"
   # What was pushed stands for HEAD without the refused ones: should the receive stop now, they are not forgotten.
-  [ "$tip" = "$HEAD_OID" ] || add_record "$TREE/pairs" "$HEAD_OID $pushed$olds" || return
+  [ "$tip" = "$HEAD_OID" ] || keep_pair "$pushed" ${back[@]+"${back[@]}"} || return
   TIP=$tip
   # Mended by a later commit: nothing is left out after all.
   [ "$held" -gt 0 ] || LEFT_OUT=(${LEFT_OUT[@]+"${LEFT_OUT[@]:0:LEFT_BEFORE}"})

@@ -43,10 +43,11 @@ has_root() {
 }
 
 # replay_onto TARGET: sets TIP to TARGET with the commits of HEAD that are not there yet, REPLAYED_PAIRS (old and new
-# name of each), and PARKED, CONFLICTS when some of them truly conflict. 0, or an exit code.
+# name of each), CONTAINED (the same for those whose change TARGET has already), and PARKED, CONFLICTS when some of them
+# truly conflict. 0, or an exit code.
 replay_onto() {
   local target=$1 lines line count=0
-  PARKED=() CONFLICTS=() REPLAYED_PAIRS=() REPLAY_FACTS=() RESOLVED=''
+  PARKED=() CONFLICTS=() REPLAYED_PAIRS=() CONTAINED=() REPLAY_FACTS=() RESOLVED=''
   relate || return
   ! has_root "$AHEAD" || git -C "$TOP" merge-base "$HEAD_OID" "$target" >/dev/null 2>&1 || {
     problem "$EXIT_SETUP" error "This branch and $(visible "$REMOTE")/$(visible "$BRANCH") have no commit in common." \
@@ -88,6 +89,53 @@ replay_in_shell() {
   TIP=$tip
 }
 
+# keep_pair PUSHED [REFUSED...]: one line of the record `pairs`: HEAD, PUSHED, OLD=NEW for each commit that goes with it,
+# and by name the parked ones and those that are called REFUSED in TIP. Should the receive stop, a later sync replays
+# every commit of HEAD that no line names as gone.
+keep_pair() {
+  local pushed=$1 pair words=''
+  shift
+  for pair in ${REPLAYED_PAIRS[@]+"${REPLAYED_PAIRS[@]}"} ${CONTAINED[@]+"${CONTAINED[@]}"}; do
+    if contains "${pair#* }" "$@"; then words+=" ${pair%% *}"; else words+=" ${pair/ /=}"; fi
+  done
+  add_record "$TREE/pairs" "$HEAD_OID $pushed$words${PARKED[*]+ ${PARKED[*]}}"
+}
+
+# follow_names STEPS...: REPLAYED_PAIRS and CONTAINED after another replay, each step the name before it and after it.
+follow_names() {
+  local i step from
+  for step in "$@"; do
+    from=''
+    for ((i = 0; i < ${#REPLAYED_PAIRS[@]}; i++)); do
+      [ "${REPLAYED_PAIRS[i]#* }" = "${step%% *}" ] || continue
+      from=1 REPLAYED_PAIRS[i]="${REPLAYED_PAIRS[i]%% *} ${step#* }"
+    done
+    for ((i = 0; i < ${#CONTAINED[@]}; i++)); do
+      [ "${CONTAINED[i]#* }" != "${step%% *}" ] || CONTAINED[i]="${CONTAINED[i]%% *} ${step#* }"
+    done
+    [ -n "$from" ] || REPLAYED_PAIRS+=("$step")
+  done
+}
+
+# keeps_every_commit NEW: whether each commit of HEAD is in NEW's history, or its change is under another name. The last
+# look before the branch moves and before the copy of parked commits goes, whatever has been planned.
+keeps_every_commit() {
+  local new=$1 line lines=$AHEAD pair found
+  [ -n "$HEAD_OID" ] && [ "$new" != "$HEAD_OID" ] || return 0
+  [ "$RELATED" = "$UPSTREAM $HEAD_OID" ] || lines=$(git -C "$TOP" rev-list "$HEAD_OID" "^$new" 2>"$WORK/error") || return
+  while IFS= read -r line; do
+    [ -n "$line" ] || continue
+    found=''
+    for pair in ${REPLAYED_PAIRS[@]+"${REPLAYED_PAIRS[@]}"} ${CONTAINED[@]+"${CONTAINED[@]}"}; do
+      [ "${pair%% *}" != "${line%% *}" ] || found=1
+    done
+    [ -n "$found" ] || is_ancestor "${line%% *}" "$new" || {
+      printf '%s would leave the branch, and is not known to be in %s\n' "${line:0:12}" "${new:0:12}" >"$WORK/error"
+      return 1
+    }
+  done <<<"$lines"
+}
+
 # The pair of an earlier push: local commit L was pushed as N. With N upstream, what L holds is there already, whatever
 # upstream did to it since: patch ids could not tell. Commits that had to be parked then are named behind (replay.py).
 find_pair() {
@@ -122,6 +170,7 @@ replay_thoroughly() {
     case $word in
       tip) TIP=$one ;;
       replayed) REPLAYED_PAIRS+=("$one $other") ;;
+      contained) CONTAINED+=("$one $other") ;;
       parked) PARKED+=("$one") ;;
       conflict) CONFLICTS+=("$one"$'\t'"$other") ;;
       settled) REPLAY_FACTS+=("[INFO] $one: $other.") ;;
