@@ -86,11 +86,24 @@ def test_an_article_keeps_their_text_and_the_sources_of_both() -> None:
     base = text(*head, "---", "old")
     theirs = text(*head, "- howard.md", "---", "theirs")
     ours = text(*head, "- mike.md", "---", "ours")
-    merged = settling.settle("wiki/clients/acme.md", base, theirs, ours)
+    merged = settling.settle("wiki/clients/acme.md", base, theirs, ours, {"ours"})
     assert merged is not None
     assert merged[0] == text(
         "---", "title: Acme", "sources:", "  - a.md", "  - howard.md", "  - mike.md", "stale: true", "---", "theirs"
     )
+    assert settling.settle("wiki/clients/acme.md", base, theirs, ours) is None, "a person wrote it: a person decides"
+
+
+def test_what_two_people_added_to_an_article_is_kept() -> None:
+    base = text("---", "title: Acme", "---", "# Acme", "## History", "- begin")
+    merged = settling.settle("wiki/clients/acme.md", base, base + b"- a\n", base + b"- b\n")
+    assert merged is not None
+    assert merged[0] == text(
+        "---", "title: Acme", "stale: true", "---", "# Acme", "## History", "- begin", "- a", "- b"
+    )
+    plain = text("# Acme", "- begin")
+    merged = settling.settle("wiki/clients/acme.md", plain, plain + b"- a\n", plain + b"- b\n")
+    assert merged is not None and merged[0] == plain + b"- a\n- b\n"
 
 
 def test_a_list_in_one_line_is_a_list_too() -> None:

@@ -211,6 +211,7 @@ def test_a_first_compile_makes_article_sidecar_and_index(wiki: Wiki) -> None:
         "stale: false",
     ]
     assert body == "\n" + re.sub(r" \[S1:\d+\]", "", DRAFT)
+    assert wiki.sidecar()["uncited"] == ["# Acme Corp", "## History", "## Overview", "## Patterns"]
     claims = wiki.sidecar()["claims"]
     assert isinstance(claims, list) and len(claims) == 3 and claims[0]["cites"][0]["lines"] == [5, 5]
     assert "- [Acme Corp](clients/acme.md) compiled 2026-06-05\n" in wiki.machine.read("wiki/index.md")

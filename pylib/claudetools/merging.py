@@ -57,7 +57,7 @@ def merge_trees(top: str, scratch: str, base: str, theirs: str, ours: str) -> Me
     tree, sides, clean = parse_merge_tree(out)
     if clean:
         return Merged(tree)
-    return settle(top, scratch, tree, sides)
+    return settle(top, scratch, ours, tree, sides)
 
 
 def parse_merge_tree(out: bytes) -> tuple[str, list[Sides], bool]:
@@ -78,12 +78,12 @@ def parse_merge_tree(out: bytes) -> tuple[str, list[Sides], bool]:
     return tree, list(found.values()), not found and len(fields) <= 2
 
 
-def settle(top: str, scratch: str, tree: str, conflicts: list[Sides]) -> Merged:
-    """Apply the rules to each conflicted path; put what they give into the tree."""
+def settle(top: str, scratch: str, ours: str, tree: str, conflicts: list[Sides]) -> Merged:
+    """Apply the rules to each path where the commit `ours` conflicts; put what they give into the tree."""
     result = Merged(tree)
     entries = []
     for sides in conflicts:
-        answer = settle_path(top, sides)
+        answer = settle_path(top, ours, sides)
         if answer is None:
             result.conflicts.append(sides.path)
             continue
@@ -136,8 +136,19 @@ def tree_with(top: str, scratch: str, tree: str, entries: list[bytes]) -> str:
     return git.run(top, "write-tree", env=env).decode().strip()
 
 
-def settle_path(top: str, sides: Sides) -> tuple[bytes, str] | None:
-    """Content and a word for the user, or None for a true conflict."""
+def compiled_lines(top: str, revision: str, name: str) -> frozenset[str]:
+    """The lines of an article that a compile wrote, as the commit's sidecar tells."""
+    if not settling.ARTICLE.search(name):
+        return frozenset()
+    from claudetools.wiki import sidecar
+
+    path = name.replace("wiki/", "wiki/.sources/", 1).removesuffix(".md") + ".json"
+    text = git.blob(top, git.entry(top, revision, os.fsencode(path))[1]).decode("utf-8", "replace")
+    return sidecar.parse(text).compiled()
+
+
+def settle_path(top: str, revision: str, sides: Sides) -> tuple[bytes, str] | None:
+    """Content and a word for the user, or None for a true conflict. `revision`: the commit of our side."""
     name = files.shown(sides.path)
     modes = {mode for mode, _ in sides.entries.values()}
     if OPAQUE.search(name) or modes - {"100644", "100755"}:
@@ -147,4 +158,4 @@ def settle_path(top: str, sides: Sides) -> tuple[bytes, str] | None:
     base = git.blob(top, sides.entries[1][1]) if 1 in sides.entries else b""
     theirs = git.blob(top, sides.entries[2][1])
     ours = git.blob(top, sides.entries[3][1])
-    return settling.settle(name, base, theirs, ours)
+    return settling.settle(name, base, theirs, ours, compiled_lines(top, revision, name))

@@ -89,7 +89,7 @@ def find_pair(top: str, pairs: list[Pair], head: str, onto: str) -> Pair | None:
 
 @dataclass(frozen=True)
 class Todo:
-    """`rows`: oid and parents of each commit to replay, oldest first. `contained`: what needs none, and what it became."""
+    """`rows`: oid and parents of each commit to replay, oldest first. `contained`: the others, and what they became."""
 
     rows: list[list[str]]
     contained: list[tuple[str, str]]

@@ -48,7 +48,7 @@ def parked_paths(top: str, head: str, result: Replay) -> list[Conflict]:
     return list(found.values())
 
 
-def merged_entry(top: str, scratch: str, c: Conflict) -> str | None:
+def merged_entry(top: str, scratch: str, head: str, c: Conflict) -> str | None:
     """The oid that the path gets without a person ('' for: not there), or None when a person has to decide."""
     if c.mine == c.base:
         return c.theirs
@@ -59,7 +59,8 @@ def merged_entry(top: str, scratch: str, c: Conflict) -> str | None:
     base, theirs, mine = (git.blob(top, oid) for oid in (c.base, c.theirs, c.mine))
     data = files.merge(scratch, mine, base, theirs)
     if data is None:
-        settled = settling.settle(files.shown(c.path), base, theirs, mine)
+        name = files.shown(c.path)
+        settled = settling.settle(name, base, theirs, mine, merging.compiled_lines(top, head, name))
         data = settled[0] if settled else None
     return None if data is None else git.store(top, data)
 
@@ -82,7 +83,7 @@ def lay_out(top: str, state: str, head: str, result: Replay) -> list[tuple[bytes
     known = {c.path: c for c in read_manifest(state)}
     open_conflicts, told = [], []
     for c in parked_paths(top, head, result):
-        if merged_entry(top, scratch, c) is not None:
+        if merged_entry(top, scratch, head, c) is not None:
             continue
         open_conflicts.append(c)
         target = place_of(top, c.path)
@@ -168,7 +169,7 @@ def take_resolution(top: str, state: str, head: str, onto: str, result: Replay) 
     chosen: list[tuple[Conflict, str]] = []
     taken = []
     for c in parked_paths(top, head, result):
-        oid = merged_entry(top, os.path.join(state, "work"), c)
+        oid = merged_entry(top, os.path.join(state, "work"), head, c)
         if oid is None:
             if known.get(c.path) != c or not is_settled(top, c):
                 return []

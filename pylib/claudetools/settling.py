@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Collection
 
 TEXT = re.compile(r"\.(md|markdown|txt|log|csv|tsv)$", re.I)
 LOG = re.compile(r"(^|/)session-logs/([^/]+/)*[^/]+\.md$")
@@ -18,16 +19,21 @@ UPDATE = re.compile(rb"^## Update: (?:(\d{4}-\d\d-\d\d) )?(\d\d?:\d\d)")
 MAX_LINES = 20_000  # difflib is quadratic at worst
 
 
-def settle(name: str, base: bytes, theirs: bytes, ours: bytes) -> tuple[bytes, str] | None:
-    """The content, and how it came about in words for the user. None for a true conflict."""
+def settle(
+    name: str, base: bytes, theirs: bytes, ours: bytes, compiled: Collection[str] = ()
+) -> tuple[bytes, str] | None:
+    """The content, and how it came about in words for the user. None for a true conflict.
+
+    `compiled`: the lines of our article that a compile wrote, and can write again.
+    """
     if b"\0" in base + theirs + ours:
         return None
     if LOG.search(name):
         merged = merge_logs(base, theirs, ours)
         if merged is not None:
             return merged, "a log of both sides: all sections are kept"
-    if ARTICLE.search(name) and theirs.startswith(b"---\n"):
-        return keep_article(theirs, ours), "the other side's article is kept and marked stale; compile it again"
+    if ARTICLE.search(name):
+        return settle_article(base, theirs, ours, compiled)
     if SIDECAR.search(name):
         return theirs, "the sources of the other side's article are kept"
     if name == INDEX:
@@ -115,9 +121,27 @@ def time_of(section: bytes) -> tuple[bytes, int, int]:
 # --- wiki -------------------------------------------------------------------------------
 
 
-def keep_article(theirs: bytes, ours: bytes) -> bytes:
-    """The other side's text; the sources of both, and `stale: true` so that it is compiled again."""
-    head, body = split_front_matter(theirs)
+def settle_article(base: bytes, theirs: bytes, ours: bytes, compiled: Collection[str]) -> tuple[bytes, str] | None:
+    """Both texts where both only added lines; else the other side's, unless a line that a person wrote would go."""
+    before, other, mine = (split_front_matter(text)[1] for text in (base, theirs, ours))
+    if not theirs.startswith(b"---\n"):
+        both = keep_both(base, theirs, ours)
+        return None if both is None else (both, "both sides added lines: both are kept")
+    both = keep_both(before, other, mine)
+    if both is not None:
+        return with_sources_of(theirs, ours, both), "both sides added lines: both are kept; compile the article again"
+    known = {line.strip() for line in (before + b"\n" + other).splitlines()}
+    known |= {line.encode("utf-8", "surrogateescape") for line in compiled}
+    if all(line.strip() in known for line in mine.splitlines()):
+        return with_sources_of(
+            theirs, ours, other
+        ), "the other side's article is kept and marked stale; compile it again"
+    return None
+
+
+def with_sources_of(theirs: bytes, ours: bytes, body: bytes) -> bytes:
+    """The body below the other side's front matter with the sources of both, stale so that it is compiled again."""
+    head = split_front_matter(theirs)[0]
     mine = by_key(split_front_matter(ours)[0])
     keys = by_key(head)
     union = list(dict.fromkeys(list_items(keys.get(b"sources", [])) + list_items(mine.get(b"sources", []))))

@@ -95,6 +95,7 @@ def land(
         found.body,
         found.sources,
         found.sidecar.claims,
+        found.sidecar.uncited,
         billing.figures({**(billing.of(found.values)), **told.fields}),
         desk.vault_check(store.place),
         (name, target.slug),
@@ -109,7 +110,7 @@ def land(
     store.replace(target.path, found.data, whole.encode())
     absorbed = {path: digest for path, digest in found.sidecar.read.items() if path not in {s.path for s in shown}}
     absorbed |= {source.path: source.digest for source in shown}
-    write_sidecar(store, target, Sidecar(absorbed, verdict.claims))
+    write_sidecar(store, target, Sidecar(absorbed, verdict.claims, verdict.uncited))
     write_index(store)
     return Outcome(target, "compiled", len(shown), verdict=verdict, notes=[*found.problems, *told.notes])
 

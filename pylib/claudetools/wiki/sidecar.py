@@ -3,7 +3,8 @@
     {"version": 1, "article": "wiki/clients/acme.md",
      "read":   {"<log>": "<sha256 of its bytes when it was compiled>", ...},
      "claims": [{"text": "<the article's line, trimmed>",
-                 "cites": [{"log": "<path from the top>", "lines": [12, 15], "says": "<16 hex digits>"}]}]}
+                 "cites": [{"log": "<path from the top>", "lines": [12, 15], "says": "<16 hex digits>"}]}],
+     "uncited": ["<a line that the compile wrote without a source>", ...]}
 
 `says` is the beginning of the sha256 of the cited lines: a log that was corrected no longer says the same.
 """
@@ -43,6 +44,11 @@ class Sidecar:
 
     read: Mapping[str, str] = field(default_factory=dict)
     claims: Sequence[Claim] = ()
+    uncited: Sequence[str] = ()
+
+    def compiled(self) -> frozenset[str]:
+        """The lines that a compile wrote, and not a person."""
+        return frozenset([claim.text for claim in self.claims] + list(self.uncited))
 
 
 def quote_digest(lines: Sequence[str]) -> str:
@@ -61,7 +67,9 @@ def parse(text: str | None) -> Sidecar:
     read, claims = found.get("read"), found.get("claims")
     kept = {k: v for k, v in read.items() if isinstance(v, str)} if isinstance(read, dict) else {}
     known = [claim for item in claims if (claim := parse_claim(item))] if isinstance(claims, list) else []
-    return Sidecar(kept, known)
+    uncited = found.get("uncited")
+    lines = [item for item in uncited if isinstance(item, str)] if isinstance(uncited, list) else []
+    return Sidecar(kept, known, lines)
 
 
 def parse_claim(item: Any) -> Claim | None:
@@ -83,4 +91,6 @@ def write(article: str, sidecar: Sidecar) -> str:
         for claim in sidecar.claims
     ]
     found = {"version": VERSION, "article": article, "read": dict(sorted(sidecar.read.items())), "claims": claims}
+    if sidecar.uncited:
+        found["uncited"] = list(sidecar.uncited)
     return json.dumps(found, indent=1, ensure_ascii=False) + "\n"

@@ -33,6 +33,7 @@ class Evidence:
     previous: str
     sources: Sequence[Source]
     claims: Sequence[Claim] = ()
+    uncited: Sequence[str] = ()
     billing: Mapping[str, float] | None = None
     in_vault: Callable[[str], bool] | None = None
     names: Sequence[str] = ()
@@ -52,6 +53,7 @@ class Verdict:
 
     body: str
     claims: list[Claim]
+    uncited: list[str] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
     undone: list[str] = field(default_factory=list)
     resolved: list[str] = field(default_factory=list)
@@ -70,6 +72,7 @@ def verify(text: str, evidence: Evidence) -> Verdict:
     ends = ["\n" if line.kept else newline for line in lines]
     verdict.body = "".join(line.text + end for line, end in zip(lines, ends, strict=True))
     verdict.claims = claims_of(lines, labels, evidence)
+    verdict.uncited = uncited(lines, verdict.claims, evidence)
     told = facts.Known(verdict.body.split("\n"))
     verdict.gone = sorted(
         {f.text for line in evidence.previous.split("\n") for f in facts.find(line) if not told.has(f)}
@@ -145,6 +148,14 @@ def claims_of(lines: Sequence[Line], labels: Mapping[str, Source], evidence: Evi
             known = found.get(line.text.strip(), ())
             found[line.text.strip()] = tuple(dict.fromkeys((*known, *cites)))
     return [Claim(text, cites) for text, cites in found.items()]
+
+
+def uncited(lines: Sequence[Line], claims: Sequence[Claim], evidence: Evidence) -> list[str]:
+    """The lines that the draft brings without a source: no person wrote them."""
+    now, before = (
+        {text.strip() for text in texts} for texts in ([line.text for line in lines], evidence.previous.split("\n"))
+    )
+    return sorted((now - before | now & set(evidence.uncited)) - {claim.text for claim in claims} - {""})
 
 
 __all__ = ["MARK", "Evidence", "Refused", "Verdict", "verify"]
