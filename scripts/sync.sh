@@ -79,6 +79,10 @@ main() {
     [ "$FINAL_EXIT" -ne 0 ] || FINAL_EXIT=$REPO_EXIT
   fi
   [ -z "$JSON" ] || print_json
+  if [ -n "$UNSAID" ]; then
+    error "The result cannot be written to stdout. What was done stays done: $(sync_command) --status"
+    FINAL_EXIT=$(worse_exit "$FINAL_EXIT" "$EXIT_INTERNAL")
+  fi
   exit "$FINAL_EXIT"
 }
 
@@ -102,7 +106,7 @@ sync_repository() {
 work_under_lock() {
   forget_requests
   begin_phase lock
-  take_lock && do_job
+  if take_lock; then do_job; else [ -n "$LOCK_SERVED" ]; fi || report_unexplained "$?"
   end_phase
   close_results
   answer_requests
@@ -114,15 +118,15 @@ take_lock() {
   local status
   if [ "$JOB" = status ]; then return 0; fi
   prepare_claim "$LOCK_STATE" "$TITLE" || {
-    report_lock "$?" && return
-    return "$REPO_EXIT"
+    report_lock "$?"
+    return
   }
   limit_wait
   acquire_lock "$WAIT"
   status=$?
   if [ "$status" -ne 0 ]; then
-    if [ -n "$LOCK_SERVED" ]; then take_answer; else report_lock "$status"; fi
-    return 1
+    if [ -z "$LOCK_SERVED" ]; then report_lock "$status"; else take_answer || report_unexplained "$?"; fi
+    return "$status"
   fi
   [ -z "$LOCK_WAITED" ] || GLANCE=() # others have changed what it saw
   export CLAUDETOOLS_IN_SYNC=$LOCK_TOKEN
@@ -142,6 +146,7 @@ let_go() {
 }
 
 do_job() {
+  [ "$JOB" = sync ] || begin_phase "$JOB"
   case $JOB in
     status) show_status ;;
     points) list_points ;;

@@ -250,6 +250,7 @@ stop_advance() {
   [ ${#BLOCKED[@]} -le 10 ] || BLOCKED=("${BLOCKED[@]:0:10}" "and $((${#BLOCKED[@]} - 10)) more")
   problem "$code" warn "What the others sent is not in your folder yet (since $(clock_time "$since"))." "${BLOCKED[@]}" \
     "Nothing was overwritten. $way: $(sync_command)$all"
+  REPORTED+="$EXIT_HELD "
   return "$EXIT_HELD" # whatever it ends with: nothing came in, and the pairs still count
 }
 

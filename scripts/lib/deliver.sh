@@ -114,8 +114,8 @@ read_delivery() {
 # The banner is the very first thing on stdout. Only when it is out are the notes used up: a kill before loses none.
 print_notes() {
   checkpoint notes
-  [ -z "$NOTES_BANNER" ] || printf '%s' "$NOTES_BANNER"
-  [ -n "$JSON" ] || use_up_notes
+  [ -z "$NOTES_BANNER" ] || say "${NOTES_BANNER%$'\n'}"
+  [ -n "$JSON$UNSAID" ] || use_up_notes
 }
 
 use_up_notes() {

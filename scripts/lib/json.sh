@@ -3,6 +3,11 @@
 # Needs: results, deliver, ui.
 
 print_json() {
+  say "$(compose_json)"
+  [ -n "$UNSAID" ] || use_up_notes
+}
+
+compose_json() {
   local part comma=''
   printf '{"exit": %s, "notes": [' "$FINAL_EXIT"
   for part in ${NOTES_JSON[@]+"${NOTES_JSON[@]}"}; do
@@ -16,7 +21,6 @@ print_json() {
     comma=', '
   done
   printf '}\n'
-  use_up_notes
 }
 
 json_list() { # json_list ITEMS...: of texts

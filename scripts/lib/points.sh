@@ -6,7 +6,8 @@ readonly POINT_DAYS=14
 
 list_points() {
   local line
-  git -C "$TOP" for-each-ref --format='%(refname:lstrip=3) %(objectname:short) %(subject)' refs/claudetools/points >"$WORK/points" 2>/dev/null
+  git -C "$TOP" for-each-ref --format='%(refname:lstrip=3) %(objectname:short) %(subject)' refs/claudetools/points \
+    >"$WORK/points" 2>"$WORK/error" || return
   [ -s "$WORK/points" ] || {
     say "No restore points yet. Every sync that saves something makes one."
     return 0
@@ -23,15 +24,17 @@ restore_path() {
   path_from_top "$PREFIX" "$path" && path=$FROM_TOP
   LEFT_OUT=() REPO_EXIT=$EXIT_OK # what a save would leave out is no matter of a restore
   point=''
+  git -C "$TOP" for-each-ref --sort=refname --format='%(refname:lstrip=3) %(objectname)' refs/claudetools/points \
+    >"$WORK/points" 2>"$WORK/error" || return
   while read -r name oid; do
     # Part of a time means its end: with 20261122T14 everything up to 14:59:59.
     if [[ ! $name > $time ]] || [[ $name == "$time"* ]]; then point=$oid; fi
-  done < <(git -C "$TOP" for-each-ref --sort=refname --format='%(refname:lstrip=3) %(objectname)' refs/claudetools/points)
+  done <"$WORK/points"
   [ -n "$point" ] || {
     problem "$EXIT_HELD" error "There is no restore point at or before $(visible "$time")." "See them: $(sync_command) --points"
     return "$EXIT_HELD"
   }
-  git -C "$TOP" ls-tree -r -z --full-tree "$point" -- ":(literal)$path" >"$WORK/restore"
+  git -C "$TOP" ls-tree -r -z --full-tree "$point" -- ":(literal)$path" >"$WORK/restore" 2>"$WORK/error" || return
   [ -s "$WORK/restore" ] || {
     problem "$EXIT_HELD" error "$(visible "$path") was not there at that time." "See them: $(sync_command) --points"
     return "$EXIT_HELD"
@@ -42,12 +45,13 @@ restore_path() {
 
 # The tree as it is now, as a commit (a restore point of its own: the restore can be undone), and with the old files.
 tree_with_restored() {
-  local now
-  now=$(git -C "$TOP" commit-tree "$SNAPSHOT_TREE" ${HEAD_OID:+-p "$HEAD_OID"} -m "Before a restore") || return
-  git -C "$TOP" update-ref "refs/claudetools/points/$(utc_stamp)-${now:0:4}" "$now" || return
-  GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" update-index -z --index-info <"$WORK/restore" || return
+  local now tree
+  now=$(git -C "$TOP" commit-tree "$SNAPSHOT_TREE" ${HEAD_OID:+-p "$HEAD_OID"} -m "Before a restore" 2>"$WORK/error") || return
+  git -C "$TOP" update-ref "refs/claudetools/points/$(utc_stamp)-${now:0:4}" "$now" 2>"$WORK/error" || return
+  GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" update-index -z --index-info <"$WORK/restore" 2>"$WORK/error" &&
+    tree=$(GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" write-tree 2>"$WORK/error") || return
   printf '%s ' "$now"
-  git -C "$TOP" commit-tree "$(GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" write-tree)" -p "$now" -m "Restored"
+  git -C "$TOP" commit-tree "$tree" -p "$now" -m "Restored" 2>"$WORK/error"
 }
 
 put_back() {

@@ -194,7 +194,7 @@ report_lock() {
         "Nothing was changed; your files are on disk."
       ;;
   esac
-  return 1
+  return "$1"
 }
 
 tell_identity_problems() {

@@ -13,10 +13,16 @@ forget_repository() {
 # begin_look FOLDER: asks git where the repository lies and how it is configured, both in the background.
 begin_look() {
   exec 3< <(exec git -C "$1" rev-parse --path-format=absolute --show-toplevel --absolute-git-dir --git-common-dir --show-prefix 2>/dev/null)
-  exec 4< <(exec git -C "$1" config --list -z 2>/dev/null)
+  exec 4< <(list_configuration "$1")
   LOOKING=1
 }
 LOOKING=''
+
+# The entries, then git's exit status: a list that was cut off would mean no remote and no limits.
+list_configuration() {
+  git -C "$1" config --list -z 2>/dev/null
+  printf 'end %s\0' "$?"
+}
 
 # open_repository FOLDER: sets TOP, PREFIX, GIT_FOLDER, COMMON, STATE, TREE, WORK and the configuration. 0 or 78.
 open_repository() {
@@ -28,8 +34,13 @@ open_repository() {
   exec 3<&- 4<&-
   [ -n "$found" ] || {
     TOP=$folder
-    problem "$EXIT_SETUP" error "$(visible "$folder") is not the working tree of a git repository." \
-      "Nothing was changed. Go to your repository, or make one: git init"
+    report_no_repository
+    return
+  }
+  # Once more where it failed: somebody may have replaced the file just then.
+  [ -n "$CONFIG_WHOLE" ] || read_configuration < <(list_configuration "$TOP")
+  [ -n "$CONFIG_WHOLE" ] || {
+    problem "$EXIT_SETUP" error "The configuration cannot be read: $(git_words config --list)" "Nothing was changed. See: git config --list"
     return "$EXIT_SETUP"
   }
   [ -d "$GIT_FOLDER" ] && [ -d "$COMMON" ] || {
@@ -43,16 +54,33 @@ open_repository() {
   check_configuration
 }
 
-# read_configuration <LIST: one `git config --list -z` for everything. Sets the CONFIG_ variables, BRANCH and REMOTE.
+report_no_repository() {
+  local words
+  words=$(git_words rev-parse --show-toplevel)
+  case $words in
+    '' | *'not a git repository'* | *'must be run in a work tree'*)
+      problem "$EXIT_SETUP" error "$(visible "$TOP") is not the working tree of a git repository." \
+        "Nothing was changed. Go to your repository, or make one: git init"
+      ;;
+    *) problem "$EXIT_SETUP" error "git cannot open $(visible "$TOP"): $words" "Nothing was changed." ;;
+  esac
+  return "$EXIT_SETUP"
+}
+
+git_words() { visible "$(git -C "$TOP" "$@" 2>&1 >/dev/null | head -n 1)"; } # what it says when it fails
+
+# read_configuration <LIST: one `git config --list -z` for everything. Sets the CONFIG_ variables, BRANCH and REMOTE,
+# and CONFIG_WHOLE where git has listed all of it.
 read_configuration() {
   local entry key value
   CONFIG_EMAIL='' CONFIG_NAME='' CONFIG_SIGN='' CONFIG_HOOKS='' CONFIG_LIMIT_MB=50 CONFIG_SPARSE=no CONFIG_DRIVER=''
-  CONFIG_CREDENTIALS=inline CONFIG_ALLOWED=()
+  CONFIG_CREDENTIALS=inline CONFIG_ALLOWED=() CONFIG_WHOLE=''
   BRANCH='' REMOTE='' REMOTES=' ' BRANCH_REMOTES=()
   while IFS= read -r -d '' entry; do
     key=${entry%%$'\n'*}
     value=${entry#*$'\n'}
     case $key in
+      'end 0') CONFIG_WHOLE=1 ;;
       user.email) CONFIG_EMAIL=$value ;;
       user.name) CONFIG_NAME=$value ;;
       commit.gpgsign) CONFIG_SIGN=$value ;;

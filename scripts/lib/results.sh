@@ -4,6 +4,7 @@
 
 reset_results() {
   REPO_EXIT=$EXIT_OK
+  REPORTED=' ' # the codes of PROBLEMS, in any order
   PROBLEMS=() # "level<newline>first line<newline>more lines", in the order met
   FACTS=()    # single lines, already marked
   LEFT_OUT=() # path, reason, fixes: one item of text each
@@ -22,6 +23,7 @@ problem() {
   local code=$1 level=$2
   shift 2
   REPO_EXIT=$(worse_exit "$REPO_EXIT" "$code")
+  REPORTED+="$code "
   PROBLEMS+=("$level"$'\n'"$(printf '%s\n' "$@")")
 }
 
@@ -64,6 +66,13 @@ is_disk_failure() {
   return 1
 }
 
+# report_unexplained STATUS: a step ended with STATUS. Where no problem of that code was reported, this is one: whatever
+# failed, the run does not end well.
+report_unexplained() {
+  case $REPORTED in *" $1 "*) return 0 ;; esac
+  report_git_failure "The step '${PHASE:-end}' of this sync"
+}
+
 # report_git_failure WHAT [WORDS]: the last words of a git that failed, for a failure that nobody foresaw.
 report_git_failure() {
   local text=${2:-} code=$EXIT_INTERNAL
@@ -84,6 +93,7 @@ report_git_failure() {
 begin_phase() { # closes the one before
   end_phase
   PHASE=$1 PHASE_BEGAN=$NOW_MS
+  [ ! -s "$WORK/error" ] || : >"$WORK/error" # said in an earlier one
 }
 
 end_phase() {

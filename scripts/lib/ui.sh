@@ -4,7 +4,9 @@
 
 QUIET=${QUIET:-}
 
-say() { printf '%s\n' "$*"; }
+UNSAID='' # 1 when stdout could not be written
+
+say() { printf '%s\n' "$*" || UNSAID=1; }
 talk() { [ -n "$QUIET" ] || printf '%s\n' "$*" >&2; }
 info() { talk "[INFO] $*"; }
 warn() { printf '[WARN] %s\n' "$*" >&2; }
