@@ -58,7 +58,7 @@ report_no_repository() {
   local words
   words=$(git_words rev-parse --show-toplevel)
   case $words in
-    '' | *'not a git repository'* | *'must be run in a work tree'*)
+    '' | *'not a git repository'* | *'must be run in a work tree'* | *'cannot change to'*)
       problem "$EXIT_SETUP" error "$(visible "$TOP") is not the working tree of a git repository." \
         "Nothing was changed. Go to your repository, or make one: git init"
       ;;
