@@ -145,7 +145,7 @@ land_commit() {
   note_idle_commits
   HEAD_OID=$COMMIT_OID
   settle_base || return
-  follow_staging
+  follow_staging || : # said
   checkpoint ref
 }
 
@@ -208,16 +208,24 @@ copy_committed_entries() {
 # Somebody staged or unstaged while this sync ran, on top of what was committed before: with the branch moved, a plain
 # commit of that would take our change out again. What was staged stays staged, now on top of the new commit.
 follow_staging() {
+  local out
   [ ${#MOVED[@]} -gt 0 ] || [ "$GIT_FOLDER/index" -nt "$WORK/landed" ] || return 0
   find_python || return 0
-  read_advance_lines "$(run_advance index --base "${COMMIT_PARENT:-$(empty_tree)}" --new "$COMMIT_OID" 2>/dev/null)"
+  out=$(run_advance index --base "${COMMIT_PARENT:-$(empty_tree)}" --new "$COMMIT_OID" 2>"$WORK/error") || {
+    problem "$EXIT_HELD" warn "What somebody staged while this sync ran may take out what was just saved: $(visible "$(tail -n 1 "$WORK/error")")" \
+      "See it: $(git_here) diff --cached     Unstage it, the files stay: $(git_here) reset -q"
+    return "$EXIT_HELD"
+  }
+  read_advance_lines "$out"
 }
 
 # MOVED: paths whose entries differ between two index files. Both lists are in git's order: one walk over both.
 find_moved_entries() {
   local before=() now=() entry i=0 j=0 one other
-  while IFS= read -r -d '' entry; do before+=("$entry"); done < <(GIT_INDEX_FILE=$1 git -C "$TOP" ls-files -s -z)
-  while IFS= read -r -d '' entry; do now+=("$entry"); done < <(GIT_INDEX_FILE=$2 git -C "$TOP" ls-files -s -z)
+  GIT_INDEX_FILE=$1 git -C "$TOP" ls-files -s -z >"$WORK/entries.before" 2>"$WORK/error" &&
+    GIT_INDEX_FILE=$2 git -C "$TOP" ls-files -s -z >"$WORK/entries.now" 2>"$WORK/error" || return
+  while IFS= read -r -d '' entry; do before+=("$entry"); done <"$WORK/entries.before"
+  while IFS= read -r -d '' entry; do now+=("$entry"); done <"$WORK/entries.now"
   while [ "$i" -lt "${#before[@]}" ] || [ "$j" -lt "${#now[@]}" ]; do
     one=${before[i]-} other=${now[j]-}
     if [ "$one" = "$other" ]; then

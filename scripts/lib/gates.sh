@@ -165,9 +165,11 @@ hold_large_files() {
   local i path size limit=$((CONFIG_LIMIT_MB * 1024 * 1024)) large=() chunk
   for ((i = 0; i < ${#PATHS[@]}; i += 200)); do
     chunk=("${PATHS[@]:i:200}")
+    (cd "$TOP" && exec find "${chunk[@]/#/./}" -prune -type f -size "+${limit}c" -exec printf '%s\0' {} +) >"$WORK/large" 2>/dev/null ||
+      find_large_ones "$limit" "${chunk[@]}" >"$WORK/large"
     while IFS= read -r -d '' path; do
       large+=("${path#./}")
-    done < <(cd "$TOP" && exec find "${chunk[@]/#/./}" -prune -type f -size "+${limit}c" -exec printf '%s\0' {} + 2>/dev/null)
+    done <"$WORK/large"
   done
   for path in ${large[@]+"${large[@]}"}; do
     is_allowed "$path" && continue
@@ -176,6 +178,16 @@ hold_large_files() {
     may_move "$path"
     hold "$path" "$((size / 1024 / 1024)) MB; limit $CONFIG_LIMIT_MB MB" \
       "Keep it out: echo $(quoted "/$path") >> $(near .gitignore)" "$(allow_hint "$path")"
+  done
+}
+
+# find_large_ones LIMIT PATHS...: one by one, where find stopped at one that vanished, or could not be started.
+find_large_ones() {
+  local limit=$1 path size
+  shift
+  for path in "$@"; do
+    [ -f "$TOP/$path" ] && [ ! -L "$TOP/$path" ] && size=$(wc -c 2>/dev/null <"$TOP/$path") || continue
+    [ "$size" -le "$limit" ] || printf '%s\0' "$path"
   done
 }
 
@@ -236,10 +248,13 @@ hold_mass_deletion() {
   tracked=$(git -C "$TOP" ls-files -z | tr -dc '\0' | wc -c)
   tracked=$((tracked + ${#UNSTAGED[@]}))
   [ $((2 * ${#gone[@]})) -gt "$tracked" ] || return 0
-  gone=()
-  while IFS= read -r -d '' path; do
-    is_allowed "$path" || contains "$path" ${HELD[@]+"${HELD[@]}"} || gone+=("$path")
-  done < <(GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" diff-index --cached -M -l 4000 --no-rename-empty --diff-filter=D --name-only -z "$BASE_OID")
+  if GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" diff-index --cached -M -l 4000 --no-rename-empty --diff-filter=D \
+    --name-only -z "$BASE_OID" >"$WORK/deleted" 2>"$WORK/error"; then
+    gone=()
+    while IFS= read -r -d '' path; do
+      is_allowed "$path" || contains "$path" ${HELD[@]+"${HELD[@]}"} || gone+=("$path")
+    done <"$WORK/deleted"
+  fi
   [ ${#gone[@]} -ge 10 ] && [ $((2 * ${#gone[@]})) -gt "$tracked" ] || return 0
   left_out "the deletion of ${#gone[@]} files" "more than half of the $tracked files here" \
     "Bring them back: git -C $(quoted "$TOP") restore ." "Send the deletions: $(sync_command) --allow ."

@@ -10,7 +10,10 @@ find_unsafe_commits() {
   [ -n "$SEEN" ] && [ "$TIP" != "$SEEN" ] || return 0
   [ "$SEEN" != "$COMMIT_PARENT" ] || [ "$TIP" != "$COMMIT_OID" ] || return 0
   [ "$RELATED" != "$SEEN $HEAD_OID" ] || [ -n "$AHEAD_PLAIN" ] || return 0
-  git -C "$TOP" rev-list --no-merges --invert-grep --grep='^Machine: ' "$SEEN..$TIP" >"$WORK/plain" 2>/dev/null
+  git -C "$TOP" rev-list --no-merges --invert-grep --grep='^Machine: ' "$SEEN..$TIP" >"$WORK/plain" 2>"$WORK/error" || {
+    report_git_failure "git rev-list"
+    return "$EXIT_INTERNAL"
+  }
   [ -s "$WORK/plain" ] || return 0
   git -C "$TOP" diff-tree --stdin --root -r -z --raw --no-abbrev --no-renames --diff-filter=ADMT <"$WORK/plain" >"$WORK/added" 2>"$WORK/error" || {
     report_git_failure "git diff-tree"
@@ -18,7 +21,7 @@ find_unsafe_commits() {
   }
   begin_contents
   read_plain_commits
-  judge_added_files
+  judge_added_files || return
   judge_shown_files
 }
 
@@ -54,7 +57,11 @@ read_plain_commits() {
 judge_added_files() {
   local size sizes=() i
   [ ${#ADDED_BLOBS[@]} -gt 0 ] || return 0
-  while IFS= read -r size; do sizes+=("$size"); done < <(printf '%s\n' "${ADDED_BLOBS[@]}" | git -C "$TOP" cat-file --batch-check='%(objectsize)')
+  printf '%s\n' "${ADDED_BLOBS[@]}" | git -C "$TOP" cat-file --batch-check='%(objectsize)' >"$WORK/sizes" 2>"$WORK/error" || {
+    report_git_failure "git cat-file"
+    return "$EXIT_INTERNAL"
+  }
+  while IFS= read -r size; do sizes+=("$size"); done <"$WORK/sizes"
   for ((i = 0; i < ${#ADDED_BLOBS[@]}; i++)); do
     judge_added_file "${ADDED[i * 2]}" "${ADDED[i * 2 + 1]}" "${sizes[i]:-0}" "${ADDED_BLOBS[i]}"
   done

@@ -6,17 +6,26 @@ readonly STATE_FORMAT=1
 
 # Nothing of the repository before may show in the report of the next one.
 forget_repository() {
-  TOP=$1 BRANCH='' REMOTE='' HEAD_OID='' HEAD_BRANCH='' SEEN='' TIP='' UPSTREAM='' RELATED='' BEHIND='' WORK=/nonexistent STATE=/nonexistent
+  TOP=$1 BRANCH='' REMOTE='' HEAD_OID='' HEAD_BRANCH='' SEEN='' TIP='' UPSTREAM='' RELATED='' AHEAD='' BEHIND='' WORK=/nonexistent STATE=/nonexistent
   COMMIT_PARENT='' COMMIT_OID='' TOLD_REWRITTEN=none POSTPONED='' PUT_BACK=0 FIXES_SHARED='' REFUSED_WORK=() LOG_PATH='' SAVED_ARTICLES=0 CHANGED=() REPLAYED_PAIRS=() CONTAINED=() PARKED=() CONFLICTS=() RESOLVED='' HOOK_REFUSED=() HOOK_WORDS=() FOREIGN_LOGS=() FOREIGN_WHY=() FOREIGN_FIX=() REMOTE_MOVED='' UNSAFE=() GLANCE=() RECEIVING_FOR=''
 }
 
 # begin_look FOLDER: asks git where the repository lies and how it is configured, both in the background.
 begin_look() {
-  exec 3< <(exec git -C "$1" rev-parse --path-format=absolute --show-toplevel --absolute-git-dir --git-common-dir --show-prefix 2>/dev/null)
+  exec 3< <(list_places "$1")
   exec 4< <(list_configuration "$1")
   LOOKING=1
 }
 LOOKING=''
+
+list_places() {
+  exec git -C "$1" rev-parse --path-format=absolute --show-toplevel --absolute-git-dir --git-common-dir --show-prefix 2>/dev/null
+}
+
+read_places() {
+  PREFIX=''
+  IFS= read -r TOP && IFS= read -r GIT_FOLDER && IFS= read -r COMMON && { IFS= read -r PREFIX || :; }
+}
 
 # The entries, then git's exit status: a list that was cut off would mean no remote and no limits.
 list_configuration() {
@@ -29,15 +38,16 @@ open_repository() {
   local folder=$1 found=''
   [ -n "$LOOKING" ] || begin_look "$folder"
   LOOKING=''
-  { IFS= read -r TOP && IFS= read -r GIT_FOLDER && IFS= read -r COMMON && found=1 && IFS= read -r PREFIX; } <&3 || PREFIX=''
+  read_places <&3 && found=1
   read_configuration <&4
   exec 3<&- 4<&-
+  # Once more what failed: somebody may have replaced the configuration just then.
+  [ -n "$found" ] || { read_places < <(list_places "$folder") && found=1; }
   [ -n "$found" ] || {
     TOP=$folder
     report_no_repository
     return
   }
-  # Once more where it failed: somebody may have replaced the file just then.
   [ -n "$CONFIG_WHOLE" ] || read_configuration < <(list_configuration "$TOP")
   [ -n "$CONFIG_WHOLE" ] || {
     problem "$EXIT_SETUP" error "The configuration cannot be read: $(git_words config --list)" "Nothing was changed. See: git config --list"

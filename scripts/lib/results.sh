@@ -5,9 +5,9 @@
 reset_results() {
   REPO_EXIT=$EXIT_OK
   REPORTED=' ' # the codes of PROBLEMS, in any order
-  PROBLEMS=() # "level<newline>first line<newline>more lines", in the order met
-  FACTS=()    # single lines, already marked
-  LEFT_OUT=() # path, reason, fixes: one item of text each
+  PROBLEMS=()  # "level<newline>first line<newline>more lines", in the order met
+  FACTS=()     # single lines, already marked
+  LEFT_OUT=()  # path, reason, fixes: one item of text each
   LEFT_PATHS=() OTHERS_LEFT=()
   COMMITS=() # "oid subject", oldest first
   ALL_CHANGED=()

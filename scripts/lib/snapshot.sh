@@ -258,9 +258,14 @@ unstage_held_paths() {
   [ ${#list[@]} -gt 0 ] || [ ${#WANTED[@]} -gt 0 ] || return 0
   if [ ${#WANTED[@]} -gt 0 ]; then
     # Of a partial sync, everything else stays as the base has it, staged or not.
+    GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" diff-index --cached --name-only -z "${BASE_OID:-$(empty_tree)}" \
+      >"$WORK/staged" 2>"$WORK/error" || {
+      report_git_failure "git diff-index"
+      return "$EXIT_INTERNAL"
+    }
     while IFS= read -r -d '' line; do
       is_wanted "$line" || list+=("$line")
-    done < <(GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" diff-index --cached --name-only -z "${BASE_OID:-$(empty_tree)}")
+    done <"$WORK/staged"
   fi
   [ ${#list[@]} -gt 0 ] || return 0
   SNAPSHOT_WHOLE=''
@@ -270,12 +275,14 @@ unstage_held_paths() {
       for ((seen = 0; seen < ${#list[@]}; seen += 200)); do
         found=()
         for path in "${list[@]:seen:200}"; do found+=(":(literal)$path"); done
-        git -C "$TOP" ls-tree -r -z --full-tree "$BASE_OID" -- "${found[@]}"
+        # Without its answer these paths would be deleted.
+        git -C "$TOP" ls-tree -r -z --full-tree "$BASE_OID" -- "${found[@]}" || break
       done
+      [ "$seen" -ge ${#list[@]} ]
     fi
-  } >"$WORK/unstage" 2>"$WORK/error"
-  GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" update-index -z --index-info <"$WORK/unstage" 2>"$WORK/error" && return 0
-  report_git_failure "git update-index"
+  } >"$WORK/unstage" 2>"$WORK/error" &&
+    GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" update-index -z --index-info <"$WORK/unstage" 2>"$WORK/error" && return 0
+  report_git_failure "leaving out what was held back"
   return "$EXIT_INTERNAL"
 }
 

@@ -7,11 +7,15 @@
 save_without_split() {
   local path held=() mine=() base=${BASE_OID:-$(empty_tree)}
   list_named_paths
+  git -C "$TOP" diff-tree -r -z --no-renames --raw "$base" "$SNAPSHOT_TREE" >"$WORK/changes" 2>"$WORK/error" || {
+    report_git_failure "git diff-tree"
+    return "$EXIT_INTERNAL"
+  }
   while IFS= read -r -d '' path && IFS= read -r -d '' path; do
     is_named_in "$WORK/named-by-others" "$path" || continue
     held+=("$path")
     ! is_named_in "$WORK/named-by-callers" "$path" || mine+=("$path")
-  done < <(git -C "$TOP" diff-tree -r -z --no-renames --raw "$base" "$SNAPSHOT_TREE")
+  done <"$WORK/changes"
   if [ ${#held[@]} -eq 0 ]; then
     SPLIT_FACTS+=("[WARN] Whose work is whose cannot be told ($1). Everything is in one commit.")
     return 0
