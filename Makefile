@@ -6,12 +6,13 @@ RUN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 JOBS ?= auto
 # uv where it is, else pip: $(call install,EXTRA)
+EXTRAS ?= dev
 install = if command -v uv >/dev/null 2>&1; then uv pip install -q --python $(RUN)/python -e '.[$(1)]'; \
 	else $(RUN)/python -m pip install -q --disable-pip-version-check -e '.[$(1)]'; fi
 SHELL_FILES = $(shell git ls-files '*.sh' .ci/run)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test e2e lab bench bench-docs check format schedule sync model wiki-html clean
+.PHONY: help demo install test test-fast e2e lab bench bench-docs check format schedule sync model wiki-html clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,15 +23,15 @@ demo: ## the whole job on real repositories in a temporary folder (8 s)
 install: ## put claudetools into a repository: make install REPO=path [CI=github|gitea]
 	@bash scripts/install.sh $(if $(filter github gitea,$(CI)),--ci $(CI)) -- "$${REPO:-}"
 
-test: $(STAMP) ## the tests: real git, real processes, real signals
-	@$(RUN)/python -m pytest -n $(JOBS)
+test: $(STAMP) ## the tests: real git, real processes, real signals (K=word picks, SEED=number repeats a run)
+	@$(RUN)/python -m pytest -n $(JOBS) $${K:+-k "$$K"}
 
 e2e: $(STAMP) ## the real Claude Code, brought by npm into .e2e/ (235 MB), offline against a scripted model
 	@CLAUDETOOLS_E2E=install $(RUN)/python -m pytest -n 2 -m e2e -rs
 
-lab: $(STAMP) ## the long runs: kill fuzz, torture, the lock's model with all its mutants
-	@$(RUN)/python -m pytest -n $(JOBS) -m lab -rA
-	@bash tests/model/run.sh
+lab: $(STAMP) ## every place of every matrix, and the long runs (SHARD=2/8 takes the second eighth)
+	@$(RUN)/python -m pytest -n $(JOBS) -m lab -rA $${K:+-k "$$K"}
+	@case $${SHARD:-1/} in 1/*) bash tests/model/run.sh ;; esac
 
 model: ## the models of lock, journal and queue, checked by spin
 	@bash tests/model/run.sh
@@ -71,5 +72,5 @@ clean: ## remove what the targets above have made
 $(STAMP): pyproject.toml
 	@if command -v uv >/dev/null 2>&1; then uv venv -q --python $(PYTHON) --clear $(VENV); \
 	else $(PYTHON) -m venv --clear $(VENV); fi
-	@$(call install,dev)
+	@$(call install,$(EXTRAS))
 	@touch $@

@@ -1,8 +1,11 @@
-"""Fixtures: a world, and a machine in it, new or with what people have there; a yard, where a lock is fought for."""
+"""Fixtures: a world, and a machine in it, new or with what people have there; a yard, where a lock is fought for.
+And what the tests are run in: surroundings of their own, and a part of each matrix."""
 
 from __future__ import annotations
 
+import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +13,8 @@ import pytest
 
 pytest.register_assert_rewrite("installing", "round_trip", "world", "yard")
 
-from world import Machine, World  # noqa: E402
+import sample  # noqa: E402
+from world import Machine, World, clean_environment  # noqa: E402
 from yard import Yard, make_repository  # noqa: E402
 
 # A shell's background job (`make test &`) ignores Ctrl-C, one below nohup the end of its terminal, and so would every
@@ -19,6 +23,50 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+os.umask(0o022)
+# What a caller may tell the tests. Nothing else of his environment reaches them.
+TOLD = ("CLAUDETOOLS_BLESS", "CLAUDETOOLS_E2E", "CLAUDETOOLS_E2E_CACHE", "CLAUDETOOLS_SCREENSHOTS", "TMPDIR")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def surroundings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What runs in this process has the same environment as what the machines start."""
+    kept = {name: text for name, text in os.environ.items() if name in TOLD or name.startswith("PYTEST_")}
+    ours = clean_environment(tmp_path_factory.mktemp("home"), kept)
+    os.environ.clear()
+    os.environ.update(ours)
+    time.tzset()
+
+
+# --- a part of each matrix, see sample.py ------------------------------------------------
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # The workers of xdist inherit it: all of them have to take the same part.
+    os.environ.setdefault("SEED", str(sample.seed_of_head()))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and not hasattr(session.config, "workerinput"):
+        reporter.write_line(f"SEED={os.environ['SEED']} takes this part of each matrix; make lab takes all of it")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    lab = config.option.markexpr == "lab"
+    if lab:
+        for item in items:
+            if item.get_closest_marker("sampled"):
+                item.add_marker("lab")
+    elif not any("[" in argument for argument in config.args):  # a place that is named is taken
+        sample.leave_to_the_lab(items, int(os.environ["SEED"]))
+    if shard := os.environ.get("SHARD"):
+        items[:] = [item for item in items if sample.is_in_shard(item.nodeid, shard)]
+
+
+# --- fixtures --------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -75,6 +75,7 @@ def test_these_are_all_the_places_of_a_sync_that_sends_and_receives(two: World) 
     assert set(reached) == {*SENDING, *RECEIVING}
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("place", SENDING + RECEIVING)
 def test_a_sync_killed_with_all_its_children_is_finished_by_the_next(two: World, place: str) -> None:
     assert kill_at(two.machines["LINUX-01"], place, KILL_GROUP) == -signal.SIGKILL

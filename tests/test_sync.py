@@ -604,6 +604,6 @@ def test_the_branch_is_called_by_its_name(world: World, machine: Machine) -> Non
     machine.git("config", "claudetools.branch", "trunk")
     machine.write("a.md", "x\n")
     machine.git("add", "a.md")
-    machine.git("commit", "-q", "-m", "By hand")
+    machine.git("-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-q", "-m", "By hand")
     result = machine.sync()
     assert result.out.startswith("[OK] Pushed: trunk is at "), result.text

@@ -136,7 +136,7 @@ def test_a_value_that_is_told_on_stdin(machine: Machine, gpg: Path) -> None:
 
 def test_it_is_the_sessions_work_and_a_committed_value_is_said(machine: Machine, gpg: Path) -> None:
     machine.git("add", "--", LOG)
-    machine.git("commit", "-qm", "log")
+    machine.git("-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-qm", "log")
     agent = Agent(machine, "mine")
     result = put(machine, f"{LOG}:3", "acme/vpn", CLAUDETOOLS_SESSION_ID="mine")
     assert result.code == 0 and "[WARN] The value is in a commit already" in result.err, result.text

@@ -18,6 +18,7 @@ from pathlib import Path
 from claudetools.logs.sections import REQUIRED
 
 Env = Mapping[str, str] | None
+OUTSIDE = dict(os.environ)  # what the tests were started with
 TOOLKIT = Path(__file__).resolve().parent.parent
 SYNC = TOOLKIT / "scripts" / "sync.sh"
 WITH_LOCK = TOOLKIT / "scripts" / "with-lock.sh"
@@ -218,10 +219,11 @@ def clean_environment(home: Path, extra: Mapping[str, str] | None = None) -> dic
         "HOME": str(home),
         "PATH": os.environ["PATH"],
         "LANG": "C.UTF-8",
+        "TZ": "UTC",
         "USER": "tester",
         "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
         "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),
-        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_SYSTEM": str(TOOLKIT / "tests" / "gitconfig"),
         "CLAUDETOOLS_PYTHON": sys.executable,
         "PIP_NO_INDEX": "1",
         "UV_OFFLINE": "1",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from world import TOOLKIT, Machine
+from world import OUTSIDE, TOOLKIT, Machine
 
 PACKAGE, VERSION = "@anthropic-ai/claude-code", "2.1.197"
 CACHE = Path(os.environ.get("CLAUDETOOLS_E2E_CACHE", TOOLKIT / ".e2e")) / VERSION
@@ -52,7 +52,7 @@ def install() -> str:
         if not CLIENT.exists():
             (CACHE / "package.json").write_text("{}\n")
             asked = ("npm", "install", "--no-audit", "--no-fund", "--fetch-retries=1", f"{PACKAGE}@{VERSION}")
-            done = subprocess.run(asked, cwd=CACHE, capture_output=True, text=True)
+            done = subprocess.run(asked, cwd=CACHE, env=OUTSIDE, capture_output=True, text=True)
             if done.returncode:
                 return f"npm cannot bring {PACKAGE}: {done.stderr.strip()[-200:]}"
     tried = subprocess.run([CLIENT, "--version"], capture_output=True, text=True)
