@@ -624,6 +624,7 @@ def test_what_both_put_in_at_one_place_stays_from_both(mike: Machine, howard: Ma
     assert two.remote_file("a.txt") == mike.read("a.txt")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("place", ["carry-prepared", "carry-exchanged", "carried"])
 @pytest.mark.parametrize("text", [MINE, OLD + "late\n"], ids=["rewritten", "grown"])
 def test_a_late_write_survives_a_kill_while_it_is_carried_over(
@@ -820,6 +821,7 @@ REWRITERS = ("writes beside and renames", "truncates and rewrites")
 CALM_OR_NOT = [(how, rate) for how in WRITERS for rate in (20, 1000) if rate == 20 or how not in REWRITERS]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("how", "rate"), CALM_OR_NOT)
 def test_writers_lose_nothing_while_their_files_are_received(two: World, how: str, rate: float) -> None:
     figures = torture(two, how, 2, rate, 4)

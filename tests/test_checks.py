@@ -155,6 +155,7 @@ def wrong_log(machine: Machine, how: str) -> str:
     return text.replace(old, new)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("case", WRONG_LOGS)
 def test_a_log_out_of_order_is_refused_by_a_commit_and_left_out_by_a_sync(
     world: World, mike: Machine, case: str
@@ -219,6 +220,7 @@ def test_what_a_merge_brings_is_not_this_commits(mike: Machine) -> None:
     assert judge(mike).code == 1
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("session", "code"), [("theirs", 1), ("mine", 0), ("later", 0), ("", 0)])
 def test_a_session_changes_no_other_sessions_log_but_a_person_may(mike: Machine, session: str, code: int) -> None:
     mike.write(LOG, log_text(mike, '"mine later"'))
@@ -341,6 +343,7 @@ VAULT = [
 CIPHER = {"yaml": SEALED, "yml": SEALED, "json": '{"sops": {"mac": "ENC[AES256_GCM,data:b]"}}', "gpg": "\udc85x"}
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("convention", "text", "files"), VAULT)
 def test_plain_text_where_it_should_be_encrypted_stays_here(
     world: World, mike: Machine, convention: str, text: str, files: dict[str, bool | None]
@@ -440,6 +443,7 @@ def commit_and_push(machine: Machine, ref: str = "main", trailer: str = "") -> R
     return push(machine, ref)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("path", "text", "words"),
     [

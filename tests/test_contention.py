@@ -100,6 +100,7 @@ def clones_at_once(world: World, count: int, rounds: int) -> None:
     assert_together(world)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("count", [2, 4])
 def test_clones_that_push_at_once_all_get_through(world: World, count: int) -> None:
     clones_at_once(world, count, 5)

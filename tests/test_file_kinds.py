@@ -174,6 +174,7 @@ def test_a_tracked_file_that_became_a_fifo_is_held_back_or_deleted_but_never_rea
     machine.assert_sound()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("setting", ["core.autocrlf=true", "core.autocrlf=input", "eol=crlf", "text=auto", "none"])
 def test_files_with_carriage_returns_are_the_same_on_both_sides_and_clean(world: World, setting: str) -> None:
     a, b = two_machines(world)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import re
 import socket
+from collections.abc import Sequence
 from pathlib import Path
+
+import pytest
 
 from claudetools.sessions import registry
 from disks import fill, mounted, root_only
@@ -14,6 +17,7 @@ from test_tool_hooks import Agent, place_of
 from world import TOOLKIT, Machine, Result, World, write_identity
 
 FREE_KB = (0, 4, 16, 60, 200, 600, 1500, 3000)  # compiled modules take some of it
+IN_THREE = pytest.mark.parametrize("part", range(3))
 FULL = re.compile(
     r"o space left|full disk|disk is full|couldn't write|unable to write|write error|out of diskspace", re.I
 )
@@ -43,14 +47,24 @@ def sync_as(agent: Agent) -> Result:
     return agent.machine.sync(env={"CLAUDETOOLS_SESSION_ID": agent.id})
 
 
+def part_of(amounts: Sequence[int], part: int) -> list[int]:
+    """Nothing and plenty, and every third amount between them."""
+    return [amounts[0], *amounts[1 + part : -1 : 3], amounts[-1]]
+
+
 @root_only
-def test_sessions_on_a_full_disk_lose_nothing_and_are_told(world: World, machine: Machine, tmp_path: Path) -> None:
+@pytest.mark.sampled(3)
+@IN_THREE
+def test_sessions_on_a_full_disk_lose_nothing_and_are_told(
+    world: World, machine: Machine, tmp_path: Path, part: int
+) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     with mounted("-t", "tmpfs", "-o", "size=16m", "claudetools-test", disk):
         machine.run("cp", "-a", machine.top, disk / "ops")
         machine.top = disk / "ops"
-        numbers = range(len(FREE_KB))
+        amounts = part_of(FREE_KB, part)
+        numbers = range(len(amounts))
         for name in "ab":
             machine.write(own_file(name), "".join(free_line(name, n) for n in numbers))
         machine.write("list.md", "".join(free_line(name, n) + "between\n" * 3 for n in numbers for name in "ab"))
@@ -59,7 +73,7 @@ def test_sessions_on_a_full_disk_lose_nothing_and_are_told(world: World, machine
         for agent in agents:
             registry.register(place_of(machine), agent.id, pid=os.getpid(), topic=f"work of {agent.id}")
         codes = set()
-        for number, free in enumerate(FREE_KB):
+        for number, free in enumerate(amounts):
             fill(disk / "filler", free * 1024)
             for agent in agents:
                 for path in ("list.md", own_file(agent.id)):
@@ -103,8 +117,10 @@ def assert_no_foreign_lines(world: World) -> None:
 
 
 @root_only
-def test_a_disk_that_is_full_loses_nothing_and_the_next_sync_finishes(world: World, tmp_path: Path) -> None:
-    """Every amount of free space from nothing to plenty: some let the sync begin and not end."""
+@pytest.mark.sampled(3)
+@IN_THREE
+def test_a_disk_that_is_full_loses_nothing_and_the_next_sync_finishes(world: World, tmp_path: Path, part: int) -> None:
+    """Free space from nothing to plenty: some amounts let the sync begin and not end."""
     a, b = two_machines(world)
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -115,7 +131,7 @@ def test_a_disk_that_is_full_loses_nothing_and_the_next_sync_finishes(world: Wor
         a.run("cp", "-a", a.top, disk / "ops")
         a.top = disk / "ops"
         seen = set()
-        for free in (0, 4, 8, 12, 24, 48, 100, 250, 450, 700):
+        for free in part_of((0, 4, 8, 12, 24, 48, 100, 250, 450, 700), part):
             for n in range(3):
                 b.write(f"incoming/{n}.bin", os.urandom(20_000))
             b.write(f"incoming/new-{free}.bin", os.urandom(60_000))

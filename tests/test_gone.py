@@ -80,6 +80,7 @@ def test_a_renamed_file_that_another_renames_again_is_not_gone(machine: Machine,
     assert "Gone" not in machine.sync("--all").out and machine.status() == ""
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("who", ["itself", "moved", "plain commit", "replaced", "kept"])
 def test_what_is_no_matter_is_not_spoken_of(machine: Machine, one: Agent, who: str) -> None:
     two = Agent(machine, "bbbb2222", "isp")

@@ -69,6 +69,7 @@ BROKEN: dict[str, tuple[object, list[str]]] = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_broken_identity_is_named_with_file_and_expectation(world: World, machine: Machine, case: str) -> None:
     data, words = BROKEN[case]
@@ -116,6 +117,7 @@ def test_a_wrong_key_stops_a_sync_with_the_same_words(world: World, machine: Mac
     assert_not_set_up(machine, world, f"{FILE}: key 'email' is a number; expected text")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
@@ -227,6 +229,7 @@ def test_without_an_identity_a_broken_users_file_is_what_is_named(world: World, 
 # --- users.json, which others may have broken ---------------------------------------------
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -413,6 +416,7 @@ def test_other_peoples_commits_keep_their_author_when_they_are_replayed(world: W
     )
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", ["[", "a.*", "x\\", "*"])
 def test_a_machine_may_have_any_name(world: World, machine: Machine, name: str) -> None:
     put(machine, {**GOOD, "machine": name})

@@ -59,6 +59,7 @@ def test_two_hooks_of_the_users_are_both_left(lived_in: Machine) -> None:
 # --- places where it must not go, or must look twice ----------------------------------------------
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", ['it\'s "my" ops', "b\u00fcro \u65e5\u672c", "-ops", "$HOME*?[\tx"])
 def test_any_name_of_a_folder_will_do(world: World, name: str) -> None:
     machine = world.machine(clone=False)

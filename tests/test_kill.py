@@ -82,12 +82,14 @@ def test_a_sync_killed_with_all_its_children_is_finished_by_the_next(two: World,
     settle_and_check(two)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("place", [*SENDING, "advance-plan", "swapped-2", "advance-index-locked", "advance-ref"])
 def test_a_sync_whose_shell_alone_is_killed_is_finished_by_the_next(two: World, place: str) -> None:
     assert kill_at(two.machines["LINUX-01"], place, KILL_BASH) == -signal.SIGKILL
     settle_and_check(two)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("place", RECEIVING)
 def test_a_sync_whose_helper_alone_is_killed_says_so_and_leaves_no_lock(two: World, place: str) -> None:
     mike = two.machines["LINUX-01"]
@@ -97,6 +99,7 @@ def test_a_sync_whose_helper_alone_is_killed_says_so_and_leaves_no_lock(two: Wor
     settle_and_check(two)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("place", "name"),
     [(place, "TERM") for place in ("index-locked", "ref", "pushed", "swapped-2", "advance-index-locked", "advance-ref")]
@@ -132,6 +135,7 @@ def test_what_is_edited_between_the_kill_and_the_next_sync_is_kept(two: World) -
     assert "UP-mod" in mike.read("mod.txt")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("command", ["git checkout -q -- .", "git stash -q", "git reset -q --hard"])
 @pytest.mark.parametrize("place", ["swapped-3", "swapped-5", "advance-index"])
 def test_discarding_changes_after_a_kill_does_not_undo_what_was_received(two: World, place: str, command: str) -> None:
@@ -275,7 +279,8 @@ def write_line(machine: Machine, file: str, after: int, text: str) -> None:
     path.write_text("\n".join(content) + "\n")
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.sampled(6)
+@pytest.mark.parametrize("seed", range(1, 7))
 def test_ten_random_kills_lose_nothing(two: World, seed: int) -> None:
     torture(two, 10, seed)
 

@@ -182,6 +182,7 @@ STEPS = {
 }
 
 
+@pytest.mark.sampled(4)
 @linux_only
 @pytest.mark.parametrize("whom", [KILL_GROUP, KILL_BASH], ids=["group", "bash alone"])
 @pytest.mark.parametrize("step", STEPS)
@@ -194,6 +195,7 @@ def test_killed_after_any_step_the_next_acquire_succeeds_at_once(yard: Yard, ste
     yard.assert_next_gets_it_at_once()
 
 
+@pytest.mark.sampled(3)
 @linux_only
 @pytest.mark.parametrize("whole_group", [True, False], ids=["group", "bash alone"])
 @pytest.mark.parametrize("point", ["read", "verdict", "verdict-unlink", "mark-unlink", "unlink-beacon"])

@@ -210,6 +210,7 @@ def test_of_two_that_came_back_what_is_taken_out_on_purpose_stays_out(
     assert "by c" not in machine.read("list.md") + world.remote_file("list.md")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("who", ["a", "b", "c"])
 @pytest.mark.parametrize("place", ["swap-1", "swapped-1", "advance-done"])
 def test_an_edit_while_lines_come_back_stays_its_own(
@@ -340,6 +341,7 @@ def test_without_a_beginning_nothing_is_proved(machine: Machine, two: tuple[Agen
     assert machine.read("list.md") == text
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("saver", ["b", "d"])
 @pytest.mark.parametrize("place", ["snapshot", "swap-1", "swapped-1", "advance-done"])
 def test_a_command_that_ends_while_lines_come_back_did_not_write_them(

@@ -149,6 +149,7 @@ def test_whoever_is_served_hears_what_of_its_own_has_to_wait(logged: World, mach
         assert f"[INFO] Waiting: with-{n}.md has changes that hang together with unsaved work of 'isp'" in result.out
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("whom", [KILL_BASH, KILL_GROUP], ids=["bash", "group"])
 @pytest.mark.parametrize("place", PLACES)
 def test_a_leader_that_is_killed_leaves_its_followers_to_the_next(
@@ -275,6 +276,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_request_that_is_no_request_harms_nobody(world: World, machine: Machine, name: str) -> None:
     assert machine.sync().code == 0

