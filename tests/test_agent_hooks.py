@@ -39,6 +39,8 @@ def recorded(name: str, machine: Machine) -> tuple[dict[str, Any], dict[str, str
 
 def fire(machine: Machine, event: str, payload: object, env: dict[str, str] | None = None, *arguments: str) -> Result:
     """The hook as the client starts it: by a shell, payload on stdin, in some folder."""
+    if (machine.top / ".git" / "claudetools").is_dir():
+        machine.share_compiled()
     done = subprocess.run(
         ["sh", "-c", f'"{HOOKS}/{event}" "$@"', "-", *arguments],
         input=payload if isinstance(payload, bytes) else json.dumps(payload).encode(),

@@ -62,7 +62,7 @@ def test_sessions_on_a_full_disk_lose_nothing_and_are_told(
     disk.mkdir()
     with mounted("-t", "tmpfs", "-o", "size=16m", "claudetools-test", disk):
         machine.run("cp", "-a", machine.top, disk / "ops")
-        machine.top = disk / "ops"
+        machine.top, machine.compiles = disk / "ops", True
         amounts = part_of(FREE_KB, part)
         numbers = range(len(amounts))
         for name in "ab":
@@ -129,7 +129,7 @@ def test_a_disk_that_is_full_loses_nothing_and_the_next_sync_finishes(world: Wor
     save(b)
     with mounted("-t", "tmpfs", "-o", "size=16m", "claudetools-test", disk):
         a.run("cp", "-a", a.top, disk / "ops")
-        a.top = disk / "ops"
+        a.top, a.compiles = disk / "ops", True
         seen = set()
         for free in part_of((0, 4, 8, 12, 24, 48, 100, 250, 450, 700), part):
             for n in range(3):
@@ -189,7 +189,7 @@ def test_to_take_back_work_on_a_full_disk_is_73_and_can_be_done_again(machine: M
     disk.mkdir()
     with mounted("-t", "tmpfs", "-o", "size=24m", "claudetools-test", disk):
         machine.run("cp", "-a", machine.top, disk / "ops")
-        machine.top = disk / "ops"
+        machine.top, machine.compiles = disk / "ops", True
         tools = ("bash", TOOLKIT / "scripts" / "claudetools.sh", "sessions")
         machine.write("list.md", "a line\n")
         assert machine.sync().code == 0

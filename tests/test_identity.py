@@ -290,7 +290,7 @@ def without_python(machine: Machine) -> dict[str, str]:
     folder = machine.home / "no-python"
     folder.mkdir(exist_ok=True)
     for place in os.environ["PATH"].split(":"):
-        for program in Path(place).iterdir() if Path(place).is_dir() else ():
+        for program in Path(place).iterdir() if os.access(place, os.R_OK) else ():
             link = folder / program.name
             if not program.name.startswith("python") and not link.is_symlink():
                 link.symlink_to(program)

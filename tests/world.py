@@ -6,13 +6,17 @@ Nothing of git is mocked. Dates are fixed where a test asks for it, never otherw
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from claudetools.logs.sections import REQUIRED
@@ -21,6 +25,7 @@ Env = Mapping[str, str] | None
 OUTSIDE = dict(os.environ)  # what the tests were started with
 TOOLKIT = Path(__file__).resolve().parent.parent
 SYNC = TOOLKIT / "scripts" / "sync.sh"
+TOOLS = TOOLKIT / "scripts" / "claudetools.sh"
 WITH_LOCK = TOOLKIT / "scripts" / "with-lock.sh"
 USERS = {
     "users": {
@@ -52,11 +57,14 @@ class Machine:
     home: Path
     top: Path
     extra_env: dict[str, str] = field(default_factory=dict)
+    compiles: bool = False  # its Python modules itself, as in the first sync of a clone
 
     def env(self, more: Env = None) -> dict[str, str]:
         return {**clean_environment(self.home), **self.extra_env, **(more or {})}
 
     def run(self, *argv: str | Path, cwd: Path | None = None, timeout: float = 120, env: Env = None) -> Result:
+        if {SYNC, TOOLS} & set(argv[:2]):
+            self.share_compiled()
         done = subprocess.run(
             [str(a) for a in argv],
             cwd=cwd or self.top,
@@ -69,6 +77,8 @@ class Machine:
 
     def start(self, *argv: str | Path, cwd: Path | None = None, env: Env = None) -> subprocess.Popen[bytes]:
         """A program in a process group of its own, so that a test can kill all of it."""
+        if {SYNC, TOOLS} & set(argv[:2]):
+            self.share_compiled()
         return subprocess.Popen(
             [str(a) for a in argv],
             cwd=cwd or self.top,
@@ -78,6 +88,15 @@ class Machine:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+
+    def share_compiled(self) -> None:
+        """A clone compiles the modules of Python once, for the longest part of its first sync: those of a test find
+        what another one has compiled, where people's find what their own syncs have."""
+        git, cache = self.top / ".git", self.top / ".git" / "claudetools" / "pycache"
+        if not self.compiles and git.is_dir() and not os.path.lexists(cache):
+            with contextlib.suppress(OSError):  # a test has made it read-only
+                cache.parent.mkdir(mode=0o700, exist_ok=True)
+                cache.symlink_to(compiled())
 
     def git(self, *args: str, check: bool = True, env: Env = None) -> str:
         result = self.run("git", *args, env=env)
@@ -185,6 +204,14 @@ class World:
 
     def assert_linear(self) -> None:
         assert self.remote_git("rev-list", "--merges", "main") == ""
+
+
+@cache
+def compiled() -> Path:
+    """Compiled modules of this process's tests, until it ends."""
+    folder = tempfile.mkdtemp(prefix="claudetools-compiled.")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def log_text(machine: Machine, session: str = "", more: str = "") -> str:
