@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from agents import Agent
+from commands import run_tools
 from forced import KILL_GROUP, KILL_HELPER, at, ended, was_reached
 from test_split import LIST, ids, message
 from world import SYNC, TOOLKIT, Machine, Result, World
@@ -21,7 +22,7 @@ def shared(machine: Machine) -> Machine:
 
 def sessions(machine: Machine, *args: str, me: str = "") -> Result:
     env = {"CLAUDETOOLS_SESSION_ID": me} if me else None
-    return machine.run("bash", TOOLKIT / "scripts/claudetools.sh", "sessions", *args, env=env)
+    return run_tools(machine, "sessions", *args, env=env)
 
 
 def test_claim_takes_what_nobody_or_several_may_have_made(shared: Machine, world: World) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from claudetools.logs import sections
 from claudetools.place import Place
 from claudetools.sessions import ledger, registry
+from commands import run_tools
 from world import TOOLKIT, Machine, Result, World, write_identity
 
 TOOLS = TOOLKIT / "scripts" / "claudetools.sh"
@@ -29,16 +29,7 @@ def mike(machine: Machine) -> Machine:
 
 def log(machine: Machine, *args: str, session: str = "", now: int = NOON, body: str | None = None) -> Result:
     env = {"CLAUDETOOLS_NOW": str(now), **({"CLAUDETOOLS_SESSION_ID": session} if session else {})}
-    done = subprocess.run(
-        ["bash", str(TOOLS), "log", *args],
-        cwd=machine.top,
-        env=machine.env(env),
-        input=None if body is None else body.encode(),
-        stdin=subprocess.DEVNULL if body is None else None,
-        capture_output=True,
-        timeout=60,
-    )
-    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return run_tools(machine, "log", *args, env=env, stdin=body or "")
 
 
 def made(machine: Machine, *args: str, session: str = "", now: int = NOON) -> str:

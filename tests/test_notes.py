@@ -14,6 +14,7 @@ import pytest
 
 from claudetools.place import Place, find_place
 from claudetools.sessions import registry
+from commands import run_tools
 from test_cost import wrap_path
 from world import SYNC, TOOLKIT, Machine, Result, World, log_body
 
@@ -52,7 +53,7 @@ def send(machine: Machine, *sections: str, path: str = LOG, user: str = "howard"
 
 
 def notes(machine: Machine, *args: str) -> Result:
-    return machine.run("bash", CLAUDETOOLS, "notes", *args)
+    return run_tools(machine, "notes", *args)
 
 
 def listed(machine: Machine, *args: str) -> list[dict[str, object]]:

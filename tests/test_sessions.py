@@ -15,21 +15,14 @@ import pytest
 from claudetools.place import Place, find_place
 from claudetools.sessions import ledger, registry
 from claudetools.sessions.ledger import Edit
+from commands import run_tools
 from world import TOOLKIT, Env, Machine, Result
 
 CLAUDETOOLS = TOOLKIT / "scripts" / "claudetools.sh"
 
 
 def sessions(machine: Machine, *arguments: str, env: Env = None, stdin: str | None = None) -> Result:
-    done = subprocess.run(
-        ["bash", str(CLAUDETOOLS), "sessions", *arguments],
-        cwd=machine.top,
-        env=machine.env(env),
-        input=(stdin or "").encode(),
-        capture_output=True,
-        timeout=60,
-    )
-    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return run_tools(machine, "sessions", *arguments, env=env, stdin=stdin or "")
 
 
 def place_of(machine: Machine) -> Place:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 from agents import Agent
 from claudetools.sessions.ledger import read_edits
 from claudetools.vault.value import find_told, find_value
+from commands import run_tools
 from forced import KILL_HELPER, at, ended, was_reached
 from world import TOOLKIT, Machine, Result, needs
 
@@ -91,15 +91,9 @@ def gpg(machine: Machine, shelf: Path) -> Iterator[Path]:
 
 
 def put(machine: Machine, *args: str, stdin: str = "", **env: str) -> Result:
-    done = subprocess.run(
-        ["bash", str(TOOLKIT / "scripts" / "claudetools.sh"), "vault", "put", *args],
-        cwd=machine.top,
-        env=machine.env(env),
-        input=stdin.encode(),
-        capture_output=True,
-    )
-    assert SECRET.encode() not in done.stdout + done.stderr and b"BEGIN KEY" not in done.stdout + done.stderr
-    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+    result = run_tools(machine, "vault", "put", *args, env=env, stdin=stdin)
+    assert SECRET not in result.out + result.err and "BEGIN KEY" not in result.out + result.err
+    return result
 
 
 def opened(machine: Machine, path: Path) -> str:

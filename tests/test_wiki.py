@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agents import Agent
+from commands import run_tools
 from forced import at
 from world import TOOLKIT, Machine, Result, World
 
@@ -89,7 +90,7 @@ class Wiki:
         return (self.folder / "prompt").read_text()
 
     def run(self, *args: str, **env: str) -> Result:
-        return self.machine.run("bash", TOOLKIT / "scripts/claudetools.sh", "wiki", *args, env=env)
+        return run_tools(self.machine, "wiki", *args, env=env)
 
     def compile(self, *args: str, **env: str) -> Result:
         result = self.run("compile", "client:acme", *args, **env)
