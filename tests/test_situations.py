@@ -6,15 +6,19 @@ tests/test_situations.py` writes it anew; look at the difference before you comm
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from forced import KILL_GROUP, at, ended, was_reached
+from forced import KILL_GROUP, at, copy_world, ended, was_reached
 from world import SYNC, TOOLKIT, Machine, Result, World, log_text, run_plain, write_identity
 
 DOCUMENT = TOOLKIT / "docs" / "situations.md"
@@ -44,12 +48,8 @@ class Scene:
     """Mike's clone, Howard's when it is asked for, and the remote between them."""
 
     def __init__(self, root: Path) -> None:
-        self.world = World(root)
-        self.mike = self.world.machine("LINUX-01", "mike")
-        for name in ("notes.md", "code.py"):
-            self.mike.write(name, LINES)
-        self.mike.git("config", "claudetools.branch", "main")
-        assert self.mike.sync().code == 0
+        self.world: World = copy_world(prepared(), root)
+        self.mike: Machine = self.world.machines["LINUX-01"]
         self._howard: Machine | None = None
 
     @property
@@ -90,6 +90,20 @@ class Scene:
 
 
 Act = Callable[[Scene], Result]
+
+
+@cache
+def prepared() -> World:
+    """What each scene begins with, made once."""
+    folder = tempfile.mkdtemp(prefix="claudetools-scene.")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    world = World(Path(folder))
+    mike = world.machine("LINUX-01", "mike")
+    for name in ("notes.md", "code.py"):
+        mike.write(name, LINES)
+    mike.git("config", "claudetools.branch", "main")
+    assert mike.sync().code == 0
+    return world
 
 
 @dataclass(frozen=True)
@@ -778,14 +792,12 @@ def written_rows() -> list[str]:
 @pytest.mark.skipif(BLESS, reason="the document is written anew")
 @pytest.mark.parametrize("number", range(len(SITUATIONS)), ids=[row.act.__name__ for row in SITUATIONS])
 def test_the_document_says_what_happens(tmp_path: Path, number: int) -> None:
-    assert play(SITUATIONS[number], tmp_path) == dict(enumerate(written_rows())).get(number)
+    assert play(SITUATIONS[number], tmp_path / "world") == dict(enumerate(written_rows())).get(number)
 
 
 def test_the_document_has_these_rows_and_no_others(tmp_path: Path) -> None:
     if BLESS:
         folders = [tmp_path / str(n) for n in range(len(SITUATIONS))]
-        for folder in folders:
-            folder.mkdir()
         DOCUMENT.parent.mkdir(exist_ok=True)
         DOCUMENT.write_text(in_chapters([play(*pair) for pair in zip(SITUATIONS, folders, strict=True)]))
     rows = written_rows()
