@@ -26,7 +26,7 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_I
 
 os.umask(0o022)
 # What a caller may tell the tests. Nothing else of his environment reaches them.
-TOLD = ("CLAUDETOOLS_BLESS", "CLAUDETOOLS_E2E", "CLAUDETOOLS_E2E_CACHE", "CLAUDETOOLS_SCREENSHOTS", "TMPDIR")
+TOLD = ("CLAUDETOOLS_BLESS", "CLAUDETOOLS_E2E", "CLAUDETOOLS_E2E_CACHE", "CLAUDETOOLS_SCREENSHOTS", "SEED", "TMPDIR")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -61,7 +61,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if item.get_closest_marker("sampled"):
                 item.add_marker("lab")
     elif not any("[" in argument for argument in config.args):  # a place that is named is taken
-        sample.leave_to_the_lab(items, int(os.environ["SEED"]))
+        leave = sample.leave_most if os.environ.get("FAST") else sample.leave_to_the_lab
+        leave(items, int(os.environ["SEED"]))
     if shard := os.environ.get("SHARD"):
         items[:] = [item for item in items if sample.is_in_shard(item.nodeid, shard)]
 

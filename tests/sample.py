@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent
+FAST = 16  # `make test-fast` takes one in so many of what needs a repository
 
 
 def seed_of_head() -> int:
@@ -52,5 +53,19 @@ def leave_to_the_lab(items: Iterable[pytest.Item], seed: int) -> None:
             matrices.setdefault(item.nodeid.partition("[")[0], {})[item.nodeid] = item
     for places in matrices.values():
         (mark,) = next(iter(places.values())).iter_markers("sampled")
-        for name in places.keys() - drawn(places, mark.args[0], seed):
-            places[name].add_marker("lab")
+        leave(places, mark.args[0], seed)
+
+
+def leave_most(items: Iterable[pytest.Item], seed: int) -> None:
+    """For a run after each edit: all that needs no repository, what every sync does, and a part of the rest."""
+    rest = {item.nodeid: item for item in items if needs_a_folder(item) and item.path.name != "test_sync.py"}
+    leave(rest, FAST, seed)
+
+
+def needs_a_folder(item: pytest.Item) -> bool:
+    return "tmp_path" in getattr(item, "fixturenames", ())
+
+
+def leave(places: Mapping[str, pytest.Item], every: int, seed: int) -> None:
+    for name in places.keys() - drawn(places, every, seed):
+        places[name].add_marker("lab")

@@ -319,6 +319,7 @@ def test_a_link_pointed_elsewhere_in_that_moment_is_kept(mike: Machine, howard: 
     assert os.readlink(mike.top / "link") == "README.md"
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("setting", ["eol=crlf", "autocrlf"])
 def test_line_ends_of_the_tree_are_converted(mike: Machine, howard: Machine, setting: str) -> None:
     if setting == "autocrlf":

@@ -21,11 +21,9 @@ def judge(outcomes: list[Outcome]) -> None:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=IDS)
 def test_some_program_of_a_sync_fails(scenario: Scenario, tmp_path: Path) -> None:
-    seed = int(os.environ.get("FAULT_SEED", random.randrange(10**6)))
-    print(f"FAULT_SEED={seed}")
     explorer = Explorer(scenario, tmp_path)
     count = len(explorer.calls())
-    chance = random.Random(seed)
+    chance = random.Random(os.environ["SEED"])
     places = [(chance.randint(1, count), how) for how in FAILURES]
     judge([outcome for place, how in places if (outcome := explorer.fault(place, how))])
 

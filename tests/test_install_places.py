@@ -98,6 +98,7 @@ def test_what_is_no_working_tree_is_refused(empty: Machine, args: list[str], cod
     assert result.out == ""
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("folder", "service"),
     [

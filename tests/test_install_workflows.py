@@ -21,6 +21,7 @@ def with_workflows(tmp_path: Path) -> Path:
     return toolkit
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("server", ["github", "gitea"])
 def test_a_workflow_comes_when_it_is_asked_for_and_stays_until_the_end(
     lived_in: Machine, with_workflows: Path, server: str

@@ -214,6 +214,7 @@ def test_what_a_repository_always_allows_is_no_reason_to_wait_alone(logged: Worl
     assert pushes(logged) == before + 1
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("args", [["--dry-run"], ["--no-push"], ["--", "a.txt"], ["--allow", "a.txt"]])
 def test_a_request_for_less_or_more_waits_for_the_lock_itself(machine: Machine, args: list[str]) -> None:
     machine.write("a.txt", "a\n")

@@ -260,6 +260,7 @@ def test_deletions_modes_and_moves_belong_to_who_made_them(shared: Machine, worl
     assert ids(shared, 2) == [["two"], ["one"]] and shared.status() == ""
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("how", ["as it is", "changed", "by a person", "edited under the new name"])
 def test_a_renamed_file_goes_with_what_others_have_not_saved_in_it(shared: Machine, world: World, how: str) -> None:
     one, two = Agent(shared, "one"), Agent(shared, "two")
@@ -377,6 +378,7 @@ def test_incoming_changes_to_the_same_file_are_nobodys_here(shared: Machine, wor
     assert world.remote_file(LIST) == shared.read(LIST)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("how", ["missing", "torn", "newer", "lying", "no contents"])
 def test_a_bad_ledger_loses_nothing_and_is_named(shared: Machine, world: World, how: str) -> None:
     one, two = Agent(shared, "one", "acme vpn"), Agent(shared, "two")
@@ -532,6 +534,7 @@ def test_what_upstream_takes_back_stays_away_while_a_live_edit_holds_up_the_rece
     assert "idea.txt" not in world.remote_files()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("id", ["ide:window/7", "two words", ".hidden", "l" * 101, "\u00fcber"])
 def test_a_session_may_be_called_anything(shared: Machine, world: World, id: str) -> None:
     me = Agent(shared, id)
@@ -584,6 +587,7 @@ def test_what_was_saved_and_then_overwritten_comes_back_too(shared: Machine, wor
     assert world.remote_file(LIST).endswith("of one\nof two\n") and shared.status() == ""
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("doubt", ["before the call", "a person in between", "a person since", "same line"])
 def test_what_is_not_proved_stays_as_somebody_decided(shared: Machine, doubt: str) -> None:
     one, two = Agent(shared, "one"), Agent(shared, "two")

@@ -97,6 +97,7 @@ def test_a_program_that_calls_sync_sh_itself(shared: Machine, world: World) -> N
     assert shared.status() == ""
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("of_a", "of_b", "goes"),
     [

@@ -524,6 +524,7 @@ def test_a_file_made_where_a_receive_was_cut_off_is_named_and_can_be_kept(story:
     story.settle()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("how", ["append", "insert", "add", "rename", "chmod"])
 def test_an_amended_commit_that_was_pushed_is_said_and_goes_on_top(story: Story, how: str) -> None:
     story.edit(story.mike, "insert", 1)
