@@ -28,8 +28,9 @@
 #   -- PATH...         only these files and folders
 #
 # Exit status: 0 saved or nothing to do; 64 usage; 65 something was left out or needs you; 69 remote unreachable (your
-# work is committed here); 70 internal; 73 lock or state cannot be created; 75 deferred, another sync runs; 77 refused
-# by the remote; 78 not set up, wrong branch, or somebody's merge in progress; 128+N ended by signal N.
+# work is committed here); 70 internal; 73 lock or state cannot be created, or a lock file of git's is in the
+# way; 75 deferred, another sync runs; 77 refused by the remote; 78 not set up, wrong branch, or somebody's merge in
+# progress; 128+N ended by signal N.
 # Environment: CLAUDETOOLS_SESSION_ID, CLAUDE_CODE_SESSION_ID or CODEX_SESSION_ID name the session.
 #   CLAUDETOOLS_PYTHON is the interpreter for the helpers.
 set -uo pipefail

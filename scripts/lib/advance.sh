@@ -272,7 +272,6 @@ name_holders() {
 }
 
 report_busy_index() {
-  problem "$EXIT_DEFERRED" warn "Another git command has the index and does not let go of it." \
-    "Nothing is lost; the next sync finishes. If no git runs here: rm $(quoted "$GIT_FOLDER/index.lock")"
-  return "$EXIT_DEFERRED"
+  GIT_LOCK=$GIT_FOLDER/index.lock
+  report_git_lock "The index cannot be changed"
 }

@@ -158,9 +158,8 @@ lock_index() {
   until ln "$SNAPSHOT_INDEX" "$lock" 2>/dev/null || [ "$lock" -ef "$SNAPSHOT_INDEX" ]; do
     read_clock
     if [ $((NOW_MS - began)) -ge 10000 ]; then
-      problem "$EXIT_DEFERRED" warn "Another git command has $(visible "$lock") and does not let go of it." \
-        "Your files are on disk; the next sync commits them. If no git runs here: rm $(quoted "$lock")"
-      return "$EXIT_DEFERRED"
+      report_busy_index
+      return
     fi
     pause 20
   done
@@ -259,8 +258,8 @@ move_branch() {
     <<<"update refs/heads/$BRANCH $new $old"$'\n'"update refs/claudetools/points/$STAMP-${point:0:4} $point" && return 0
   case $(<"$WORK/error") in
     *'cannot lock ref'*'but expected'* | *'reference already exists'* | *'unable to resolve'*) return 1 ;;
-    *'.lock'*'File exists'*) return 1 ;; # another git moves it this very moment
   esac
+  if find_git_lock "$(<"$WORK/error")" && outwait_git_lock; then return 1; fi # another git has moved it meanwhile
   report_git_failure "git update-ref"
   return "$EXIT_INTERNAL"
 }

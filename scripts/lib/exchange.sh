@@ -49,6 +49,9 @@ check_history() {
   read -r accepted 2>/dev/null <"$TREE/accepted"
   case $accepted in *[!0-9a-f]*) accepted='' ;; esac # damaged: as if it had never been written
   [ -n "$SEEN" ] || return 0
+  if [ -n "$accepted" ] && [ "$accepted" != "$SEEN" ] && [ -z "$FRESH" ] && is_ancestor "$SEEN" "$accepted"; then
+    fetch_remote || return # git could not record what was pushed, or the remote was put back: only the remote knows
+  fi
   if [ -n "$accepted" ] && [ "$accepted" != "$SEEN" ] && ! is_upstream "$accepted"; then
     if [ -n "$TAKE_UPSTREAM" ]; then
       # The old tip and the new one stand for the same moment: only what came after it is replayed.
@@ -167,12 +170,17 @@ push_tip() {
     checkpoint pushed
     note_pushed "$TIP"
     name_commits_as_pushed
+    record_push
     return 0
   fi
   printf '%s\n' "$(<"$WORK/error")" >"$WORK/push-error"
   step_aside
   fetch_remote || return
   [ "$SEEN" = "$old" ] || return 1
+  if find_git_lock "$(<"$WORK/push-error")"; then
+    meet_remote_lock
+    return
+  fi
   settle_refusal
 }
 
@@ -232,7 +240,7 @@ compose_fetch() {
 
 fetch_remote() {
   compose_fetch
-  network "${FETCH[@]}" 2>"$WORK/error" || {
+  patiently network "${FETCH[@]}" || {
     case $(<"$WORK/error") in
       *"couldn't find remote ref"*)
         SEEN=''

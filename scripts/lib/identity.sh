@@ -60,12 +60,28 @@ read_identity_cache() {
   [ -n "$ID_USER" ] && [ -n "$ID_NAME" ] && [ -n "$ID_EMAIL" ] && [ -n "$ID_MACHINE" ]
 }
 
-# The commits carry the identity explicitly; plain git beside us shall write the same one.
+# The commits carry the identity explicitly; plain git beside us shall write the same one. Where git's settings cannot be
+# written, that is said, and the work is saved all the same.
 reconcile_git_config() {
   export GIT_AUTHOR_NAME=$ID_NAME GIT_AUTHOR_EMAIL=$ID_EMAIL GIT_COMMITTER_NAME=$ID_NAME GIT_COMMITTER_EMAIL=$ID_EMAIL
-  [ "$CONFIG_NAME" = "$ID_NAME" ] || git -C "$TOP" config user.name "$ID_NAME" || return
-  [ "$CONFIG_EMAIL" = "$ID_EMAIL" ] || git -C "$TOP" config user.email "$ID_EMAIL"
+  [ -z "$DRY_RUN" ] || return 0
+  set_git_config "$CONFIG_NAME" user.name "$ID_NAME" && set_git_config "$CONFIG_EMAIL" user.email "$ID_EMAIL" || report_git_config
+  return 0
 }
+
+report_git_config() {
+  local what git
+  what="git's user.name and user.email cannot be set to $(visible "$ID_NAME <$ID_EMAIL>")"
+  if find_git_lock "$(<"$WORK/error")"; then
+    report_git_lock "$what"
+    return
+  fi
+  git="git -C $(quoted "$TOP") config"
+  problem "$EXIT_SETUP" error "$what: $(first_words "$WORK/error")" \
+    "Commits by plain git carry another name. Set them: $git user.name $(quoted "$ID_NAME") && $git user.email $(quoted "$ID_EMAIL")"
+}
+
+set_git_config() { [ "$1" = "$3" ] || patiently git -C "$TOP" config "$2" "$3"; }
 
 # Sets VAULT, the folder that ID_VAULT names as seen from TOP.
 find_vault() {

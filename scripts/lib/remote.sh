@@ -28,7 +28,7 @@ note_reached() {
 report_unreachable() {
   local text waiting since
   text=$(first_words "$WORK/error")
-  if is_disk_failure "$(<"$WORK/error")" || { [ ! -s "$WORK/error" ] && ! printf '\n' 2>/dev/null >"$WORK/probe"; }; then
+  if find_git_lock "$(<"$WORK/error")" || is_disk_failure "$(<"$WORK/error")" || { [ ! -s "$WORK/error" ] && ! printf '\n' 2>/dev/null >"$WORK/probe"; }; then
     report_git_failure "git fetch" # it is this machine's disk that stops us, not the network
     return "$EXIT_CANNOT_CREATE"
   fi
@@ -50,6 +50,45 @@ report_unreachable() {
       ;;
   esac
   return "$EXIT_OFFLINE"
+}
+
+# After a push: git moves the remote-tracking branch as well, and ends with 0 where it cannot.
+record_push() {
+  case $(<"$WORK/error") in *"update_ref failed for ref 'refs/remotes/"*) ;; *) return 0 ;; esac
+  patiently git -C "$TOP" update-ref "refs/remotes/$REMOTE/$BRANCH" "$TIP" && return 0
+  find_git_lock "$(<"$WORK/error")" || {
+    report_git_failure "Your work is pushed; recording that in refs/remotes/$(visible "$REMOTE/$BRANCH")"
+    return
+  }
+  report_git_lock "Your work is pushed, but git cannot record that in refs/remotes/$(visible "$REMOTE/$BRANCH")"
+}
+
+# is_on_this_machine URL: a path or a file:// address, as git tells them from host:path.
+is_on_this_machine() {
+  local head=${1%%[:/]*}
+  case $1 in file://*) return 0 ;; esac
+  [ "${1:${#head}:1}" != : ] || [ ${#head} -eq 1 ]
+}
+
+# The push met GIT_LOCK in the remote. 1 to push again; else an exit code. Nothing is ever removed there.
+meet_remote_lock() {
+  local url waiting
+  url=$(git -C "$TOP" remote get-url --push "$REMOTE" 2>/dev/null)
+  waiting=$(git -C "$TOP" rev-list --count "$HEAD_OID" ${SEEN:+"^$SEEN"} 2>/dev/null) || waiting=0
+  waiting="Your work is committed here, $(count_of "$waiting" commit) not sent yet."
+  if is_on_this_machine "$url"; then
+    ! outwait_git_lock || return 1
+    report_git_lock "$(visible "$REMOTE") cannot take the push" "$waiting"
+  elif [ "$GIT_LOCK_LEFT" -gt 0 ]; then
+    GIT_LOCK_LEFT=$((GIT_LOCK_LEFT - 1000))
+    pause 500
+    return 1
+  else
+    problem "$EXIT_REFUSED" error "$(visible "$REMOTE") cannot take the push: git's lock file $(visible "$GIT_LOCK") is in the way there." \
+      "$waiting Another git holds that file, or was killed and left it." \
+      "If no git is at work there, on that machine: rm $(quoted "$GIT_LOCK")" "Then: $(sync_command)"
+    return "$EXIT_REFUSED"
+  fi
 }
 
 # The first thing that git or ssh said, without its prefix.

@@ -12,6 +12,7 @@ reset_results() {
   COMMITS=() # "oid subject", oldest first
   ALL_CHANGED=()
   MERGED=() BLOCKED=()
+  GIT_LOCK='' GIT_LOCK_LEFT=$GIT_LOCK_PATIENCE
   SPLIT_FACTS=() # lines on what stays in the folder, as the last round saw it
   WAITS=()       # id, path and line: what callers cannot save before somebody else does
   OWN_COMMITS=0 PUSHED='' RECEIVED_FILES=0 RECEIVED_COMMITS=0 RECEIVED_FROM=''
@@ -76,7 +77,12 @@ report_unexplained() {
 # report_git_failure WHAT [WORDS]: the last words of a git that failed, for a failure that nobody foresaw.
 report_git_failure() {
   local text=${2:-} code=$EXIT_INTERNAL
-  [ -n "$text" ] || text=$(tail -n 1 "$WORK/error" 2>/dev/null)
+  [ -n "$text" ] || { text=$(<"$WORK/error"); } 2>/dev/null
+  if find_git_lock "$text"; then
+    report_git_lock "$1 failed"
+    return
+  fi
+  text=${text##*$'\n'}
   if [ -z "$text" ]; then
     # On a full disk git's own words could not be kept either.
     text=$({ printf '\n' >"$WORK/probe"; } 2>&1)
@@ -86,6 +92,92 @@ report_git_failure() {
   if is_disk_failure "$text"; then code=$EXIT_CANNOT_CREATE; fi
   case $text in *'Permission denied'*) code=$EXIT_CANNOT_CREATE ;; esac
   problem "$code" error "$1 failed: ${text:-no message}" "Nothing is lost: your files are as they were. Run sync again; if it stays: bash $(command_path doctor.sh)"
+}
+
+# --- lock files of git's own: HEAD.lock, config.lock, index.lock, shallow.lock, those of refs ------------------------
+
+# A git holds one for milliseconds, a git that was killed leaves it behind, and the file does not say which. So sync waits
+# a moment, then names it with the command that removes it. Only recover.sh removes some, those of our own killed git.
+
+readonly GIT_LOCK_PATIENCE=2000 # milliseconds, for all of them in one repository
+readonly GIT_LOCK_STALE=3600    # seconds that a person may keep index.lock, in the editor of `git commit`
+
+# find_git_lock WORDS: sets GIT_LOCK, the lock file that stopped the git which said WORDS. 1 when it was something else.
+find_git_lock() {
+  local text=$1
+  case $text in
+    *"Unable to create '"*".lock': File exists"*)
+      text=${text#*"Unable to create '"}
+      text=${text%%"': File exists"*}
+      ;;
+    *'could not lock config file '*': File exists'*)
+      text=${text#*'could not lock config file '}
+      text=${text%%': File exists'*}.lock
+      ;;
+    *) return 1 ;;
+  esac
+  case $text in /* | [A-Za-z]:*) ;; *) text=$TOP/$text ;; esac
+  GIT_LOCK=${text//\/.\//\/} # in a bare repository git calls its folder "."
+}
+
+# outwait_git_lock: 0 when GIT_LOCK has gone and git may be asked again; 1 when the patience is used up.
+outwait_git_lock() {
+  local began spent
+  read_git_lock_age
+  [ "${GIT_LOCK_AGE:-0}" -lt 60 ] || return 1 # no git holds one as long as that, but for an editor
+  read_clock
+  began=$NOW_MS
+  while [ "$GIT_LOCK_LEFT" -gt 0 ]; do
+    read_clock
+    spent=$((NOW_MS - began))
+    if [ ! -e "$GIT_LOCK" ] && [ ! -L "$GIT_LOCK" ]; then
+      # At least this much: a file that only git ever sees there must not keep us going round for ever.
+      GIT_LOCK_LEFT=$((GIT_LOCK_LEFT - (spent > 100 ? spent : 100)))
+      return 0
+    fi
+    [ "$spent" -lt "$GIT_LOCK_LEFT" ] || GIT_LOCK_LEFT=0
+    [ "$GIT_LOCK_LEFT" -eq 0 ] || pause 25
+  done
+  return 1
+}
+
+# patiently COMMAND...: a git that takes such a lock, asked again while another one has it. Its words are in WORK/error.
+patiently() {
+  until "$@" 2>"$WORK/error"; do
+    find_git_lock "$(<"$WORK/error")" && outwait_git_lock || return 1
+  done
+}
+
+# Sets GIT_LOCK_AGE, in seconds, and GIT_LOCK_WORDS, as ", made 3 minutes ago"; '' where that cannot be told.
+read_git_lock_age() {
+  local made COUNT=''
+  GIT_LOCK_AGE='' GIT_LOCK_WORDS=''
+  made=$(date -r "$GIT_LOCK" +%s 2>/dev/null) || return 0
+  read_epoch
+  GIT_LOCK_AGE=$((NOW - made))
+  [ "$GIT_LOCK_AGE" -ge 0 ] || return 0 # of a clock that was set back
+  if [ "$GIT_LOCK_AGE" -lt 120 ]; then
+    make_count "$GIT_LOCK_AGE" second
+  elif [ "$GIT_LOCK_AGE" -lt 7200 ]; then
+    make_count $((GIT_LOCK_AGE / 60)) minute
+  elif [ "$GIT_LOCK_AGE" -lt 172800 ]; then
+    make_count $((GIT_LOCK_AGE / 3600)) hour
+  else
+    make_count $((GIT_LOCK_AGE / 86400)) day
+  fi
+  GIT_LOCK_WORDS=", made $COUNT ago"
+}
+
+# report_git_lock WHAT [LINE...]: WHAT failed because GIT_LOCK is there. Returns the code.
+report_git_lock() {
+  local what=$1 code=$EXIT_CANNOT_CREATE
+  shift
+  read_git_lock_age
+  case $GIT_LOCK in */index.lock) [ "${GIT_LOCK_AGE:-0}" -ge "$GIT_LOCK_STALE" ] || code=$EXIT_DEFERRED ;; esac
+  problem "$code" error "$what: git's lock file $(visible "$GIT_LOCK") is in the way$GIT_LOCK_WORDS." "$@" \
+    "Nothing is lost. Another git holds it, or was killed and left it." \
+    "If no git is at work there: rm $(quoted "$GIT_LOCK")" "Then: $(sync_command)"
+  return "$code"
 }
 
 # --- timings ------------------------------------------------------------------

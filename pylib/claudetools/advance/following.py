@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+import time
 
 from claudetools import files, git, index
 from claudetools.advance.plan import Journal
 from claudetools.job import tell
+
+LOCKED = re.compile(r"\.lock': File exists")
+PATIENCE = 2.0  # seconds that another git command may hold the branch
 
 
 class Followers:
@@ -60,12 +65,23 @@ class Followers:
         return change._replace(new_mode=new_mode, new_oid=oid)
 
     def move_ref(self, journal: Journal) -> bool:
-        """Compare-and-swap of the branch. True as well when it holds NEW already (a run killed behind this step)."""
-        try:
-            git.run(self.top, "update-ref", "-m", "sync: receive", journal.ref, journal.new, journal.old)
-            return True
-        except git.GitError:
-            return git.is_ancestor(self.top, journal.new, journal.ref)
+        """Compare-and-swap of the branch. True as well when it holds NEW already (a run killed behind this step).
+
+        GitError where a lock file of git's stays in the way: the next sync finishes this receive.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                git.run(self.top, "update-ref", "-m", "sync: receive", journal.ref, journal.new, journal.old)
+                return True
+            except git.GitError as error:
+                if git.is_ancestor(self.top, journal.new, journal.ref):
+                    return True
+                if not LOCKED.search(str(error)):
+                    return False
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.05)
 
 
 def sides(change: git.Change) -> tuple[tuple[str, str], tuple[str, str]]:

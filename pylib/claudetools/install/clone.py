@@ -119,6 +119,7 @@ def set_settings(place: Place, wanted: dict[str, str], plan: Plan) -> None:
     config = Path(os.path.realpath(place.common / "config"))
     before, edited = look(config), place.state / "config.edited"
     put_whole(edited, before.data, 0o600)
+    edited.with_name("config.edited.lock").unlink(missing_ok=True)  # of a setup that was killed; the file is ours alone
     for key, value in wanted.items():
         run_git(place.top, "config", "--file", str(edited), key, value)
     data = edited.read_bytes()
