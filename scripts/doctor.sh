@@ -33,7 +33,7 @@ main() {
   find_python || die "$EXIT_SETUP" "Python $PYTHON_FLOOR or newer is not to be found." "Install it, then run this again."
   case $job in
     break) ask_lock break "$token" ;;
-    locks) ask_lock show ;;
+    locks) show_lock ;;
     all)
       look_at_versions
       look_at_installation
@@ -41,7 +41,7 @@ main() {
       look_at_agent_hooks
       look_at_sops_rules "$TOP"
       [ -z "${ID_VAULT:-}" ] || { find_vault && look_at_sops_rules "$VAULT"; }
-      ask_lock show || DOCTOR_EXIT=$?
+      show_lock || DOCTOR_EXIT=$?
       exit "$DOCTOR_EXIT"
       ;;
   esac
@@ -53,6 +53,12 @@ ask_lock() {
   local job=$1
   shift
   run_python_with_packages lock "$job" "$LOCK_DIR" "$LOCK_STATE" "$MACHINE_ID" "$BOOT_ID" "$@"
+}
+
+show_lock() {
+  ask_lock show || return
+  ! read_owner || find_stopped
+  [ -z "$STOPPED" ] || say "[WARN] $STOPPED"
 }
 
 look_at_versions() {

@@ -51,19 +51,25 @@ def run(
     stdin: bytes = b"",
     env: Mapping[str, str] | None = None,
     ok: Iterable[int] = (0,),
+    starts_programs: bool = False,
 ) -> bytes:
     """git's stdout. GitError with git's own words for any exit status outside `ok`.
+
+    With `starts_programs` (hooks, credential helpers) the beacon is its standard input: see hold_by_stdin in claim.sh.
 
     git maps files into memory, and is killed by SIGBUS when somebody cuts one off meanwhile: then it is run again.
     """
     env = env or {}
+    fds = beacon() if os.name == "posix" else ()
+    own = fds[0] if starts_programs and fds else None
     for _ in range(TRIES):
         done = subprocess.run(
             ("git", "-C", top, *args),
-            input=stdin,
+            input=stdin if own is None else None,
+            stdin=own,
             capture_output=True,
             env={**os.environ, **env},
-            pass_fds=beacon() if os.name == "posix" else (),
+            pass_fds=[fd for fd in fds if fd != own],
             check=False,
         )
         if done.returncode != BUS_ERROR:

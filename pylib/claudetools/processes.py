@@ -19,6 +19,7 @@ class Process(NamedTuple):
     start: str
     zombie: bool
     command: str
+    stopped: bool = False
 
 
 def look_up(pid: int) -> Process | None:
@@ -38,7 +39,7 @@ def _from_proc(pid: int) -> Process | None:
         return None if _unknown_to_psutil(pid) else Process(pid, "unknown", False, "")
     name = text[text.index(b"(") + 1 : text.rindex(b")")].decode("utf-8", "replace")
     fields = text[text.rindex(b")") + 2 :].split()
-    return Process(pid, fields[19].decode(), fields[0] in (b"Z", b"X"), name)
+    return Process(pid, fields[19].decode(), fields[0] in (b"Z", b"X"), name, fields[0] == b"T")
 
 
 def _unknown_to_psutil(pid: int) -> bool:

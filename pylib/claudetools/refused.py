@@ -50,13 +50,13 @@ class Remote:
         target = f"{commit}:refs/heads/{self.branch}"
         try:
             lease = f"--force-with-lease=refs/heads/{self.branch}:{seen}"
-            git.run(self.source, *option, "push", lease, self.name, target)
+            git.run(self.source, *option, "push", lease, self.name, target, starts_programs=True)
         except git.GitError as error:
             return str(error).partition(": ")[2]  # without our own words in front
         return ""
 
     def tip(self) -> str:
-        out = git.run(self.top, "ls-remote", "--quiet", self.name, f"refs/heads/{self.branch}")
+        out = git.run(self.top, "ls-remote", "--quiet", self.name, f"refs/heads/{self.branch}", starts_programs=True)
         return out.split(b"\t")[0].decode()
 
 

@@ -254,7 +254,7 @@ move_branch() {
     point=$(git -C "$TOP" commit-tree "$SNAPSHOT_TREE" -p "$new" -m "With unsaved work" 2>"$WORK/error") || point=$new
   fi
   make_stamp
-  git -C "$TOP" update-ref -m "sync: commit" --stdin 2>"$WORK/error" \
+  hold_by_stdout git -C "$TOP" update-ref -m "sync: commit" --stdin 2>"$WORK/error" \
     <<<"update refs/heads/$BRANCH $new $old"$'\n'"update refs/claudetools/points/$STAMP-${point:0:4} $point" && return 0
   case $(<"$WORK/error") in
     *'cannot lock ref'*'but expected'* | *'reference already exists'* | *'unable to resolve'*) return 1 ;;

@@ -214,7 +214,7 @@ begin_fetch() {
   read_seen
   FETCH_FROM=$SEEN
   compose_fetch
-  "${FETCH[@]}" 2>"$WORK/fetch-error" &
+  hold_by_stdin exec "${FETCH[@]}" 2>"$WORK/fetch-error" &
   FETCHING=$!
 }
 FETCHING=''

@@ -158,6 +158,8 @@ judge_owner() {
       ;;
     HELD*)
       LOCK_MESSAGE=${verdict#* }
+      ! read_owner || find_stopped
+      LOCK_MESSAGE+=${STOPPED:+ $STOPPED}
       return 1
       ;;
     *)

@@ -66,7 +66,7 @@ run_own_hooks() {
   prepare_check_tree "$COMMIT_OID" || return
   # HEAD at the parent, index and files at the commit: the hook sees exactly the change that is to be committed.
   if [ -n "$COMMIT_PARENT" ]; then
-    git -C "$CHECK_TREE" reset --quiet --soft "$COMMIT_PARENT" 2>"$WORK/error" || return "$EXIT_INTERNAL"
+    hold_by_stdin git -C "$CHECK_TREE" reset --quiet --soft "$COMMIT_PARENT" 2>"$WORK/error" || return "$EXIT_INTERNAL"
   fi
   HOOK_SECONDS=$(seconds_left)
   [ "$HOOK_SECONDS" -lt "$HOOK_LIMIT_SECONDS" ] || HOOK_SECONDS=$HOOK_LIMIT_SECONDS
@@ -95,7 +95,7 @@ peel_off_refused_commit() {
   [ ${#MADE[@]} -gt 1 ] || return 1
   for ((i = 0; i < ${#MADE[@]} - 1; i++)); do
     prepare_check_tree "${MADE[i]%% *}" || return
-    [ -z "$COMMIT_PARENT" ] || git -C "$CHECK_TREE" reset --quiet --soft "$COMMIT_PARENT" 2>"$WORK/error" || return
+    [ -z "$COMMIT_PARENT" ] || hold_by_stdin git -C "$CHECK_TREE" reset --quiet --soft "$COMMIT_PARENT" 2>"$WORK/error" || return
     run_limited "$HOOK_SECONDS" run_hook pre-commit >"$WORK/hook.below" 2>&1 && continue
     words=$WORK/hook.below
     break
@@ -159,7 +159,7 @@ hold_what_hooks_refused() {
 
 run_hook() {
   if [ "$CALLER_LC_ALL" = unset ]; then unset LC_ALL; else export LC_ALL=$CALLER_LC_ALL; fi
-  CLAUDETOOLS_IN_SYNC=$LOCK_TOKEN git -C "$CHECK_TREE" ${HOOKS_OPTION[@]+"${HOOKS_OPTION[@]}"} hook run "$1"
+  CLAUDETOOLS_IN_SYNC=$LOCK_TOKEN hold_by_stdin git -C "$CHECK_TREE" ${HOOKS_OPTION[@]+"${HOOKS_OPTION[@]}"} hook run "$1"
 }
 
 # run_limited SECONDS COMMAND...: 124 when it took longer; then the command and all that it started are ended.

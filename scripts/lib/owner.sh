@@ -10,6 +10,7 @@ LOCK_MESSAGE='' # what the last failure said
 LOCK_LITTER=()  # files that go together with the lock, in the same program
 LOCK_SCRATCH=() # files that go just before it, for the next owner uses the same names
 LOCK_SERVED=''  # 1 when acquire_lock failed because the lock is not needed any more
+STOPPED=''      # what find_stopped says
 LOCK_ABOVE=()   # owner link and record of each level above a nested lock, in pairs
 
 readonly LOCK_NAME=claudetools-sync.lock # of L in the git common dir; place.py says it too
@@ -62,10 +63,66 @@ describe_owner() {
     printf 'another sync has the lock.'
     return 0
   }
-  local since=''
+  local since='' STOPPED
+  find_stopped
   case $OWNER_SINCE in '' | *[!0-9]*) ;; *) since=" since $(clock_time "$OWNER_SINCE")" ;; esac
   printf "'%s' on %s has the lock%s (process %s)." "$(visible "${OWNER_TITLE:-sync}")" \
     "$(visible "${OWNER_HOST:-this machine}")" "$since" "$(visible "$OWNER_PID")"
+  [ -z "$STOPPED" ] || printf ' %s' "$STOPPED"
+}
+
+# find_stopped, after read_owner: sets STOPPED, what to do about an owner that somebody has stopped (Ctrl-Z, SIGSTOP), or
+# whose programs are; '' when all of it runs. Ctrl-Z stops all of them, and each has to go on.
+find_stopped() {
+  local pid parent state start family=" $OWNER_PID " before='' stopped='' what='It is stopped'
+  STOPPED=''
+  [ -n "$OWNER_PID" ] && [ "$OWNER_BOOT" = "${BOOT_ID:-}" ] || return 0
+  while [ "$family" != "$before" ]; do # until nobody's child is missing
+    before=$family stopped=''
+    while read -r pid parent state start; do
+      case $family in *" $pid "*) ;; *" $parent "*) family+="$pid " ;; *) continue ;; esac
+      [ "$pid" != "$OWNER_PID" ] || [ "$start" = "$OWNER_START" ] || [ -z "$start" ] || return 0 # another process by now
+      case $state in T*) stopped+=" $pid" ;; esac
+    done < <(list_processes)
+  done
+  [ -n "$stopped" ] || return 0
+  case "$stopped " in *" $OWNER_PID "*) ;; *) what='A program that it started is stopped' ;; esac
+  STOPPED="$what (Ctrl-Z, SIGSTOP) and goes on by: kill -CONT$stopped"
+}
+
+# pid, parent, state and, where it is told, start of each process.
+list_processes() {
+  local file line fields
+  if [ ! -r /proc/self/stat ]; then
+    ps -A -o pid= -o ppid= -o state= 2>/dev/null
+    return
+  fi
+  for file in /proc/[0-9]*/stat; do
+    { read -r line <"$file"; } 2>/dev/null || continue
+    read -ra fields <<<"${line##*) }" # the name before it may hold anything
+    [ ${#fields[@]} -lt 20 ] || printf '%s %s %s %s\n' "${line%% *}" "${fields[1]}" "${fields[0]}" "${fields[19]}"
+  done
+}
+
+# hold_by_stdin COMMAND...: for a git that starts other people's programs: hooks, credential helpers, remote helpers. It has
+# the FIFO as its standard input alone, and git gives every such program another one. So the git itself holds the lock
+# as long as it runs, and a daemon that one of them leaves behind does not hold it for as long as that runs. What a
+# with-lock runs stays as it is: there every program that is left may be the work that the lock is for.
+hold_by_stdin() {
+  local level=''
+  [ -z "$LOCK_RECORD" ] || [ ! -p "$LOCK_RECORD.alive" ] || level=$BEACON_FD
+  case $level in
+    '') "$@" ;; # no lock, or no FIFO here
+    9) "$@" <&9 9>&- ;;
+    8) "$@" <&8 8>&- ;;
+    7) "$@" <&7 7>&- ;;
+    *) "$@" <&6 6>&- ;;
+  esac
+}
+
+# As hold_by_stdin, for a git that reads its standard input and says nothing: hooks have another standard output too.
+hold_by_stdout() {
+  if [ "$BEACON_FD" = 9 ] && [ -p "$LOCK_RECORD.alive" ]; then "$@" >&9 9>&-; else "$@"; fi
 }
 
 # Whether a sync of this repository has started us, as a hook of its own or below one.

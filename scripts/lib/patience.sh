@@ -46,12 +46,12 @@ limit_wait() {
 network() {
   local status
   if [ -z "$WATCHDOG" ]; then
-    "$@"
+    hold_by_stdin "$@"
     return
   fi
   status=124
   if [ -z "$TIMED_OUT" ]; then
-    "$@" &
+    hold_by_stdin exec "$@" & # git itself gets the signal
     NETWORK_PID=$!
     wait "$NETWORK_PID"
     status=$?
@@ -66,7 +66,7 @@ network_line() {
   local out status
   NETWORK_LINE=''
   if [ -z "$WATCHDOG" ]; then
-    out=$("$@") || return
+    out=$(hold_by_stdin exec "$@") || return
     NETWORK_LINE=${out%%$'\n'*}
     return 0
   fi

@@ -75,7 +75,7 @@ prune_points() {
   oldest=$(stamp_of $((NOW - POINT_DAYS * 86400))) || return 0
   while IFS= read -r name; do
     [[ ${name##*/} < $oldest ]] && printf 'delete %s\n' "$name"
-  done < <(git -C "$TOP" for-each-ref --format='%(refname)' refs/claudetools/points) | git -C "$TOP" update-ref --stdin 2>/dev/null
+  done < <(git -C "$TOP" for-each-ref --format='%(refname)' refs/claudetools/points) | hold_by_stdout git -C "$TOP" update-ref --stdin 2>/dev/null
   return 0
 }
 

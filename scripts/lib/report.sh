@@ -205,6 +205,7 @@ tell_identity_problems() {
 
 show_status() {
   local word oid when waiting=("$TREE"/queue/*)
+  read_process_facts
   if [ -e "$LOCK_DIR/owner" ]; then say "Running: $(describe_owner)"; else say "Running: no sync"; fi
   [ ! -e "${waiting[0]}" ] || say "Waiting: $(count_of ${#waiting[@]} request)"
   read -r word oid when 2>/dev/null <"$STATE/status" && say "Last sync: $word, at $oid, $(clock_time "$when")"

@@ -8,6 +8,7 @@
  *
  * Without flags this is the protocol. Each flag below breaks one of its decisions; run.sh lists them, and what must be
  * found.
+ * A daemon that a hook or a credential helper leaves behind is no child here: it never has R.alive open.
  * Left out: network file systems (a directory operation is one step here), reboots, claims being swept, nested locks.
  */
 

@@ -72,7 +72,8 @@ class Followers:
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                git.run(self.top, "update-ref", "-m", "sync: receive", journal.ref, journal.new, journal.old)
+                move = ("update-ref", "-m", "sync: receive", journal.ref, journal.new, journal.old)
+                git.run(self.top, *move, starts_programs=True)
                 return True
             except git.GitError as error:
                 if git.is_ancestor(self.top, journal.new, journal.ref):

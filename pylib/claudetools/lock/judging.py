@@ -85,5 +85,8 @@ def judge(record: Record, machine: str, boot: str) -> tuple[Verdict, str]:
         if not holders or record.start in [p.start for p in holders]:
             return Verdict.HELD, f"{record.label} has the lock, in another container or as another user."
         names = ", ".join(f"{p.pid} {clean(p.command)}" for p in holders[:3])
-        return Verdict.HELD, f"{record.label} died, but a program that it started still runs: {names}."
+        advice = "If it hangs: kill " + " ".join(str(p.pid) for p in holders)
+        if stopped := [str(p.pid) for p in holders if p.stopped]:
+            advice = f"It is stopped (Ctrl-Z, SIGSTOP) and goes on by: kill -CONT {' '.join(stopped)}"
+        return Verdict.HELD, f"{record.label} died, but a program that it started still runs: {names}. {advice}"
     return Verdict.DEAD, f"{record.label} died without releasing the lock: cleared."
