@@ -78,6 +78,7 @@ report_unexplained() {
 report_git_failure() {
   local text=${2:-} code=$EXIT_INTERNAL
   [ -n "$text" ] || { text=$(<"$WORK/error"); } 2>/dev/null
+  REPORTED+="$EXIT_INTERNAL " # what those who call this return, whatever the words come to
   if find_git_lock "$text"; then
     report_git_lock "$1 failed"
     return
