@@ -195,6 +195,20 @@ def test_the_index_lock_of_a_person_is_never_removed(two: World) -> None:
     settle_and_check(two)
 
 
+@pytest.mark.parametrize("name", ["HEAD.lock", "refs/heads/main.lock", "config.lock", "packed-refs.lock"])
+def test_a_lock_file_that_no_killed_git_of_ours_made_is_never_removed(two: World, name: str) -> None:
+    mike = two.machines["LINUX-01"]
+    kill_at(mike, "commit", KILL_GROUP)  # before any git of the sync takes such a lock
+    lock = mike.common / name
+    lock.write_bytes(b"a person's git is at work")
+    result = mike.sync()
+    assert lock.read_bytes() == b"a person's git is at work" and "left by a git" not in result.out, result.text
+    if name != "packed-refs.lock" and name != "config.lock":
+        assert result.code == 73 and f"rm {lock}" in result.out, result.text
+    lock.unlink()
+    settle_and_check(two)
+
+
 def test_a_check_worktree_whose_making_was_cut_off_is_made_anew(two: World) -> None:
     mike = two.machines["LINUX-01"]
     hook = mike.top / ".git" / "hooks" / "pre-commit"

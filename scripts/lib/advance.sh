@@ -50,6 +50,7 @@ advance_tree() {
   }
   require_python_for "the files that came in" || return
   name_advance "$new"
+  expect_branch_locks
   if [ -n "$RECEIVING" ] && [ "$RECEIVING_FOR" = "$BASE_OID $HEAD_OID $new" ]; then
     let_receive
     status=$?
@@ -61,6 +62,7 @@ advance_tree() {
     run_advance begin "${ADVANCE_TO[@]}" >"$WORK/advance" 2>"$WORK/error"
     status=$?
   fi
+  expect_git_locks
   read_advance_lines "$(<"$WORK/advance")"
   case $status in
     0)
@@ -141,8 +143,10 @@ finish_advance() {
   require_python_for "an interrupted receive" || return
   : >"$said" || return "$EXIT_CANNOT_CREATE"
   [ ! -s "$TREE/put-back.json" ] || said=$TREE/put-back.said # it was no receive (settle_put_back)
+  expect_branch_locks
   run_advance finish >>"$said" 2>"$WORK/error"
   status=$?
+  expect_git_locks
   read_advance_lines "$(<"$said")"
   [ "$said" = "$WORK/finished" ] || RECEIVED_FILES=$received
   case $status in

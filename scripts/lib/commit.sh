@@ -248,14 +248,18 @@ contains() {
 
 # move_branch NEW OLD: compare-and-swap, together with the restore point. 1 when somebody else moved it first.
 move_branch() {
-  local new=$1 old=${2:-} point=$1
+  local new=$1 old=${2:-} point=$1 status
   [ -n "$old" ] || old=$(zero_oid)
   if [ "$SPLIT_TREE" != "$SNAPSHOT_TREE" ]; then
     point=$(git -C "$TOP" commit-tree "$SNAPSHOT_TREE" -p "$new" -m "With unsaved work" 2>"$WORK/error") || point=$new
   fi
   make_stamp
+  expect_branch_locks
   hold_by_stdout git -C "$TOP" update-ref -m "sync: commit" --stdin 2>"$WORK/error" \
-    <<<"update refs/heads/$BRANCH $new $old"$'\n'"update refs/claudetools/points/$STAMP-${point:0:4} $point" && return 0
+    <<<"update refs/heads/$BRANCH $new $old"$'\n'"update refs/claudetools/points/$STAMP-${point:0:4} $point"
+  status=$?
+  expect_git_locks
+  [ "$status" -ne 0 ] || return 0
   case $(<"$WORK/error") in
     *'cannot lock ref'*'but expected'* | *'reference already exists'* | *'unable to resolve'*) return 1 ;;
   esac

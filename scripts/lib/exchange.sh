@@ -164,9 +164,11 @@ push_tip() {
     return
   fi
   begin_receive
+  expect_tracking_lock
   # Only where the remote still is where we think: put back to an older commit, it would take its removed ones again.
   if network git -C "$PUSH_FROM" ${HOOKS_OPTION[@]+"${HOOKS_OPTION[@]}"} push --porcelain "--force-with-lease=refs/heads/$BRANCH:$SEEN" \
     "$REMOTE" "$TIP:refs/heads/$BRANCH" >"$WORK/push" 2>"$WORK/error"; then
+    expect_git_locks
     checkpoint pushed
     note_pushed "$TIP"
     name_commits_as_pushed
@@ -214,6 +216,7 @@ begin_fetch() {
   read_seen
   FETCH_FROM=$SEEN
   compose_fetch
+  expect_tracking_lock
   hold_by_stdin exec "${FETCH[@]}" 2>"$WORK/fetch-error" &
   FETCHING=$!
 }
@@ -226,10 +229,12 @@ end_fetch() {
   [ -z "$TIMED_OUT" ] || end_network
   if wait "$FETCHING"; then note_fetched "$FETCH_FROM"; else : >"$TREE/crowded"; fi
   FETCHING='' NETWORK_PID=''
+  expect_git_locks
 }
 
 drop_fetch() {
   [ -z "$FETCHING" ] || kill -TERM "$FETCHING" 2>/dev/null
+  [ -z "$FETCHING" ] || expect_git_locks
   FETCHING=''
 }
 
@@ -238,9 +243,16 @@ compose_fetch() {
     "+refs/heads/$BRANCH:refs/remotes/$REMOTE/$BRANCH")
 }
 
+expect_tracking_lock() { expect_git_locks "$COMMON/refs/remotes/$REMOTE/$BRANCH.lock"; }
+
 fetch_remote() {
+  local status
   compose_fetch
-  patiently network "${FETCH[@]}" || {
+  expect_tracking_lock
+  patiently network "${FETCH[@]}"
+  status=$?
+  expect_git_locks
+  [ "$status" -eq 0 ] || {
     case $(<"$WORK/error") in
       *"couldn't find remote ref"*)
         SEEN=''

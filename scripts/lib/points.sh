@@ -73,10 +73,11 @@ prune_points() {
   is_first_save_of_day || return 0
   { printf '%s\n' $((NOW / 86400)) >"$STATE/pruned"; } 2>/dev/null || return 0
   oldest=$(stamp_of $((NOW - POINT_DAYS * 86400))) || return 0
+  expect_git_locks "$COMMON/packed-refs.lock"
   while IFS= read -r name; do
     [[ ${name##*/} < $oldest ]] && printf 'delete %s\n' "$name"
   done < <(git -C "$TOP" for-each-ref --format='%(refname)' refs/claudetools/points) | hold_by_stdout git -C "$TOP" update-ref --stdin 2>/dev/null
-  return 0
+  expect_git_locks
 }
 
 is_first_save_of_day() {

@@ -10,9 +10,11 @@ settle_refusal() {
     return
   fi
   printf '%s\0' ${UNSAFE[@]+"${UNSAFE[@]}"} >"$WORK/unsafe"
+  expect_tracking_lock
   out=$(run_python refused --unsafe "$WORK/unsafe" --top "$TOP" --tree-state "$TREE" --seen "$SEEN" --tip "$TIP" --source "$PUSH_FROM" \
     --remote "$REMOTE" --branch "$BRANCH" --hooks "${HOOKS_OPTION[1]+${HOOKS_OPTION[1]#core.hooksPath=}}" 2>>"$WORK/push-error")
   status=$?
+  expect_git_locks
   if [ "$status" -eq 1 ]; then
     fetch_remote || return
     return 1
