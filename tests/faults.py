@@ -232,13 +232,17 @@ def formatted(root: Path) -> World:
 def with_vault(root: Path) -> World:
     world = one_file(root)
     run_plain(root, "git", "init", "-q", "--bare", "-b", "main", str(root / "vault.git"))
-    for machine in (mike_of(world), world.machine("MAC-02", "howard")):
+    mike, howard = mike_of(world), world.machine("MAC-02", "howard")
+    for machine in (mike, howard):
         vault = machine.home / "vault"
         run_plain(root, "git", "clone", "-q", str(root / "vault.git"), str(vault))
         run_plain(vault, "git", "symbolic-ref", "HEAD", "refs/heads/main")
         write_identity(machine, vault_path=str(vault))
-        (vault / f"{machine.user}.txt").write_text("sealed\n")
-        assert machine.name == "LINUX-01" or machine.sync().code == 0
+    (mike.home / "vault/first.txt").write_text("sealed\n")
+    assert mike.sync("--vault").code == 0
+    (howard.home / "vault/howard.txt").write_text("sealed\n")
+    assert howard.sync().code == 0
+    (mike.home / "vault/mike.txt").write_text("sealed\n")
     return world
 
 
