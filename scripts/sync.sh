@@ -105,9 +105,17 @@ sync_repository() {
 }
 
 work_under_lock() {
+  local status
   forget_requests
   begin_phase lock
-  if take_lock; then do_job; else [ -n "$LOCK_SERVED" ]; fi || report_unexplained "$?"
+  if take_lock; then
+    do_job
+    status=$?
+  else
+    status=$?
+    [ -z "$LOCK_SERVED" ] || status=0
+  fi
+  [ "$status" -eq 0 ] || report_unexplained "$status"
   end_phase
   close_results
   answer_requests
