@@ -12,7 +12,7 @@ install = if command -v uv >/dev/null 2>&1; then uv pip install -q --python $(RU
 SHELL_FILES = $(shell git ls-files '*.sh' .ci/run)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test test-fast e2e lab bench bench-docs check format schedule sync model wiki-html clean
+.PHONY: help demo install test test-fast e2e lab mutants bench bench-docs check format schedule sync model wiki-html clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ e2e: $(STAMP) ## the real Claude Code, brought by npm into .e2e/ (235 MB), offli
 lab: $(STAMP) ## every place of every matrix, and the long runs (SHARD=2/8 takes the second eighth)
 	@$(RUN)/python -m pytest -n $(JOBS) -m lab -rA $${K:+-k "$$K"}
 	@case $${SHARD:-1/} in 1/*) bash tests/model/run.sh ;; esac
+
+mutants: $(STAMP) ## change COUNT=10 lines of lock, checkout, merge and attribution: do the tests notice?
+	@$(RUN)/python tests/mutants.py $${COUNT:-10}
 
 model: ## the models of lock, journal and queue, checked by spin
 	@bash tests/model/run.sh
