@@ -1,21 +1,24 @@
 """Find the deletions that belong to a new path which a gate has left out: the file was moved.
 
-A new path is the new name of a deleted one where both hold the same bytes, or at least half of them, counted as git's
-rename detection counts them. Of what cannot be read, and of what is too large to be compared, only the size is known:
+A new path is the new name of a deleted one where both hold the same bytes, or at least half of them, counted and paired
+as git's rename detection does. Of what cannot be read, and of what is too large to be compared, only the size is known:
 where it is near, they belong together.
 
---paths is a file: the deleted paths, an empty one, then the new ones (a folder stands for the files in it), each ended by
-a NUL. On stdout, each ended by a NUL, for each pair: the old path, the new one, and `MODE OID` where the new one holds
-the old one's bytes, else nothing.
+--seen is what the remote has: what plain commits here deleted since belongs to the same change.
+--paths is a file: the deleted paths, an empty one, the new ones that were left out (a folder stands for the files in
+it), an empty one, the other new ones; each ended by a NUL. On stdout, each ended by a NUL, for each pair: the old path,
+the new one, and `MODE OID` where the new one holds the old one's bytes, else nothing.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import stat
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from claudetools import files, git
 from claudetools.job import read_options
@@ -37,8 +40,8 @@ class Gone(NamedTuple):
 
 
 class New(NamedTuple):
-    """A file that was left out. `path` is what the gate named: the file, or a folder that it lies in. `oid` is '' where it
-    cannot be read."""
+    """A new file. `path` is what the gate named: the file, or a folder that it lies in; '' where it goes out. `oid` is
+    '' where it cannot be read."""
 
     path: bytes
     file: bytes
@@ -59,50 +62,77 @@ def gone_files(top: str, base: str, paths: Sequence[bytes]) -> Iterator[Gone]:
                 yield Gone(path, mode, oid, int(size))
 
 
+def gone_before(top: str, seen: str, base: str) -> Iterator[Gone]:
+    """What commits that the remote has not yet deleted."""
+    if seen and seen != base:
+        start = git.run(top, "merge-base", seen, base, ok=(0, 1)).decode().strip()
+        if start and start != base:
+            yield from gone_files(top, start, [c.path for c in git.changes(top, start, base) if c.deleted])
+
+
 def new_files(top: str, paths: Sequence[bytes]) -> Iterator[New]:
     """The files at, or below, the paths that were left out."""
-    for path in paths:
-        at = os.path.join(os.fsencode(top), path.rstrip(b"/"))
-        if os.path.isdir(at) and not os.path.islink(at):
-            for folder, folders, names in os.walk(at):
-                folders[:] = [name for name in folders if name != b".git"]
-                for name in names:
-                    yield new_file(top, path, os.path.relpath(os.path.join(folder, name), os.fsencode(top)))
-        elif os.path.lexists(at):
-            yield new_file(top, path, path)
+    found = [(path, file) for path in paths for file in files_at(top, path)]
+    # A file below another repository has no filters here, and is hashed by itself; so is what lines cannot name.
+    plain = [file for path, file in found if path == file and is_readable(top, file) and b"\n" not in file]
+    out = git.run(top, "hash-object", "--stdin-paths", stdin=b"".join(file + b"\n" for file in plain))
+    oids = dict(zip(plain, out.decode().split(), strict=True))
+    for path, file in found:
+        info = os.lstat(os.path.join(os.fsencode(top), file))
+        mode = git.EXECUTABLE if info.st_mode & 0o100 else git.REGULAR
+        mode = git.SYMLINK if stat.S_ISLNK(info.st_mode) else mode
+        yield New(path, file, mode, oids.get(file) or oid_of(top, file), info.st_size)
 
 
-def new_file(top: str, path: bytes, file: bytes) -> New:
-    """What one file holds, as git would store it."""
+def files_at(top: str, path: bytes) -> Iterator[bytes]:
+    at = os.path.join(os.fsencode(top), path.rstrip(b"/"))
+    if not os.path.isdir(at) or os.path.islink(at):
+        yield from [path] if os.path.lexists(at) else []
+    for folder, folders, names in os.walk(at):
+        folders[:] = [name for name in folders if name != b".git"]
+        yield from (os.path.relpath(os.path.join(folder, name), os.fsencode(top)) for name in names)
+
+
+def is_readable(top: str, file: bytes) -> bool:
     at = os.path.join(os.fsencode(top), file)
-    info = os.lstat(at)
+    return os.path.isfile(at) and not os.path.islink(at) and os.access(at, os.R_OK)
+
+
+def oid_of(top: str, file: bytes) -> str:
+    """The id of the bytes as they are, '' where they cannot be read."""
     try:
-        if os.path.islink(at):
-            oid = git.run(top, "hash-object", "--stdin", stdin=os.readlink(at)).decode().strip()
-            return New(path, file, git.SYMLINK, oid, info.st_size)
-        if os.path.isfile(at):
-            # A path below another repository is none that git would hash here by its name.
-            name = "--no-filters" if path != file else f"--path={os.fsdecode(file)}"
-            oid = git.run(top, "hash-object", name, "--", os.fsdecode(at)).decode().strip()
-            return New(path, file, git.EXECUTABLE if info.st_mode & 0o100 else git.REGULAR, oid, info.st_size)
-    except (OSError, git.GitError):
-        pass
-    return New(path, file, "", "", info.st_size)
+        data = files.look_in_tree(top, file)
+    except (OSError, files.InTheWay):
+        return ""
+    if data.kind not in ("file", "link"):
+        return ""
+    return git.run(top, "hash-object", "--no-filters", "--stdin", stdin=data.data).decode().strip()
 
 
-def pairs(top: str, gone: Sequence[Gone], new: Sequence[New]) -> Iterator[tuple[Gone, New, bool]]:
-    """Each deletion with every new file that has its bytes; those left over with what is most like them."""
-    same: dict[str, list[New]] = {}
-    for one in new:
-        same.setdefault(one.oid, []).append(one)
-    for old in gone:
-        found = same.get(old.oid, [])
-        yield from ((old, one, True) for one in found)
-        if not found:
-            shares = [(share(top, old, one), one) for one in new]
-            best = max(shares, key=lambda x: x[0], default=(0.0, None))
-            if best[1] and best[0] >= ALIKE:
-                yield old, best[1], False
+def pairs(top: str, gone: Sequence[Gone], new: Sequence[New], others: Sequence[bytes]) -> Iterator[tuple[Gone, New]]:
+    """Each deletion with every new file that has its bytes. Of the rest, the two that are most alike first."""
+    same = [(old, one) for one in new for old in gone if one.oid == old.oid]
+    yield from same
+    olds, news = {old.path for old, _ in same}, {one.file for _, one in same}
+    rest = [(old, one) for one in new if one.file not in news for old in gone if old.path not in olds]
+    ranked = [(found, old, one) for old, one in rest if (found := share(top, old, one)) >= ALIKE]
+    rivals = [(old, one) for old in {old.path: old for _, old, _ in ranked}.values() for one in going(top, others)]
+    ranked += [(found, old, one) for old, one in rivals if (found := share(top, old, one)) >= ALIKE]
+    for _, old, one in sorted(ranked, key=lambda x: (-x[0], x[1].path, x[2].file)):
+        if old.path not in olds and one.file not in news:
+            olds.add(old.path)
+            news.add(one.file)
+            if one.path:
+                yield old, one
+
+
+def going(top: str, paths: Sequence[bytes]) -> Iterator[New]:
+    """The new files that go out: a deleted file may as well be one of them."""
+    for path in paths:
+        with suppress(OSError):
+            info = os.lstat(os.path.join(os.fsencode(top), path))
+            if stat.S_ISREG(info.st_mode):
+                yield New(b"", path, git.REGULAR, "-", info.st_size)
 
 
 def share(top: str, old: Gone, new: New) -> float:
@@ -130,17 +160,24 @@ def pieces(text: bytes) -> Counter[bytes]:
 
 def main(argv: list[str]) -> int:
     """See the module."""
-    args = read_options(argv, ("top", "base", "paths"))
+    args = read_options(argv, ("top", "base", "paths"), {"seen": ""})
+    top = args["top"]
     with open(args["paths"], "rb") as file:
-        fields = file.read().split(b"\0")[:-1]
-    cut = fields.index(b"")
+        deleted, left, others = read_lists(file.read())
     try:
-        gone = list(gone_files(args["top"], args["base"], fields[:cut]))
-        new = list(new_files(args["top"], fields[cut + 1 :])) if gone else []
-        for old, one, same in pairs(args["top"], gone, new):
-            entry = f"{one.mode} {one.oid}".encode() if same and one.path == one.file else b""
+        gone = [*gone_files(top, args["base"], deleted), *gone_before(top, args["seen"], args["base"])]
+        for old, one in pairs(top, gone, list(new_files(top, left)) if gone else [], others):
+            entry = f"{one.mode} {one.oid}".encode() if one.oid == old.oid and one.path == one.file else b""
             sys.stdout.buffer.write(b"\0".join((old.path, one.path, entry, b"")))
     except (git.GitError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 70
     return 0
+
+
+def read_lists(data: bytes) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """Three lists of names, an empty name between them."""
+    names = data.split(b"\0")[:-1]
+    first = names.index(b"")
+    second = names.index(b"", first + 1)
+    return names[:first], names[first + 1 : second], names[second + 1 :]

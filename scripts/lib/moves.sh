@@ -15,13 +15,16 @@ forget_movable() {
 # settle_moves: after all gates, with the private index staged. A new path that was left out and holds what a deleted one
 # held goes with it, where the gate allows that (MOVABLE). In any other pair both names stay.
 settle_moves() {
-  local old new entry release=() stay=()
+  local old new entry why release=() stay=()
+  MOVED_AWAY=()
   [ "$JOB" != restore ] && list_move_sides || {
     quarantine_cruft
     return
   }
-  if ! find_python || ! run_python held-moves --top "$TOP" --base "$BASE_OID" --paths "$WORK/move-sides" >"$WORK/moves" 2>"$WORK/error"; then
-    hold_all_deletions
+  why="no Python $PYTHON_FLOOR or newer"
+  if ! find_python || ! { run_python held-moves --top "$TOP" --base "$BASE_OID" --seen "$SEEN" --paths "$WORK/move-sides" \
+    >"$WORK/moves" 2>"$WORK/error" || { why=$(tail -n 1 "$WORK/error") && false; }; }; then
+    hold_all_deletions "$(visible "$why")"
     quarantine_cruft ${CRUFT[@]+"${CRUFT[@]}"}
     return
   fi
@@ -29,27 +32,33 @@ settle_moves() {
     if [ -n "$entry" ] && contains "$new" ${MOVABLE[@]+"${MOVABLE[@]}"}; then
       release+=("$new")
       printf '%s 0\t%s\0' "$entry" "$new"
+    elif ! contains "$old" ${GONE[@]+"${GONE[@]}"} ${UNSTAGED[@]+"${UNSTAGED[@]}"}; then
+      MOVED_AWAY+=("$old" "$new") # by a plain commit: find_unsafe_commits
     else
       stay+=("$old" "$new")
     fi
   done <"$WORK/moves" >"$WORK/released"
   [ ${#release[@]} -eq 0 ] || release_moved "${release[@]}" || return
+  quarantine_cruft ${stay[@]+"${stay[@]}"} || return
   hold_old_names ${stay[@]+"${stay[@]}"}
-  quarantine_cruft ${stay[@]+"${stay[@]}"}
 }
 
-# The deletions of this change, and the new paths that are left out of it. 1 when either is missing.
+# The deletions of this change, the new paths that are left out of it, and the others. 1 when one of the first is missing.
 list_move_sides() {
-  local path gone=() new=()
-  [ -n "$BASE_OID" ] && [ $((${#GONE[@]} + ${#UNSTAGED[@]})) -gt 0 ] && [ $((${#HELD[@]} + ${#LATER[@]})) -gt 0 ] || return 1
+  local path gone=() new=() left=("" ${HELD[@]+"${HELD[@]}"} ${LATER[@]+"${LATER[@]}"})
+  [ -n "$BASE_OID" ] && [ $((${#HELD[@]} + ${#LATER[@]})) -gt 0 ] && read_seen || return 1
+  [ $((${#GONE[@]} + ${#UNSTAGED[@]})) -gt 0 ] || { [ -n "$SEEN" ] && [ "$SEEN" != "$HEAD_OID" ]; } || return 1
   for path in ${GONE[@]+"${GONE[@]}"} ${UNSTAGED[@]+"${UNSTAGED[@]}"}; do
     is_allowed "$path" || contains "$path" ${HELD[@]+"${HELD[@]}"} || gone+=("$path")
   done
   for path in ${HELD[@]+"${HELD[@]}"} ${LATER[@]+"${LATER[@]}"}; do
     ! contains "$path" ${NEW_PATHS[@]+"${NEW_PATHS[@]}"} || new+=("$path")
   done
-  [ ${#gone[@]} -gt 0 ] && [ ${#new[@]} -gt 0 ] || return 1
-  printf '%s\0' "${gone[@]}" '' "${new[@]}" >"$WORK/move-sides"
+  [ ${#new[@]} -gt 0 ] || return 1
+  {
+    printf '%s\0' ${gone[@]+"${gone[@]}"} '' "${new[@]}" ''
+    for path in "${NEW_PATHS[@]}"; do contains "$path" "${left[@]}" || printf '%s\0' "$path"; done
+  } >"$WORK/move-sides"
 }
 
 # release_moved PATHS...: into the snapshot with the very bytes that the remote has, whatever is written there meanwhile.
@@ -71,41 +80,39 @@ release_moved() {
   LEFT_OUT=(${left[@]+"${left[@]}"}) LEFT_PATHS=(${paths[@]+"${paths[@]}"})
 }
 
-# hold_old_names OLD NEW...: pairs. It is said with what is left out.
+# hold_old_names OLD NEW...: pairs. It is said with what is left out, of a folder for the first of its files.
 hold_old_names() {
-  local old new i said
+  local old new i said=() text
   while [ $# -gt 0 ]; do
     old=$1 new=$2
     shift 2
     ! contains "$old" "${HELD[@]}" || continue
     HELD+=("$old")
-    said=''
-    for ((i = 0; i < ${#LEFT_PATHS[@]}; i++)); do
-      [ "${LEFT_PATHS[i]}" = "$new" ] || continue
-      LEFT_OUT[i]+=$'\n'"It was $(visible "$old"), which stays $(on_remote) until this goes. Send the deletion alone: $(sync_command) --allow $(quoted "$old")"
-      said=1
-      break
-    done
-    if [ -n "$said" ]; then
-      :
+    for ((i = 0; i < ${#LEFT_PATHS[@]}; i++)); do [ "${LEFT_PATHS[i]}" != "$new" ] || break; done
+    text="It was $(visible "$old"), which stays $(on_remote) until this goes. Send the deletion alone: $(sync_command) --allow $(quoted "$old")"
+    if [ "$i" -lt ${#LEFT_PATHS[@]} ]; then
+      said[i]=$((${said[i]:-0} + 1))
+      if [ "${said[i]}" -le 3 ]; then LEFT_OUT[i]+=$'\n'$text; fi
     elif contains "$new" ${LATER[@]+"${LATER[@]}"}; then
       info "It was $(visible "$old"), which stays $(on_remote) until then."
     else
-      left_out "the deletion of $(visible "$old")" "it was moved to $(visible "$new"), which is left out" \
-        "Send the deletion: $(sync_command) --allow $(quoted "$old")"
+      left_out "the deletion of $old" "it was moved to $(visible "$new"), which is left out" "Send the deletion: $(sync_command) --allow $(quoted "$old")"
     fi
+  done
+  for i in ${said[@]+"${!said[@]}"}; do
+    [ "${said[i]}" -le 3 ] || LEFT_OUT[i]+=$'\n'"$(count_of $((said[i] - 3)) "more old name") $(are $((said[i] - 3))) kept in the same way."
   done
 }
 
 on_remote() { if [ -n "$REMOTE" ]; then printf 'on %s' "$(visible "$REMOTE")"; else printf 'committed'; fi; }
 
-# Nobody can tell what belongs together: no file goes away before somebody can.
+# hold_all_deletions WHY: nobody can tell what belongs together, and no file goes away before somebody can.
 hold_all_deletions() {
   local path count=0
   for path in ${GONE[@]+"${GONE[@]}"} ${UNSTAGED[@]+"${UNSTAGED[@]}"}; do
     is_allowed "$path" || contains "$path" ${HELD[@]+"${HELD[@]}"} || { HELD+=("$path") && count=$((count + 1)); }
   done
-  left_out "the deletion of $(count_of "$count" file)" "whether they were moved to what is left out cannot be told without Python $PYTHON_FLOOR or newer" \
+  [ "$count" -eq 0 ] || left_out "the deletion of $(count_of "$count" file)" "whether what is left out is their new name cannot be told: $1" \
     "Send the deletions: $(sync_command) --allow ."
 }
 

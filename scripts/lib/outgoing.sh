@@ -6,7 +6,7 @@
 # find_unsafe_commits: UNSAFE gets commit and path of each file that may not go out, in pairs; the path is '' where a later
 # commit mended it, so that their sum may go. Nothing to do for the usual push, whose only commit was checked as a snapshot.
 find_unsafe_commits() {
-  UNSAFE=() ADDED=() ADDED_BLOBS=() SEALED=() SHOWN=() OUTGOING_GONE=' '
+  UNSAFE=() ADDED=() ADDED_BLOBS=() SEALED=() SHOWN=() OUTGOING_GONE=()
   [ -n "$SEEN" ] && [ "$TIP" != "$SEEN" ] || return 0
   [ "$SEEN" != "$COMMIT_PARENT" ] || [ "$TIP" != "$COMMIT_OID" ] || return 0
   [ "$RELATED" != "$SEEN $HEAD_OID" ] || [ -n "$AHEAD_PLAIN" ] || return 0
@@ -25,8 +25,8 @@ find_unsafe_commits() {
   judge_shown_files
 }
 
-# Sets ADDED (commit and path in pairs), ADDED_BLOBS, OUTGOING_GONE, and SEALED: commit, path and seal of each file, new or
-# changed, that has to be encrypted.
+# Sets ADDED (commit and path in pairs), ADDED_BLOBS, OUTGOING_GONE (paths that are deleted), and SEALED: commit, path and
+# seal of each file, new or changed, that has to be encrypted.
 read_plain_commits() {
   local entry commit='' path
   while IFS= read -r -d '' entry; do
@@ -41,7 +41,8 @@ read_plain_commits() {
     entry=${entry#:* * }
     case $entry in
       *D)
-        OUTGOING_GONE+="${entry%% *} "
+        OUTGOING_GONE+=("$path")
+        judge_deleted_file "$commit" "$path"
         continue
         ;;
       *A)
@@ -57,6 +58,7 @@ read_plain_commits() {
 judge_added_files() {
   local size sizes=() i
   [ ${#ADDED_BLOBS[@]} -gt 0 ] || return 0
+  find_moved_blobs || return
   printf '%s\n' "${ADDED_BLOBS[@]}" | git -C "$TOP" cat-file --batch-check='%(objectsize)' >"$WORK/sizes" 2>"$WORK/error" || {
     report_git_failure "git cat-file"
     return "$EXIT_INTERNAL"
@@ -69,10 +71,31 @@ judge_added_files() {
   check_contents judge_added_content "$TIP"
 }
 
+# MOVED_BLOBS: what the remote has under names that are deleted. Under another name it is no news.
+find_moved_blobs() {
+  local i path specs entry
+  MOVED_BLOBS=' '
+  for ((i = 0; i < ${#OUTGOING_GONE[@]}; i += 200)); do
+    specs=()
+    for path in "${OUTGOING_GONE[@]:i:200}"; do specs+=(":(literal)$path"); done
+    git -C "$TOP" ls-tree -r -z --full-tree "$SEEN" -- "${specs[@]}" >"$WORK/moved-blobs" 2>"$WORK/error" || {
+      report_git_failure "git ls-tree"
+      return "$EXIT_INTERNAL"
+    }
+    while IFS= read -r -d '' entry; do
+      entry=${entry%%$'\t'*}
+      MOVED_BLOBS+="${entry##* } "
+    done <"$WORK/moved-blobs"
+  done
+}
+
 judge_added_file() {
-  local commit=$1 path=$2 size=$3 why
+  local commit=$1 path=$2 size=$3 moved='' why
+  case $MOVED_BLOBS in *" $4 "*) moved=1 ;; esac
   if is_path_cruft "$path"; then
     why='is a Windows path used as a file name'
+  elif [ -n "$moved" ]; then
+    return 0
   elif is_secret "$path"; then
     why='looks like a secret'
   elif [ "$size" -gt $((CONFIG_LIMIT_MB * 1024 * 1024)) ] 2>/dev/null; then
@@ -80,11 +103,19 @@ judge_added_file() {
   elif ! check_added_name "$path"; then
     why=$RULE_TEXT
   else
-    # The same content under another name (log adopt) is not new.
-    case $OUTGOING_GONE in *" $4 "*) ;; *) if is_log "$path"; then want_content "$path" log; fi ;; esac
+    ! is_log "$path" || want_content "$path" log
     return 0
   fi
   name_unsafe_file "$commit" "$path" "$why"
+}
+
+# A plain commit that deletes a file whose new name was left out (settle_moves) waits with it.
+judge_deleted_file() {
+  local i
+  for ((i = 0; i < ${#MOVED_AWAY[@]}; i += 2)); do
+    [ "${MOVED_AWAY[i]}" != "$2" ] || name_unsafe_file "$1" "$2" "$(visible "${MOVED_AWAY[i + 1]}"), which is left out, looks like its new name" \
+      "It goes when that does." deleted
+  done
 }
 
 # What a later commit took out again has no content at TIP to be judged.

@@ -17,6 +17,7 @@ from claudetools.sessions.owners import PLAIN, Owned, whole
 MOST_PAIRS = 10_000  # comparisons of texts that are only alike
 ALIKE = 0.6  # the share of equal lines from which a text counts as the other one, changed
 Names = tuple[bytes, bytes]  # from, to
+Hand = tuple[git.Change, frozenset[str]]  # and who did it
 Touches = Mapping[bytes, Sequence[Touch]]
 Read = Callable[[str], bytes]  # git's objects
 Kept = Callable[[str], bytes | None]  # the ledgers' contents
@@ -40,6 +41,7 @@ def renames(changes: Sequence[git.Change], touches: Touches, read: Read, kept: K
     """The renames in which more than one has a part; both names of one session's go together anyway."""
     gone = [(c, hand(touches[c.path], "after")) for c in changes if c.deleted and c.old_mode in PLAIN]
     come = [(c, hand(touches[c.path], "before")) for c in changes if c.added and c.new_mode in PLAIN]
+    yield from by_two_hands(gone, come)
     for one in {who for _, who in gone} & {who for _, who in come}:
         sources = [c for c, who in gone if who == one]
         targets = [c for c, who in come if who == one]
@@ -48,6 +50,18 @@ def renames(changes: Sequence[git.Change], touches: Touches, read: Read, kept: K
                 {c.path: what_left(c, touches[c.path], read, kept) for c in sources},
                 {c.path: what_came(c, touches[c.path], read, kept) for c in targets},
             )
+
+
+def by_two_hands(gone: Sequence[Hand], come: Sequence[Hand]) -> Iterator[Names]:
+    """Deletions whose very content is at a new path that others alone made: one session took the file away, another had
+    put it elsewhere."""
+    by_oid: dict[str, list[Hand]] = {}
+    for change, who in come:
+        by_oid.setdefault(change.new_oid, []).append((change, who))
+    for change, who in gone:
+        found = by_oid.get(change.old_oid, [])
+        if found and all(other != who for _, other in found):
+            yield change.path, found[0][0].path
 
 
 def hand(touches: Sequence[Touch], side: str) -> frozenset[str]:
