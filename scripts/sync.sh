@@ -170,6 +170,7 @@ sync_tree() {
   local status
   refuse_half_done_work && finish_advance || return
   settle_put_back || : # nothing to settle, most times
+  settle_incoming || return
   carry_late_writes || return
   for ((ROUND = 1; ROUND <= 20; ROUND++)); do
     begin_phase snapshot
@@ -214,7 +215,7 @@ look_at_tree() {
 save_changes() {
   COMMIT_PARENT=$HEAD_OID SPLIT_FACTS=() WAITS=()
   if [ $((${#PATHS[@]} + ${#GONE[@]} + ${#UNSTAGED[@]} + ${#UNMERGED[@]})) -eq 0 ] && [ "$BASE_OID" = "$HEAD_OID" ] &&
-    ! ledger_is_news; then
+    [ ! -s "$TREE/unsettled" ] && ! ledger_is_news; then
     return 0
   fi
   take_snapshot || return

@@ -488,6 +488,42 @@ def test_a_file_in_the_way_below_a_hidden_folder_is_never_taken_for_an_edit(mike
     assert mike.status() == "" and not (mike.top / "hidden/x.txt").exists()
 
 
+@pytest.mark.parametrize("flag", ["assume-unchanged", "skip-worktree"])
+def test_a_file_that_git_is_told_not_to_look_at_waits_alone(mike: Machine, howard: Machine, flag: str) -> None:
+    for name in ("a.txt", "dir/b.txt", "dir/c.txt"):
+        mike.git("update-index", f"--{flag}", name)
+        howard.write(name, NEW)
+    howard.write("other.txt", NEW)
+    send(howard)
+    mike.write("a.txt", CLASH)
+    mike.write("dir/b.txt", MINE)
+    result = mike.sync()
+    assert result.code == 65 and "a.txt: edited here" in result.out, result.text
+    assert [mike.read(n) for n in ("a.txt", "dir/b.txt", "dir/c.txt", "other.txt")] == [CLASH, BOTH, NEW, NEW]
+    assert mike.git("rev-parse", "HEAD") == howard.git("rev-parse", "HEAD")
+    result = mike.sync()
+    assert result.code == 65 and "Left out: a.txt (edited here, " in result.out and f"({flag})" in result.out, (
+        result.text
+    )
+    result = mike.sync("--allow", "a.txt")
+    assert result.code == 0, result.text
+    assert mike.read("a.txt") == CLASH and mike.status() == ""
+    assert len([line for line in mike.git("ls-files", "-v").splitlines() if line[0] in "hS"]) == 3
+
+
+def test_a_record_of_what_was_unsettled_goes_with_its_cause(mike: Machine, howard: Machine) -> None:
+    howard.write("a.txt", NEW)
+    send(howard)
+    env = at(mike, "swap-1", f"printf '{CLASH}' >a.txt")
+    result = mike.sync(env=env)
+    assert was_reached(env) and result.code == 65, result.text
+    result = mike.sync()
+    assert result.code == 65 and "Left out: a.txt" in result.out, result.text
+    mike.git("checkout", "-q", "--", "a.txt")
+    send(mike)
+    assert_nothing_pending(mike)
+
+
 def test_a_restore_waits_while_the_tree_stands_on_another_commit_than_the_branch(
     mike: Machine, howard: Machine, two: World
 ) -> None:

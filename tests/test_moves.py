@@ -50,7 +50,7 @@ def test_what_the_remote_has_already_may_get_another_name(world: World, machine:
 
 def test_a_deletion_stays_while_the_new_name_is_left_out(world: World, machine: Machine) -> None:
     code = {f"lib/{n}.py": f"def f{n}():\n    return {n}\n" * 5 for n in range(3)}
-    kept = {".env": TEXT, "data.bin": BIG, "notes.md": TEXT * 2, "paper.md": TEXT * 3, **code}
+    kept: dict[str, str | bytes] = {".env": TEXT, "data.bin": BIG, "notes.md": TEXT * 2, "paper.md": TEXT * 3, **code}
     seed(machine, {**kept, "gone.md": "gone\n", "empty.md": ""})
     hook = machine.top / ".git/hooks/pre-commit"
     hook.write_text("#!/bin/sh\n! git diff --cached --name-only | grep . | grep refused/ || exit 1\n")

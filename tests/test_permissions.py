@@ -164,6 +164,37 @@ class TestAsAnotherUser:
         assert_synced(sync_as_nobody(machine))
         assert machine.read("shared.md") == "2\n"
 
+    def test_what_could_not_be_written_comes_in_once_it_can(self, open_world: World) -> None:
+        world = open_world
+        machine = self.machine(world)
+        other = world.machine("MAC-02", "howard")
+        other.write("sub/old.md", "1\n")
+        save(other)
+        give_away(world.remote)
+        assert_synced(sync_as_nobody(machine))
+        (machine.top / "sub").chmod(0o555)
+        for n, text in enumerate(("sent\n", "changed\n")):
+            other.write("sub/new.md", text)
+            other.write(f"rest-{n}.md", "goes\n")
+            save(other)
+            give_away(world.remote)
+            result = sync_as_nobody(machine)
+            assert result.code == 65, result.text
+            assert machine.read(f"rest-{n}.md") == "goes\n"
+        assert "Left out: sub/new.md (it came in and is not in your folder: Permission denied).\n" in result.out
+        assert "--allow" not in result.out
+        machine.write("mine.md", "goes\n")
+        give_away(machine.top)
+        assert sync_as_nobody(machine, "--allow", "sub/new.md").code == 65
+        assert world.remote_file("sub/new.md") == "changed\n" and world.remote_file("mine.md") == "goes\n"
+        (machine.top / "sub").chmod(0o755)
+        result = sync_as_nobody(machine)
+        assert_synced(result)
+        assert "[INFO] Brought in: sub/new.md" in result.out
+        assert machine.read("sub/new.md") == "changed\n" and machine.status() == ""
+        assert not (machine.state / "trees/main/unsettled").exists()
+        machine.assert_sound()
+
     def test_a_git_folder_that_cannot_be_written_is_73(self, open_world: World) -> None:
         world = open_world
         machine = world.machine()

@@ -75,17 +75,25 @@ def _is_ours(lock: str, claim: str) -> bool:
     return False
 
 
-def entries(top: str, index: str, paths: list[bytes]) -> dict[bytes, tuple[str, str]]:
-    """Mode and oid of the given paths in an index file; unmerged or absent paths are left out."""
-    wanted, found = set(paths), {}
-    only = [f":(top,literal){os.fsdecode(path)}" for path in paths] if len(paths) <= NAMED_AT_ONCE else []
-    for line in git.run(top, "ls-files", "-s", "-z", "--", *only, env={"GIT_INDEX_FILE": index}).split(b"\0"):
+def entries(
+    top: str, index: str, paths: list[bytes] | None = None
+) -> tuple[dict[bytes, tuple[str, str]], dict[bytes, str]]:
+    """Mode and oid of the given paths (None: all) in an index file, unmerged and absent ones left out; and those among
+    them that git was told not to look at, with the word for it."""
+    wanted = set(paths or ())
+    found, flags = {}, {}
+    only = [f":(top,literal){os.fsdecode(path)}" for path in wanted] if len(wanted) <= NAMED_AT_ONCE else []
+    for line in git.run(top, "ls-files", "-s", "-v", "-z", "--", *only, env={"GIT_INDEX_FILE": index}).split(b"\0")[
+        :-1
+    ]:
         head, _, path = line.partition(b"\t")
-        if path in wanted:
-            mode, oid, stage = head.decode().split()
+        if paths is None or path in wanted:
+            tag, mode, oid, stage = head.decode().split()
             if stage == "0":
                 found[path] = (mode, oid)
-    return found
+            if tag != "H":
+                flags[path] = "skip-worktree" if tag in "Ss" else "assume-unchanged" if tag.islower() else ""
+    return found, {path: flag for path, flag in flags.items() if flag}
 
 
 def hidden_paths(top: str, changes: Sequence[git.Change]) -> set[bytes]:
@@ -127,19 +135,19 @@ def hidden_by_rules(top: str, paths: set[bytes]) -> set[bytes]:
     return {line[2:] for line in lines if line.startswith(b"S ")}
 
 
-def record(top: str, index: str, changes: list[git.Change]) -> None:
-    """Put the new side of the changes into an index file and refresh what is on disk."""
-    sparse = hidden_paths(top, changes)
-    hidden = b"".join(c.path + b"\0" for c in changes if not c.deleted and c.path in sparse)
+def record(top: str, index: str, changes: list[git.Change], flags: dict[bytes, str]) -> None:
+    """Put the new side of the changes into an index file and refresh what is on disk. `flags`: see entries."""
+    flagged = flags | dict.fromkeys(hidden_paths(top, changes), "skip-worktree")
     lines = [
         b"%s %s 0\t%s" % (b"0" if c.deleted else c.new_mode.encode(), c.new_oid.encode(), c.path)
         for c in sorted(changes, key=lambda c: not c.deleted)
     ]
     env = {"GIT_INDEX_FILE": index}
     git.run(top, "update-index", "-z", "--index-info", stdin=b"".join(line + b"\0" for line in lines), env=env)
-    if hidden:  # a new entry has lost the flag
-        git.run(top, "update-index", "-z", "--skip-worktree", "--stdin", stdin=hidden, env=env)
-    refresh(top, index, [c.path for c in changes if not c.deleted and c.path not in sparse])
+    for flag in set(flagged.values()):  # a new entry has lost it
+        again = b"".join(c.path + b"\0" for c in changes if not c.deleted and flagged.get(c.path) == flag)
+        git.run(top, "update-index", "-z", f"--{flag}", "--stdin", stdin=again, env=env)
+    refresh(top, index, [c.path for c in changes if not c.deleted and c.path not in flagged])
 
 
 def refresh(top: str, index: str, paths: list[bytes]) -> None:

@@ -12,6 +12,7 @@ receive() {
     count_received "$before"
     [ ! -s "$TREE/pairs" ] || : >"$TREE/pairs"
   fi
+  [ ! -e "$TREE/stopped" ] || rm -f "$TREE/stopped"
   [ -z "$SEEN" ] || keep_record "$TREE/received" "$SEEN"
 }
 
@@ -67,7 +68,6 @@ advance_tree() {
   case $status in
     0)
       HEAD_OID=$new BASE_OID=$new
-      [ ! -e "$TREE/stopped" ] || rm -f "$TREE/stopped"
       ;;
     3) stop_advance ;;
     4) return 1 ;;
@@ -198,6 +198,21 @@ carry_late_writes() {
   read_advance_lines "$out"
 }
 
+# What an earlier receive could not bring in is tried again: the cause may have passed.
+settle_incoming() {
+  local line said=''
+  [ -s "$TREE/unsettled" ] && [ ! -e "$TREE/journal" ] && find_python || return 0
+  run_advance settle >"$WORK/settled" 2>"$WORK/error" || {
+    report_git_failure "bringing in what had to wait"
+    return "$EXIT_INTERNAL"
+  }
+  # What still waits is named with what is left out.
+  while IFS= read -r line; do
+    case $line in unsettled$'\t'*) ;; *) said+=$line$'\n' ;; esac
+  done <"$WORK/settled"
+  read_advance_lines "$said"
+}
+
 require_python_for() {
   find_python && return 0
   problem "$EXIT_SETUP" error "Python $PYTHON_FLOOR or newer is needed for $1, and is not to be found." \
@@ -217,7 +232,8 @@ read_advance_lines() {
           "Its text is in $(quoted "$text"). Bring over what is missing, then: rm $(quoted "$text")"
         ;;
       staged) note_fact "[INFO] Left as staged: somebody staged $path while this sync ran." ;;
-      unsettled) problem "$EXIT_HELD" warn "$path: $text." "Nothing was overwritten. The next sync says how to settle it." ;;
+      settled) note_fact "[INFO] Brought in: $path had been sent before, and could not be written then." ;;
+      unsettled) problem "$EXIT_HELD" warn "$path: $text." "Nothing was overwritten. The next sync tries again, or says how to settle it." ;;
       damaged)
         problem "$EXIT_HELD" warn "A receive was cut off, and what it wrote down of itself is damaged: what came in so far may go out once more, as edits of this folder." \
           "What it had replaced is kept: $(quoted "$path"). Look at what this sync saved, then: rm -r $(quoted "$path")"

@@ -146,16 +146,21 @@ hold_unmerged_paths() {
   done
 }
 
-# Paths where an incoming file met an edit in the same moment (pylib/claudetools/advance/).
+# Paths that came in and that the tree does not hold (pylib/claudetools/advance/unsettled.py).
 hold_unsettled_paths() {
   local path reason kept=()
   [ -s "$TREE/unsettled" ] || return 0
   while IFS= read -r -d '' path && IFS= read -r -d '' reason; do
-    is_allowed "$path" && continue
+    is_allowed "$path" && { [ -e "$TOP/$path" ] || [ -L "$TOP/$path" ]; } && continue
     kept+=("$path" "$reason")
     REFUSED_PATHS+=("$path")
-    hold "$path" "$(visible "$reason")" "See the other text: $(git_here) show HEAD:$(quoted "$path")" \
-      "Keep yours as it is now: $(sync_command) --allow $(quoted "$path")"
+    reason=$(visible "${reason%%$'\n'*}")
+    if [ -e "$TOP/$path" ] || [ -L "$TOP/$path" ]; then
+      hold "$path" "$reason" "See the other text: $(git_here) show HEAD:$(quoted "$path")" \
+        "Keep yours as it is now: $(sync_command) --allow $(quoted "$path")"
+    else
+      hold "$path" "it came in and is not in your folder: $reason" "The next sync tries again. By hand: $(git_here) restore -- $(quoted "$path")"
+    fi
   done <"$TREE/unsettled"
   if [ ${#kept[@]} -gt 0 ]; then printf '%s\0' "${kept[@]}" >"$TREE/unsettled"; else rm -f "$TREE/unsettled"; fi
   return 0

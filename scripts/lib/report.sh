@@ -110,7 +110,7 @@ print_alarm() {
 }
 
 print_repository() {
-  local i line
+  local i line ends
   print_alarm
   print_status_line
   print_problems
@@ -118,7 +118,9 @@ print_repository() {
   print_received
   for line in ${FACTS[@]+"${FACTS[@]}"}; do say "$line"; done
   for ((i = 0; i < ${#LEFT_OUT[@]} && i < 20; i++)); do
-    print_block "[WARN] Left out: " "       " "${LEFT_OUT[i]%%$'\n'*}. It stays in your folder." "${LEFT_OUT[i]#*$'\n'}"
+    ends='. It stays in your folder.'
+    case ${LEFT_OUT[i]%%$'\n'*} in *'is not in your folder'*) ends=. ;; esac
+    print_block "[WARN] Left out: " "       " "${LEFT_OUT[i]%%$'\n'*}$ends" "${LEFT_OUT[i]#*$'\n'}"
   done
   [ ${#LEFT_OUT[@]} -le 20 ] || say "[WARN] and $((${#LEFT_OUT[@]} - 20)) more left out (all of them: $(sync_command) --json)"
 }

@@ -17,7 +17,7 @@
 
 Lines on stdout, tab-separated: `exchanged TIME` (before the first one), `merged PATH FROM TO` (contents, as git has
 them), `swapped N TIME`, `blocked PATH REASON`, `unsettled PATH REASON`, `late PATH FROM TO`, `late-conflict PATH COPY`,
-`staged PATH`, `damaged FOLDER` (records that cannot be read, now there). Exit status:
+`staged PATH`, `settled PATH`, `damaged FOLDER` (records that cannot be read, now there). Exit status:
 0 done, 3 blocked and nothing written, 4 the branch had moved, 5 another git has the index, 70 anything else.
 """
 
@@ -29,7 +29,7 @@ import sys
 import time
 
 from claudetools import files, git, index
-from claudetools.advance import late
+from claudetools.advance import late, unsettled
 from claudetools.advance.following import Followers
 from claudetools.advance.judging import Judge
 from claudetools.advance.plan import Damaged, Journal, Plan, Step, read_journal, save_journal
@@ -50,7 +50,7 @@ class Advance:
         self.journal_path = os.path.join(tree_state, "journal")
         self.stamps: dict[bytes, files.Stamp] = {}  # of paths that this run judged or wrote
         self.plan = Plan(top, os.path.join(tree_state, "swap"))
-        self.judge = Judge(top, self.plan, self.stamps)
+        self.judge = Judge(top, git_dir, self.plan, self.stamps)
         self.swaps = Swaps(self.judge, tree_state)
         self.followers = Followers(top, git_dir, tree_state, claim)
 
@@ -62,6 +62,7 @@ class Advance:
             raise OSError("what came in last is not settled yet; run a sync first")
         self.plan.begin()
         changes = git.changes(self.top, journal.base, journal.new)
+        self.judge.waiting = set(unsettled.read(self.state)) if journal.ref else set()
         ours = set(self.stamps)
         steps, blocked = self.judge.judge_all(changes)
         if again:
@@ -81,6 +82,7 @@ class Advance:
         has arrived. Without it nothing happened. What was touched until then is judged anew."""
         self.refuse_two_file_systems()
         self.plan.begin()
+        self.judge.waiting = set(unsettled.read(self.state))
         steps, blocked = self.judge.judge_all(git.changes(self.top, journal.base, journal.new))
         if not blocked:
             steps = self.plan.prepared(steps)
@@ -94,6 +96,10 @@ class Advance:
     def go_on(self, journal: Journal, steps: list[Step], again: int) -> int:
         """From here on a killed run is finished by the next one."""
         self.plan.save(steps)
+        for change, reason in self.judge.apart if journal.ref else ():
+            unsettled.add(self.state, change, reason)
+            self.swaps.unsettled[change.path] = reason
+            tell("unsettled", files.shown(change.path), reason)
         checkpoint("advance-plan")
         save_journal(self.journal_path, journal)
         checkpoint("advance-journal")
@@ -117,6 +123,31 @@ class Advance:
             os.unlink(self.journal_path)
             return DONE
         return self.carry_out(journal, 0)
+
+    def settle(self) -> int:
+        """Try again what an earlier receive could not bring in. What the tree holds by now is no longer unsettled."""
+        if not os.path.exists(os.path.join(self.state, "unsettled")) or os.path.exists(self.journal_path):
+            return DONE
+        head = git.run(self.top, "rev-parse", "--verify", "HEAD^{commit}").decode().strip()
+        changes = unsettled.changes(self.top, self.state, head)
+        self.plan.begin()
+        steps, blocked = self.judge.judge_all(changes)
+        self.plan.drop()
+        reasons = {**dict(blocked), **{change.path: reason for change, reason in self.judge.apart}}
+        due = [step.change for step in steps if step.action != "index"]
+        if due:
+            # As a receive of these paths alone, so that a kill and a late write are as harmless as there.
+            before = files_before(self.top, self.state, head, due)
+            status = self.begin(Journal(before, head, "", ""))
+            if status != DONE:
+                return status
+            reasons |= self.swaps.unsettled
+        left = {path: r for path, r in unsettled.read(self.state).items() if path in reasons}
+        unsettled.write(self.state, {path: r._replace(reason=reasons[path]) for path, r in left.items()})
+        for change in due:
+            if change.path not in reasons:
+                tell("settled", files.shown(change.path))
+        return DONE
 
     def set_aside(self) -> int:
         """Nobody can tell what the killed run has done. What it has brought in already counts as edited here, and is
@@ -209,12 +240,25 @@ class Advance:
             tell("late-conflict", files.shown(path), copy)
 
 
+def files_before(top: str, state: str, head: str, changes: list[git.Change]) -> str:
+    """A commit as `head`, with these paths as they were before."""
+    from claudetools import merging
+
+    entries = [
+        b"%s %s 0\t%s\0" % (c.old_mode.encode() if not c.added else b"0", c.old_oid.encode(), c.path) for c in changes
+    ]
+    tree = merging.tree_with(top, os.path.join(state, "work"), git.tree_of(top, head), entries)
+    return git.run(top, "commit-tree", tree, "-p", head, stdin=b"what the tree holds\n").decode().strip()
+
+
 def run_job(advance: Advance, job: str, journal: Journal) -> int:
-    """One of the five jobs; its exit status."""
+    """One of the six jobs; its exit status."""
     if job == "begin":
         return advance.begin(journal)
     if job == "begin-ahead":
         return advance.begin_ahead(journal)
+    if job == "settle":
+        return advance.settle()
     if job == "finish":
         try:
             left = read_journal(advance.journal_path)

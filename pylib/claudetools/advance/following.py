@@ -35,7 +35,7 @@ class Followers:
         if not changes:
             return
         with index.locked_copy(self.git_dir, self.claim, self.scratch) as copy:
-            held = index.entries(self.top, copy, list(changes))
+            held, flags = index.entries(self.top, copy, list(changes))
             entries = []
             for path, change in changes.items():
                 now = held.get(path, index.ABSENT)
@@ -44,7 +44,7 @@ class Followers:
                     entries.append(entry)
                 else:
                     tell("staged", files.shown(path))
-            index.record(self.top, copy, entries)
+            index.record(self.top, copy, entries, flags)
 
     def follow(self, change: git.Change, mode: str, oid: str) -> git.Change | None:
         """The change of an index entry that holds `mode` and `oid`. None: it stays as somebody staged it."""

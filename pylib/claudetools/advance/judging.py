@@ -20,23 +20,37 @@ class Blocked(Exception):
 class Judge:
     """Judges the paths of one tree. `stamps` gets those of what it looked at."""
 
-    def __init__(self, top: str, plan: Plan, stamps: dict[bytes, files.Stamp]) -> None:
-        self.top, self.plan, self.stamps = top, plan, stamps
+    def __init__(self, top: str, git_dir: str, plan: Plan, stamps: dict[bytes, files.Stamp]) -> None:
+        self.top, self.git_dir, self.plan, self.stamps = top, git_dir, plan, stamps
         self.gone: set[bytes] = set()
         self.hidden: set[bytes] = set()
+        self.waiting: set[bytes] = set()  # unsettled since an earlier receive: nothing is done to them here
+        self.flags: dict[bytes, str] | None = None
+        self.apart: list[tuple[git.Change, str]] = []  # not to be looked at by git, and edited: they wait alone
 
     def judge_all(self, changes: Sequence[git.Change]) -> tuple[list[Step], list[tuple[bytes, str]]]:
         """The steps of all paths, and those that are blocked with the reason."""
         self.gone = {c.path for c in changes if c.deleted}
         self.hidden = index.hidden_paths(self.top, changes)
+        self.apart = []
         steps, blocked = [], []
         for change in changes:
             self.stamps[change.path] = files.stamp(self.top, change.path)
             try:
                 steps.append(self.when_calm(change.path, partial(self.judge, change)))
             except Blocked as reason:
-                blocked.append((change.path, str(reason)))
+                if flag := self.flag_of(change.path):
+                    self.apart.append((change, f"{reason} ({flag})"))
+                    steps.append(self.plan.step(change, "index"))
+                else:
+                    blocked.append((change.path, str(reason)))
         return steps, blocked
+
+    def flag_of(self, path: bytes) -> str:
+        """Why no sync would save an edit of this path, '' where one does."""
+        if self.flags is None:
+            _, self.flags = index.entries(self.top, os.path.join(self.git_dir, "index"))
+        return self.flags.get(path, "")
 
     def when_calm(self, path: bytes, judge: Callable[[], Step]) -> Step:
         """A file that is being rewritten is cut off or missing for a moment: a refusal counts once it is still."""
@@ -54,7 +68,7 @@ class Judge:
 
     def judge(self, change: git.Change) -> Step:
         """The step for one path. Raises Blocked."""
-        if change.path in self.hidden or git.GITLINK in (change.old_mode, change.new_mode):
+        if change.path in self.hidden | self.waiting or git.GITLINK in (change.old_mode, change.new_mode):
             return self.plan.step(change, "index")
         try:
             current = files.look_in_tree(self.top, change.path)

@@ -7,6 +7,7 @@ import os
 from functools import partial
 
 from claudetools import files, git
+from claudetools.advance import unsettled
 from claudetools.advance.judging import Blocked, Judge
 from claudetools.advance.plan import Step
 from claudetools.checkpoint import checkpoint
@@ -21,7 +22,7 @@ class Swaps:
         self.judge, self.state = judge, tree_state
         self.top, self.plan, self.stamps = judge.top, judge.plan, judge.stamps
         self.merged: dict[bytes, tuple[str, str]] = {}
-        self.unsettled: set[bytes] = set()
+        self.unsettled: dict[bytes, str] = {}  # with the reason
         self.gives_way = False  # there is no other side: whoever writes in the same moment has his way
 
     def perform(self, step: Step) -> int:
@@ -39,11 +40,10 @@ class Swaps:
         return 0
 
     def leave_unsettled(self, step: Step, reason: str) -> None:
-        """The snapshot holds the path back until it is settled. Read by hold_unsettled_paths of gates.sh."""
+        """The snapshot holds the path back until it is settled."""
         if not self.gives_way:
-            with open(os.path.join(self.state, "unsettled"), "ab") as file:
-                file.write(step.change.path + b"\0" + reason.encode() + b"\0")
-        self.unsettled.add(step.change.path)
+            unsettled.add(self.state, step.change, reason)
+        self.unsettled[step.change.path] = reason
         tell("unsettled", files.shown(step.change.path), reason)
 
     def remove(self, step: Step) -> int:
