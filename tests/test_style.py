@@ -259,6 +259,29 @@ BASH_3_2 = [
         ("x=$'\\xe2\\x80'", "printf '\\\\u%04x'"),
         "raw",
     ),
+    # A file that a function sources declares it there for that function alone.
+    Rule(
+        "declared arrays",
+        r"^[ \t]*(?:readonly|declare|typeset)\b[^\n;#]*=\(",
+        ("readonly A=(b c)", "  declare -r A=(b)", "declare -a A=()"),
+        ("A=(b c)", "readonly A='=('", "local a=(b)"),
+        "bare",
+    ),
+    # Without the quotes around it, all versions take the backslashes off.
+    Rule(
+        "quotes put in within quotes",
+        r"\"(?:\\.|\$'[^']*'|[^\"\n\\])*?\$\{\w+(?:\[[^]]*\])?//?(?:\\.|\$'[^']*'|[^/}\\'])+/[^}\"\n]*'",
+        (r"""x "${text//\'/\'\\\'\'}" """, """x "a ${t/b/'}" """),
+        (r"x=${text//\'/\'\\\'\'}", "x \"${rest//$'\\t'/ }\"", "x \"${y//a/b}\" 'c'"),
+        "raw",
+    ),
+    Rule(
+        "groups in a regular expression",
+        r"=~[ \t]+[^\s$]\S*\(",
+        ("[[ $x =~ ^a*(.*)$ ]]",),
+        ("[[ $x =~ $groups ]]",),
+        "bare",
+    ),
     # Its parser counts parentheses there: the pattern's own ends the substitution.
     Rule(
         "case inside $( )",

@@ -3,8 +3,8 @@
 # session's log. Fed with the lines that LOG_PATTERNS find, so nothing here reads a file. The same in Python:
 # pylib/claudetools/logs/sections.py and check.py.
 
-readonly LOG_PATTERNS=('^## .*' '^ {0,3}(`{3,}|~{3,}).*' '^- \*\*(User|Machine):\*\* .*' '^---.?$' '^session: .*')
-readonly LOG_SECTIONS=('User' 'Session Summary' 'Key Decisions' 'Problems Encountered' 'Configuration Changes'
+LOG_PATTERNS=('^## .*' '^ {0,3}(`{3,}|~{3,}).*' '^- \*\*(User|Machine):\*\* .*' '^---.?$' '^session: .*')
+LOG_SECTIONS=('User' 'Session Summary' 'Key Decisions' 'Problems Encountered' 'Configuration Changes'
   'Credentials & Secrets' 'Infrastructure & Servers' 'Commands & Outputs' 'Pending / Incomplete Tasks'
   'Reference Information')
 readonly LOG_OPTIONAL='Problems Encountered'

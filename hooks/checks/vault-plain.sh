@@ -3,7 +3,7 @@
 # password store (a folder with .gpg-id, or below one), and *.age.
 
 # -o prints what matches alone, so that no binary text comes along. The last one is the first byte of binary OpenPGP.
-readonly SEAL_PATTERNS=('mac"?[ :=]+"?ENC\[AES256_GCM,' '^age-encryption\.org/v1' '^-----BEGIN (AGE|PGP) [A-Z ]+-----'
+SEAL_PATTERNS=('mac"?[ :=]+"?ENC\[AES256_GCM,' '^age-encryption\.org/v1' '^-----BEGIN (AGE|PGP) [A-Z ]+-----'
   $'^[\x80-\xff]')
 
 # find_seal PATH: 0 with SEAL (sops, gpg, age; unread: by a rule that we cannot read) when PATH below CONVENTIONS, a
@@ -40,12 +40,12 @@ find_conventions() {
 # SEAL_RULES: one regular expression a line; "?" and the line itself where we cannot read it. A rule without path_regex
 # says how to encrypt, not what.
 read_sops_rules() {
-  local line
+  local line comment='^[[:space:]]*#' named='^[[:space:]-]*path_regex:[[:space:]]*(.*)$'
   while IFS= read -r line || [ -n "$line" ]; do
     line=${line%$'\r'}
-    [[ ! $line =~ ^[[:space:]]*# ]] || continue
+    [[ ! $line =~ $comment ]] || continue
     case $line in *path_regex*) ;; *) continue ;; esac
-    if [[ $line =~ ^[[:space:]-]*path_regex:[[:space:]]*(.*)$ ]] && translate_expression "${BASH_REMATCH[1]}"; then
+    if [[ $line =~ $named ]] && translate_expression "${BASH_REMATCH[1]}"; then
       SEAL_RULES+=$EXPRESSION$'\n'
     else
       SEAL_RULES+="?$line"$'\n'

@@ -92,7 +92,10 @@ quoted() {
     return 0
   fi
   case $text in
-    '' | -* | *[!A-Za-z0-9_./@%+=:,-]*) printf "'%s'" "${text//\'/\'\\\'\'}" ;;
+    '' | -* | *[!A-Za-z0-9_./@%+=:,-]*)
+      text=${text//\'/\'\\\'\'} # not within the quotes below: there bash before 4.3 keeps the backslashes
+      printf "'%s'" "$text"
+      ;;
     *) printf '%s' "$text" ;;
   esac
 }
