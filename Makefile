@@ -23,7 +23,7 @@ demo: ## the whole job on real repositories in a temporary folder (8 s)
 install: ## put claudetools into a repository: make install REPO=path [CI=github|gitea]
 	@bash scripts/install.sh $(if $(filter github gitea,$(CI)),--ci $(CI)) -- "$${REPO:-}"
 
-test: $(STAMP) ## the tests: real git, real processes, real signals (K=word picks, SEED=number repeats a run)
+test: $(STAMP) ## the tests: real git, real processes, real signals (K=word picks, SEED=number repeats a run, TEST_BASH=path)
 	@$(RUN)/python -m pytest -n $(JOBS) $${K:+-k "$$K"}
 
 test-fast: $(STAMP) ## after each edit: what needs no repository, what every sync does, a part of the rest

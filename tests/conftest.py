@@ -3,8 +3,12 @@ And what the tests are run in: surroundings of their own, and a part of each mat
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
+import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +20,19 @@ pytest.register_assert_rewrite("installing", "round_trip", "world", "yard")
 import sample  # noqa: E402
 from world import Machine, World, clean_environment  # noqa: E402
 from yard import Yard, make_repository  # noqa: E402
+
+
+def use_bash(path: str) -> None:
+    """Put it first on PATH, whatever it is called: all that the tests start finds it there."""
+    folder = tempfile.mkdtemp(prefix="claudetools-test-bash.")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    Path(folder, "bash").symlink_to(Path(path).resolve(strict=True))
+    os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+if os.environ.get("TEST_BASH"):
+    use_bash(os.environ.pop("TEST_BASH"))  # once: the workers of xdist inherit it
+
 
 # A shell's background job (`make test &`) ignores Ctrl-C, one below nohup the end of its terminal, and so would every
 # sync that a test sends it to.
@@ -51,6 +68,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter and not hasattr(session.config, "workerinput"):
         reporter.write_line(f"SEED={os.environ['SEED']} takes this part of each matrix; make lab takes all of it")
+        version = subprocess.check_output(("bash", "--version"), text=True).partition("\n")[0]
+        reporter.write_line(f"{shutil.which('bash')} is {version}")
 
 
 @pytest.hookimpl(tryfirst=True)
