@@ -11,7 +11,7 @@ set -uo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
 lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
-for part in environment exit_codes ui python owner claim lock results repository identity first_time checks; do
+for part in environment exit_codes ui python times owner claim lock results repository identity first_time checks; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70
 done
@@ -79,7 +79,11 @@ look_at_installation() {
   local text
   if [ -n "$TOOLKIT_VERSION" ]; then say "claudetools ${TOOLKIT_VERSION% *}, installed in this repository."; fi
   ROLE=main
-  ! needs_setup || say "[WARN] The hook and git's settings of this clone are missing: bash $(setup_command)"
+  if needs_setup; then
+    # Made in one second, it may be set up all the same: a sync makes sure, here Python tells.
+    find_touched "$STATE/installed.json" "$TOP/" .claude/claudetools/manifest.json
+    [ ${#TOUCHED[@]} -eq 0 ] || say "[WARN] The hook and git's settings of this clone are missing: bash $(setup_command)"
+  fi
   text=$(run_python_with_packages environment "$TOOLKIT/pyproject.toml" "$STATE/venv" --check 2>&1) ||
     say "[WARN] Python packages are missing ($(visible "${text##*$'\n'}")): bash $(setup_command)"
 }

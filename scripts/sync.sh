@@ -53,8 +53,8 @@ load exit_codes ui arguments patience python results identity owner remote deliv
 load_the_rest() {
   [ -z "$LOADED_FOR" ] || return 0
   LOADED_FOR=$ROLE
-  load claim lock checks gates moves snapshot commit split unsplit others own_hooks replay exchange outgoing refusal conflict advance \
-    recover points migrate first_time queue
+  load claim lock times checks gates moves snapshot commit split unsplit others own_hooks replay exchange outgoing refusal \
+    conflict advance recover points migrate first_time queue
 }
 LOADED_FOR=''
 

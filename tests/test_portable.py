@@ -1,16 +1,22 @@
-"""With tools as macOS and the BSDs have them: stubs refuse what only GNU knows, and write down that they did."""
+"""With tools as macOS and the BSDs have them: stubs refuse what only GNU knows, and write down that they did. And with
+a bash as macOS has it, which compares times by whole seconds."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from installing import TOOLKIT, run_install
+from agents import Agent
+from installing import TOOLKIT, own_sync, run_install
+from round_trip import assert_synced
 from test_contention import Start
+from test_gone import GONE, LIST
+from test_writers import committed_versions, stub_git
 from world import Machine, World
 
 # The letters that POSIX gives each tool, and those that every BSD has as well. None of them takes a long option.
@@ -235,3 +241,76 @@ def test_without_a_fifo_the_lock_is_kept_all_the_same(world: World, tools: Tools
     assert [world.remote_file(f"{who}.md") for who in range(4)] == [f"{who}\n" for who in range(4)]
     mike.assert_sound()
     assert (tools.refused() == []) is (how == "Git Bash"), "it is not even tried there"
+
+
+# --- whole seconds ------------------------------------------------------------------
+
+# Sourced by every bash program: its `[` tells times apart by ticks since the test began, and nothing in between.
+COARSE = """
+[() {{
+  case $#${{2-}}${{3-}} in
+    4-[no]t*) compare_ticks "$1" "$2" "$3" ;;
+    5*-[no]t) ! compare_ticks "$2" "$3" "$4" ;;
+    *) builtin [ "$@" ;;
+  esac
+}}
+compare_ticks() {{
+  local one other
+  builtin [ -e "$1" ] && builtin [ -e "$3" ] || {{ builtin [ "$1" "$2" "$3" ]; return; }}
+  one=$((($(date -r "$1" +%s) - {origin}) / {tick})) other=$((($(date -r "$3" +%s) - {origin}) / {tick}))
+  case $2 in -nt) ((one > other)) ;; *) ((one < other)) ;; esac
+}}
+"""
+
+
+def coarsen(machine: Machine, tick: int) -> None:
+    """Bash as before 4.3 from here on: what is written within `tick` seconds is neither newer nor older."""
+    file = machine.home / "coarse.sh"
+    file.write_text(COARSE.format(origin=int(time.time()) + 1, tick=tick))
+    machine.extra_env["BASH_ENV"] = str(file)
+
+
+def test_work_of_the_second_of_a_sync_is_saved_by_it(world: World, machine: Machine) -> None:
+    machine.write(LIST, "".join(f"l{n}\n" for n in range(8)))
+    machine.write("state.json", "the old text\n")
+    assert_synced(machine.sync())
+    coarsen(machine, 1000)
+    one = Agent(machine, "aaaa1111", "acme vpn")
+    one.append(LIST, "first")
+    machine.write("state.json", "rewritten, not grown\n")
+    result = machine.sync("--all")
+    assert_synced(result)
+    assert "being written" not in result.text and machine.status() == ""
+    assert world.remote_file("state.json") == "rewritten, not grown\n"
+    one.append(LIST, "of one")
+    machine.git("restore", LIST)
+    assert GONE in one.sync().out
+    staging = machine.home / "staging.sh"
+    staging.write_text(f"git -C {machine.top} reset -q\n")
+    machine.write("sent.md", "sent\n")
+    assert_synced(machine.sync(env={"CLAUDETOOLS_TEST_AT": f"index:{staging}"}))
+    assert machine.status() == "", "the next plain commit would take sent.md out again"
+    machine.assert_sound()
+
+
+def test_a_file_that_is_rewritten_in_the_second_of_its_reading_is_read_again(world: World, machine: Machine) -> None:
+    machine.write("state.json", "the old text")
+    assert_synced(machine.sync())
+    machine.write("state.json", "half of the ne")
+    coarsen(machine, 2)
+    env = stub_git(machine, "after", f"printf 'the whole new text' >'{machine.top}/state.json'")
+    result = machine.sync(env=env)
+    assert_synced(result)
+    assert committed_versions(world, "state.json") == [b"the whole new text", b"the old text"]
+    assert machine.status() == ""
+
+
+def test_an_upgrade_in_the_second_of_the_setup_is_noticed(machine: Machine) -> None:
+    assert run_install(machine, machine.top).code == 0
+    coarsen(machine, 1000)
+    made = (machine.state / "installed.json").stat().st_mtime_ns
+    os.utime(machine.top / ".claude" / "claudetools" / "manifest.json", ns=(made + 1, made + 1))
+    hook = machine.top / ".git" / "hooks" / "pre-commit"
+    hook.unlink()
+    assert own_sync(machine).code == 0
+    assert hook.exists()

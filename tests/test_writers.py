@@ -131,6 +131,7 @@ def test_no_half_rewritten_file_is_ever_committed(world: World, machine: Machine
         for _ in range(8):
             result = machine.sync()
             assert result.code == 0, result.text
+            assert "Saved" in result.out or ", 1 file being written right now" in result.out, result.text
         stop.touch()
         writer.wait(30)
     save(machine)

@@ -3,7 +3,7 @@
 Packages: `lock`, `advance`, `install`, `sessions`, `logs`, `notes`, `vault`, `wiki`. The modules beside them:
 
     what all stand on   place and identity; git, objects, files and index; text, light, processes;
-                        cli and as_session for commands, job for what the shell starts, checkpoint for tests
+                        cli and as_session for commands, job and touched for the shell, checkpoint for tests
     between two tips    replay, merging, settling, dropped, namesakes; refused by the remote
     true conflicts      resolve, laid_out
 """

@@ -27,6 +27,7 @@ JOBS = {
     "replay": "replay",
     "resolve": "resolve",
     "split": "sessions.split",
+    "touched": "touched",
 }
 COMMANDS = {
     "log": "logs.command",

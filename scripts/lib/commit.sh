@@ -138,7 +138,6 @@ land_commit() {
   status=$?
   unlock_index
   [ "$status" -eq 0 ] || return "$status"
-  : >"$WORK/landed"
   checkpoint index
   move_branch "$COMMIT_OID" "$HEAD_OID" || return
   note_landed_commits
@@ -189,7 +188,7 @@ update_shared_index() {
 
 copy_committed_entries() {
   local new=$WORK/index.shared entry path rest
-  rm -f "$new" "$new.lock"
+  rm -f "$new" "$new.lock" "$WORK/index.landed"
   [ ! -e "$GIT_FOLDER/index" ] || cp -p "$GIT_FOLDER/index" "$new" 2>"$WORK/error" || return
   if [ ! "$GIT_FOLDER/index" -ef "$WORK/seen" ]; then find_moved_entries "$WORK/seen" "$new" || return; fi
   git -C "$TOP" diff-tree -r -z --no-renames --raw "${HEAD_OID:-$(empty_tree)}" "$COMMIT_TREE" >"$WORK/committed" 2>"$WORK/error" || return
@@ -201,14 +200,17 @@ copy_committed_entries() {
   done <"$WORK/committed" >"$WORK/entries"
   GIT_INDEX_FILE=$new git -C "$TOP" update-index -z --index-info <"$WORK/entries" 2>"$WORK/error" || return
   GIT_INDEX_FILE=$new git -C "$TOP" update-index -q --refresh >/dev/null 2>&1
-  mv "$new" "$GIT_FOLDER/index" 2>"$WORK/error"
+  ln "$new" "$WORK/index.landed" 2>"$WORK/error" && mv "$new" "$GIT_FOLDER/index" 2>"$WORK/error"
 }
 
 # Somebody staged or unstaged while this sync ran, on top of what was committed before: with the branch moved, a plain
-# commit of that would take our change out again. What was staged stays staged, now on top of the new commit.
+# commit of that would take our change out again. What was staged stays staged, now on top of the new commit. The index
+# is as we left it while it is the file that update_shared_index put there: git never writes into one in place.
 follow_staging() {
-  local out
-  [ ${#MOVED[@]} -gt 0 ] || [ "$GIT_FOLDER/index" -nt "$WORK/landed" ] || return 0
+  local out index=$GIT_FOLDER/index
+  if [ ${#MOVED[@]} -eq 0 ]; then
+    if [ "$index" -ef "$SNAPSHOT_INDEX" ] || [ "$index" -ef "$WORK/index.landed" ]; then return 0; fi
+  fi
   find_python || return 0
   out=$(run_advance index --base "${COMMIT_PARENT:-$(empty_tree)}" --new "$COMMIT_OID" 2>"$WORK/error") || {
     problem "$EXIT_HELD" warn "What somebody staged while this sync ran may take out what was just saved: $(visible "$(tail -n 1 "$WORK/error")")" \

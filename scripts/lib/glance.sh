@@ -41,10 +41,10 @@ nothing_is_left_over() {
 }
 
 # Whether the caller's session has changed something that no sync has looked at: a file that is as in HEAD again shows
-# no change, and yet lines of it may be gone.
+# no change, and yet lines of it may be gone. What is of the second of that look may be younger.
 ledger_is_news() {
   local folder=$TREE/sessions/$SESSION
-  [ -n "$SESSION" ] && [ -s "$folder/edits.jsonl" ] && [ "$folder/edits.jsonl" -nt "$folder/looked" ]
+  [ -n "$SESSION" ] && [ -s "$folder/edits.jsonl" ] && [ ! "$folder/edits.jsonl" -ot "$folder/looked" ]
 }
 
 glance_at_tree() {

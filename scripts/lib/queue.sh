@@ -10,7 +10,7 @@
 # Needs: lock, repository, identity, commit, split, results.
 
 readonly MORE_ROUNDS=3         # for requests that come while others are being saved
-readonly ANSWER_END='end of 2' # another version's answer is taken for torn
+readonly ANSWER_END='end of 3' # another version's answer is taken for torn
 
 # A request for less or more than a plain sync waits for the lock itself.
 may_be_served() {
@@ -43,18 +43,20 @@ read_answer() {
 
 # The results of a run that another one has done for us.
 take_answer() {
-  local line i problems waits
+  local line i problems waits later
   LOCK_LITTER+=("$TREE/results/$REQUEST" "$TREE/queue/$REQUEST")
   read -r line <"$GIT_FOLDER/HEAD" && choose_branch "${line#ref: refs/heads/}" || return
   [ "$ROLE" != main ] || load_identity "$TOP" || return
   HEAD_OID=${ANSWER[0]} TIP=${ANSWER[0]} REPO_EXIT=${ANSWER[1]} PUSHED=${ANSWER[2]}
   RECEIVED_FILES=${ANSWER[3]} RECEIVED_COMMITS=${ANSWER[4]} RECEIVED_FROM=${ANSWER[5]}
-  problems=$((8 + ANSWER[6])) waits=$((8 + ANSWER[6] + ANSWER[7]))
-  for ((i = 8; i < ${#ANSWER[@]} - 1; i++)); do
+  problems=$((9 + ANSWER[6])) waits=$((9 + ANSWER[6] + ANSWER[7])) later=$((9 + ANSWER[6] + ANSWER[7] + ANSWER[8]))
+  for ((i = 9; i < ${#ANSWER[@]} - 1; i++)); do
     if [ "$i" -lt "$problems" ]; then
       PROBLEMS+=("${ANSWER[i]}")
     elif [ "$i" -lt "$waits" ]; then
       WAITS+=("${ANSWER[i]}") SPLIT_FACTS+=("${ANSWER[i]##*$'\t'}")
+    elif [ "$i" -lt "$later" ]; then
+      LATER+=("${ANSWER[i]}")
     else
       LEFT_OUT+=("${ANSWER[i]}")
     fi
@@ -218,8 +220,8 @@ answer_requests() {
     done
     left_out_for "${SERVED_SESSIONS[i]}"
     printf '%s\0' "${HEAD_OID:-}" "$(exit_for_left_out)" "$PUSHED" "$RECEIVED_FILES" "$RECEIVED_COMMITS" "$RECEIVED_FROM" \
-      "${#PROBLEMS[@]}" "${#waits[@]}" ${PROBLEMS[@]+"${PROBLEMS[@]}"} ${waits[@]+"${waits[@]}"} \
-      ${LEFT_FOR[@]+"${LEFT_FOR[@]}"} "$ANSWER_END" 2>/dev/null >"$TREE/results/${SERVED[i]}" || continue
+      "${#PROBLEMS[@]}" "${#waits[@]}" "${#LATER[@]}" ${PROBLEMS[@]+"${PROBLEMS[@]}"} ${waits[@]+"${waits[@]}"} \
+      ${LATER[@]+"${LATER[@]}"} ${LEFT_FOR[@]+"${LEFT_FOR[@]}"} "$ANSWER_END" 2>/dev/null >"$TREE/results/${SERVED[i]}" || continue
     ring "$LOCK_STATE/claims/${SERVED_CLAIMS[i]}.alive"
     checkpoint answered
   done

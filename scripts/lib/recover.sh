@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What a killed run may have left, finished or removed by the next one. Called with the lock held.
-# Needs: repository, lock, python, advance.
+# Needs: repository, lock, python, times, advance.
 
 recover_from_dead_runs() {
   local claim dead=''
@@ -36,7 +36,7 @@ expect_branch_locks() {
 # still there a second later, while git needs milliseconds. Every other one may be a person's; it is named when it stops
 # us (results.sh).
 remove_git_locks_of() {
-  local claim=$1 lock proof list i stale=()
+  local claim=$1 lock proof list i locks stale=()
   for lock in "$COMMON/index.lock" "$COMMON"/worktrees/*/index.lock; do
     for proof in "$claim" "$STATE"/trees/*/work/index; do
       [ "$lock" -ef "$proof" ] && rm -f "$lock"
@@ -44,15 +44,14 @@ remove_git_locks_of() {
   done
   for list in "$STATE"/trees/*/work/git-locks; do
     [ -s "$list" ] || continue
-    # shellcheck disable=SC2094 # -ot opens nothing
-    while IFS= read -r lock; do
-      [ -f "$lock" ] && [ ! "$lock" -ot "$list" ] && stale+=("$lock")
-    done <"$list"
+    locks=()
+    while IFS= read -r lock; do locks+=("$lock"); done <"$list"
+    find_touched "$list" '' ${locks[@]+"${locks[@]}"}
+    stale+=(${TOUCHED[@]+"${TOUCHED[@]}"})
     : >"$list"
   done
-  for lock in "$COMMON"/refs/claudetools/points/*.lock; do
-    [ -f "$lock" ] && [ ! "$lock" -ot "$claim" ] && stale+=("$lock")
-  done
+  find_touched "$claim" '' "$COMMON"/refs/claudetools/points/*.lock
+  stale+=(${TOUCHED[@]+"${TOUCHED[@]}"})
   [ ${#stale[@]} -gt 0 ] || return 0
   rm -f "$WORK"/stale.*
   for ((i = 0; i < ${#stale[@]}; i++)); do ln "${stale[i]}" "$WORK/stale.$i" 2>/dev/null; done

@@ -27,7 +27,7 @@ print_place() {
 }
 
 print_vault() {
-  if [ "$REPO_EXIT" -eq 0 ] && [ ${#PROBLEMS[@]} -eq 0 ]; then
+  if [ "$REPO_EXIT" -eq 0 ] && [ $((${#PROBLEMS[@]} + ${#LATER[@]})) -eq 0 ]; then
     if [ -n "$PUSHED" ]; then
       say "Vault:  ${TIP:0:7} pushed"
     elif [ ${#COMMITS[@]} -gt 0 ]; then
@@ -47,6 +47,7 @@ print_status_line() {
   [ ${#LEFT_OUT[@]} -eq 0 ] || left=", $(count_of ${#LEFT_OUT[@]} file) left out"
   waiting_paths "$SESSION"
   [ ${#WAITING[@]} -eq 0 ] || left+=", $(count_of ${#WAITING[@]} file) waiting for another session"
+  [ ${#LATER[@]} -eq 0 ] || left+=", $(count_of ${#LATER[@]} file) being written right now"
   make_visible "$BRANCH" && branch=$VISIBLE
   make_visible "$REMOTE" && remote=$VISIBLE
   make_count "$own" commit
@@ -74,7 +75,7 @@ print_status_line() {
     say "[OK] Pushed: $branch is at ${TIP:0:7} ${here}on $remote$left."
   elif [ "$RECEIVED_FILES" -gt 0 ] || [ "$RECEIVED_COMMITS" -gt 0 ]; then
     say "[OK] Received: $branch is at ${HEAD_OID:0:7} here and on $remote$left."
-  elif [ ${#WAITING[@]} -gt 0 ]; then
+  elif [ $((${#WAITING[@]} + ${#LATER[@]})) -gt 0 ]; then
     say "[OK] Nothing saved${left}. $branch is at ${HEAD_OID:0:7}."
   elif [ -z "$REMOTE" ]; then
     say "[OK] Nothing to do. $branch is at ${HEAD_OID:0:7}; no remote is configured$left."

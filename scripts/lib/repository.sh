@@ -242,9 +242,9 @@ judge_format() {
   return "$EXIT_SETUP"
 }
 
-# Nothing was set up here yet, or a newer version has come in since.
+# Nothing was set up here yet, or a newer version has come in since: perhaps in the same second, more is not always told.
 needs_setup() {
   local manifest=$TOP/.claude/claudetools/manifest.json
   [ "$ROLE" = main ] && [ -e "$manifest" ] || return 1
-  [ ! -e "$STATE/installed.json" ] || [ "$manifest" -nt "$STATE/installed.json" ]
+  [ ! -e "$STATE/installed.json" ] || [ ! "$manifest" -ot "$STATE/installed.json" ]
 }

@@ -8,7 +8,7 @@ reset_results() {
   PROBLEMS=()  # "level<newline>first line<newline>more lines", in the order met
   FACTS=()     # single lines, already marked
   LEFT_OUT=()  # path, reason, fixes: one item of text each
-  LEFT_PATHS=() OTHERS_LEFT=()
+  LEFT_PATHS=() OTHERS_LEFT=() LATER=()
   COMMITS=() # "oid subject", oldest first
   ALL_CHANGED=()
   MERGED=() BLOCKED=()
@@ -207,7 +207,7 @@ checkpoint() {
 
 repository_word() { # sets WORD
   if [ "$REPO_EXIT" = "$EXIT_OK" ] && [ ${#COMMITS[@]} -eq 0 ] && [ -z "$PUSHED" ]; then
-    if [ $((${#BLOCKED[@]} + ${#WAITS[@]})) -gt 0 ]; then WORD=waiting; else WORD=nothing; fi
+    if [ $((${#BLOCKED[@]} + ${#WAITS[@]} + ${#LATER[@]})) -gt 0 ]; then WORD=waiting; else WORD=nothing; fi
   else
     status_word "$REPO_EXIT"
   fi

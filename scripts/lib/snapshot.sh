@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What the tree holds now, as a git tree, read once and without touching anything that others use.
-# Needs: repository, gates, checks, ui.
+# Needs: repository, gates, checks, times, ui.
 
 # read_status: sets HEAD_OID ('' when there is no commit yet), HEAD_BRANCH, and fills PATHS (to be staged; NEW_PATHS of
 # them are not in HEAD), GONE (deleted in the tree), UNSTAGED (deleted in the index) and UNMERGED. Status is read into
@@ -120,18 +120,14 @@ seed_private_index() {
 
 # Reads every changed file once, and those that moved meanwhile once more.
 stage_paths() {
-  local path moved
   : >"$WORK/reading" || return "$EXIT_CANNOT_CREATE"
   [ ${#GONE[@]} -eq 0 ] || drop_gone_paths || return
   [ ${#PATHS[@]} -gt 0 ] || return 0
   printf '%s\0' "${PATHS[@]}" >"$WORK/paths"
   update_private_index || return
-  moved=()
-  for path in "${PATHS[@]}"; do
-    # Not older than the marker, in place of newer: clocks of file systems tick in steps.
-    [ -e "$TOP/$path" ] && [ ! "$TOP/$path" -ot "$WORK/reading" ] && moved+=("$path")
-  done
-  [ ${#moved[@]} -eq 0 ] || reread_moving_paths "${moved[@]}"
+  TICKS_LEFT=44
+  find_touched "$WORK/reading" "$TOP/" "${PATHS[@]}"
+  [ ${#TOUCHED[@]} -eq 0 ] || reread_moving_paths "${TOUCHED[@]}"
 }
 
 drop_gone_paths() {
@@ -228,6 +224,7 @@ read_until_calm() {
     # The same bytes twice are not enough: a file that is often rewritten is often empty.
     { [ "$TOP/$path" -ot "$WORK/calm" ] || is_dated_ahead "$path"; } && cmp -s "$WORK/read" "$TOP/$path" && return 0
     [ -s "$WORK/read" ] && begins_with "$TOP/$path" "$WORK/read" && begins_with "$WORK/read" "$WORK/old" && return 0
+    wait_for_next_tick "$path"
     printf '%s\0' "$path" >"$WORK/paths"
     update_private_index || return
   done

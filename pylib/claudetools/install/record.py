@@ -129,8 +129,10 @@ def as_json(data: object) -> bytes:
 
 
 def date_record(place: Place) -> None:
-    """Newer than the manifest: so the shell sees that this clone is as this version wants it."""
-    newest = max(time.time_ns(), (place.top / MANIFEST).stat().st_mtime_ns + 1_000_000)
+    """Newer than the manifest: so the shell sees that this clone is as this version wants it. By a second, where the
+    manifest is of a time to come: some shells and file systems tell no less."""
+    now, made = time.time_ns(), (place.top / MANIFEST).stat().st_mtime_ns
+    newest = now if now > made else made + 1_000_000_000
     os.utime(place.state / "installed.json", ns=(newest, newest))
 
 
