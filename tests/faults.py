@@ -238,10 +238,10 @@ def with_vault(root: Path) -> World:
         run_plain(root, "git", "clone", "-q", str(root / "vault.git"), str(vault))
         run_plain(vault, "git", "symbolic-ref", "HEAD", "refs/heads/main")
         write_identity(machine, vault_path=str(vault))
-    (mike.home / "vault/first.txt").write_text("sealed\n")
-    assert mike.sync("--vault").code == 0
+        (vault / f"first-{machine.user}.txt").write_text("sealed\n")
+        assert machine.sync("--vault").code == 0
     (howard.home / "vault/howard.txt").write_text("sealed\n")
-    assert howard.sync().code == 0
+    assert howard.sync("--vault").code == 0
     (mike.home / "vault/mike.txt").write_text("sealed\n")
     return world
 
