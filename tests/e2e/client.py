@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,13 +90,15 @@ def texts(content: Any) -> list[str]:
     return [content] if isinstance(content, str) else [block.get("text", "") for block in content]
 
 
-def perform(machine: Machine, root: Path, *prompts: tuple[str, str], edits: bool = False) -> list[Act]:
+def perform(
+    machine: Machine, root: Path, *prompts: tuple[str, str], edits: bool = False, more: Sequence[str] = ()
+) -> list[Act]:
     """Real clients in the machine's repository, one for each (play, prompt), all at once: how each ended.
 
     With `edits` they may change files unasked, and begin when all are there; without, they may what the settings of the
-    repository allow.
+    repository allow. `more`: arguments of the client.
     """
-    more = ["--permission-mode", "acceptEdits"] if edits else []
+    more = [*more, *(["--permission-mode", "acceptEdits"] if edits else [])]
     clients = [client_for(machine, play, "-p", prompt, "--output-format", "json", *more) for play, prompt in prompts]
     acts = []
     for end, requests in on_stage(machine, root, clients, together=edits):

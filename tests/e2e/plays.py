@@ -90,10 +90,18 @@ def checkpoint(talk: Talk) -> Json:
     return change_and(talk, "bash .claude/scripts/sync.sh --no-push -m 'half way'") if asked else say("no skill")
 
 
-def change_and(talk: Talk, command: str) -> Json:
-    """Write a file, run the command, repeat what it said."""
-    steps = (use("Write", file_path="notes.md", content="changed by an agent\n"), bash(command))
+def change_and(talk: Talk, command: str, *before: str) -> Json:
+    """Write a file, run the command, repeat what it said. Commands `before` come first."""
+    write = use("Write", file_path="notes.md", content="changed by an agent\n")
+    steps = (*map(bash, before), write, bash(command))
     return steps[len(talk.results)] if len(talk.results) < len(steps) else say(talk.results[-1])
+
+
+def wreck(talk: Talk) -> Json:
+    """Damage what the prompt names, then use every kind of tool."""
+    damage = re.search(r"^damage: (.+)$", talk.prompt, re.MULTILINE)
+    assert damage
+    return change_and(talk, "echo still here", f"{damage[1]}; echo damaged")
 
 
 def synthesize(talk: Talk) -> Json:

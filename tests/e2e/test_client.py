@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from client import Act, perform, reason_to_skip, typed
 
 from claudetools.place import find_place
 from claudetools.sessions import registry
+from installing import copy_toolkit
 from world import TOOLKIT, Machine, World, write_identity
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(bool(why := reason_to_skip()), reason=why)]
@@ -103,6 +106,25 @@ def test_a_session_is_told_of_the_other_that_works_beside_it(ops: Machine, tmp_p
     registry.register(place, "beside", topic="sophos renewal")
     (act,) = perform(ops, tmp_path, ("echo", "hello"))
     assert "Also working in this folder: 'sophos renewal'" in act.prompts
+
+
+@pytest.mark.parametrize("damage", ["rm -r {}", "rm {}/hooks/agent/run.sh"])
+def test_a_session_whose_plugin_an_update_took_away_goes_on(damage: str, world: World, tmp_path: Path) -> None:
+    machine = world.machine()
+    plugin = copy_toolkit(TOOLKIT, tmp_path / 'a "plugin" of $HOME')
+    shutil.copytree(TOOLKIT / ".claude-plugin", plugin / ".claude-plugin")
+    prompt = f"damage: {damage.format(shlex.quote(str(plugin)))}"
+    more = ("--plugin-dir", str(plugin), "--allowedTools", "Bash")
+    act = perform(machine, tmp_path, ("wreck", prompt), edits=True, more=more)[0]
+    assert (act.answer, act.denials) == ("still here", [])
+    assert machine.read("notes.md") == "changed by an agent\n"
+    assert state_of(machine, act).agent == "claude", "its hooks ran before"
+
+
+def test_hooks_of_the_repository_that_are_cut_refuse_neither_a_prompt_nor_a_tool(ops: Machine, tmp_path: Path) -> None:
+    ops.write(".claude/claudetools/hooks/agent/run.sh", "if [ ")
+    act = perform(ops, tmp_path, ("wreck", "damage: true"), edits=True, more=("--allowedTools", "Bash"))[0]
+    assert (act.answer, act.denials) == ("still here", [])
 
 
 def test_a_message_goes_with_the_commit(world: World, ops: Machine, tmp_path: Path) -> None:
