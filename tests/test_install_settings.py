@@ -157,6 +157,36 @@ def test_an_upgrade_takes_its_old_entries_out(machine: Machine, tmp_path: Path) 
     assert machine.read(NAME) == USERS_OWN
 
 
+def test_an_upgrade_replaces_lines_that_may_refuse_a_tool_also_in_what_the_user_changed(
+    machine: Machine, tmp_path: Path
+) -> None:
+    machine.write(NAME, USERS_OWN)
+    older = copy_toolkit(TOOLKIT, tmp_path / "older")
+    now, old = (json.loads((TOOLKIT / agent_settings.SOURCE).read_text()) for _ in range(2))
+    for number, event in enumerate(old["hooks"]):
+        found = agent_settings.EVENT.search(commands(now, event)[0])
+        assert found
+        old["hooks"][event][0]["hooks"][0]["command"] = agent_settings.EARLIER[number % 2].format(found[1])
+    (older / agent_settings.SOURCE).write_text(json.dumps(old))
+    run_install(machine, machine.top, toolkit=older)
+    before = machine.read(NAME)
+    for undo in (True, False):
+        if not undo:  # a time limit of his own: SessionEnd and UserPromptSubmit
+            run_install(machine, machine.top, toolkit=older)
+            machine.write(NAME, before.replace('"timeout": 5', '"timeout": 30'))
+        result = run_install(machine, machine.top)
+        assert result.code == 0, result.text
+        data = json.loads(machine.read(NAME))
+        for event in now["hooks"]:
+            assert commands(data, event)[-1:] == commands(now, event)
+            assert len(commands(data, event)) == (2 if event == "SessionStart" else 1), "no line of before is left"
+        assert run_install(machine, machine.top).out.startswith("[OK] Nothing to do")
+        result = run_install(machine, "--uninstall", machine.top)
+        assert (machine.read(NAME) == USERS_OWN) is undo
+    assert data["hooks"]["SessionEnd"][0]["hooks"][0]["timeout"] == 30
+    assert f"{NAME}: 2 entries that you changed" in result.out, result.text
+
+
 def test_a_manifest_that_calls_an_entry_of_the_users_ours_is_not_believed(machine: Machine) -> None:
     machine.write(NAME, USERS_OWN)
     run_install(machine, machine.top)

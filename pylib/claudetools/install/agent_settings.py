@@ -1,13 +1,14 @@
 """The agent's settings: our hooks and permissions among the user's own in `.claude/settings.json`.
 
 What is ours comes from `hooks/agent/settings.json`: lists of entries under the same keys. An entry that the user has
-already is left to him; what we add is written down, and only that is taken out again.
+already is left to him, with the line of this version; what we add is written down, and only that is taken out again.
 """
 
 from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,12 @@ from claudetools.text import counted, visible
 
 NAME = ".claude/settings.json"
 SOURCE = "hooks/agent/settings.json"
+# The lines of earlier versions. They end with 2 where the shell cannot read the hook, which refuses every tool.
+EARLIER = tuple(
+    f'h="$CLAUDE_PROJECT_DIR"/.claude/claudetools/hooks/agent/{{}}; [ ! -e "$h" ] || {start} "$h"'
+    for start in ("exec sh", "bash")
+)
+EVENT = re.compile(r"; set -- ([a-z-]+);")
 
 
 def ours(toolkit: Path) -> list[tuple[Keys, Any]]:
@@ -63,6 +70,8 @@ def with_entries(text: str | None, wanted: list[tuple[Keys, Any]], before: Merge
     for path, entry in before.entries:
         if (path, entry) not in wanted:
             text = without_entry(text, path, entry, merged)
+    for line in sorted(set().union(*(commands_in(entry) for _, entry in wanted))):
+        text = with_line(text, line)
     for path, entry in wanted:
         if has(json_text.value_at(json.loads(text), path), entry):
             if (path, entry) in before.entries:
@@ -75,6 +84,14 @@ def with_entries(text: str | None, wanted: list[tuple[Keys, Any]], before: Merge
         text = json_text.append(text, path, entry)
         merged.entries.append((path, entry))
     return text, merged
+
+
+def with_line(text: str, line: str) -> str:
+    """The file with `line` where it has one of an earlier version: in an entry that the user changed, or wrote."""
+    event = EVENT.search(line)
+    for earlier in [form.format(event[1]) for form in EARLIER] if event else ():
+        text = text.replace(json.dumps(earlier), json.dumps(line))
+    return text
 
 
 def with_container(text: str, path: Keys, merged: Merged) -> str:
