@@ -78,6 +78,7 @@ look_at_versions() {
 look_at_installation() {
   local text
   if [ -n "$TOOLKIT_VERSION" ]; then say "claudetools ${TOOLKIT_VERSION% *}, installed in this repository."; fi
+  [ ! "$TOOLKIT" -ef "$TOP/.claude/claudetools" ] || look_at_files
   ROLE=main
   if needs_setup; then
     # Made in one second, it may be set up all the same: a sync makes sure, here Python tells.
@@ -88,9 +89,15 @@ look_at_installation() {
     say "[WARN] Python packages are missing ($(visible "${text##*$'\n'}")): bash $(setup_command)"
 }
 
+# A hook with a damaged file does nothing. On stderr the comparison tells what is damaged, or that an upgrade was cut off.
+look_at_files() {
+  { run_python install --job check --toolkit "$TOOLKIT" --state-format "$STATE_FORMAT" -- "$TOP" >/dev/null; } 2>&1 || :
+}
+
 # An agent's hooks never disturb it: what went wrong in them is told here, for a week.
 look_at_agent_hooks() {
   local line when what
+  run_python_with_packages unhooked
   [ -s "$STATE/hooks.log" ] || return 0
   line=$(tail -n 1 "$STATE/hooks.log")
   when=${line%% *} what=${line#* }

@@ -6,14 +6,16 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from installing import copy_toolkit
-from test_agent_hooks import recorded, session, start
+from claudetools.sessions import registry, unhooked
+from installing import copy_toolkit, run_install
+from test_agent_hooks import EVENTS, place_of, recorded, session, start
 from world import TOOLKIT, Machine, Result
 
 OURS, PLUGINS = TOOLKIT / "hooks/agent/settings.json", TOOLKIT / "hooks/hooks.json"
@@ -167,3 +169,45 @@ def test_settings_of_another_agent_name_it_behind_the_event(machine: Machine) ->
     payload = {"session_id": "g", "hook_event_name": "SessionStart", "source": "startup"}
     assert_silent(call(line.replace("session-start;", "session-start gemini;"), env, payload), line)
     assert session(machine, "g").agent == "gemini"
+
+
+# --- the doctor -------------------------------------------------------------------------
+
+
+def test_the_doctor_names_a_session_whose_plugin_was_removed(machine: Machine, tmp_path: Path) -> None:
+    plugin = copy_toolkit(TOOLKIT, tmp_path / "plugin")
+    lines = {event: line for line in lines_of(PLUGINS) for event in EVENTS if event in line}
+
+    def fire(event: str, payload: str, root: Path) -> None:
+        found, _ = recorded(payload, machine)
+        env = machine.env({"CLAUDE_PROJECT_DIR": str(machine.top), "CLAUDE_PLUGIN_ROOT": str(root)})
+        assert call(lines[event], env, {**found, "session_id": "a"}).code == 0
+
+    def is_named() -> bool:
+        return unhooked.has_lost_its_plugin(place_of(machine), session(machine, "a"), time.time())
+
+    fire("session-start", "SessionStart-startup", plugin)
+    registry.set_topic(place_of(machine), "a", "acme vpn")
+    assert not is_named()
+    plugin.rename(tmp_path / "removed")
+    fire("user-prompt", "UserPromptSubmit", plugin)
+    result = machine.run("bash", TOOLKIT / "scripts/doctor.sh")
+    assert f"[WARN] Session 'acme vpn' runs without its hooks: {plugin} is gone.\n" in result.out
+    fire("user-prompt", "UserPromptSubmit", TOOLKIT)
+    assert not is_named(), "the client has loaded the new ones"
+    assert "without its hooks" not in machine.run("bash", TOOLKIT / "scripts/doctor.sh").out
+    fire("user-prompt", "UserPromptSubmit", tmp_path / "removed")
+    shutil.rmtree(tmp_path / "removed")
+    assert is_named()
+    fire("session-end", "SessionEnd-other", TOOLKIT)
+    assert not is_named()
+
+
+def test_the_doctor_names_the_files_that_keep_the_hooks_silent(machine: Machine) -> None:
+    assert run_install(machine, machine.top).code == 0
+    hooks = ".claude/claudetools/hooks/agent"
+    machine.write(f"{hooks}/run.sh", "if [ ")
+    (machine.top / hooks / "user-prompt").unlink()
+    told = machine.run("bash", ".claude/claudetools/scripts/doctor.sh").out
+    assert f"[WARN] {hooks}/run.sh was changed. Get it again: " in told
+    assert f"[WARN] {hooks}/user-prompt is missing. Get it again: " in told

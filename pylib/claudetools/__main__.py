@@ -28,6 +28,7 @@ JOBS = {
     "resolve": "resolve",
     "split": "sessions.split",
     "touched": "touched",
+    "unhooked": "sessions.unhooked",
 }
 COMMANDS = {
     "log": "logs.command",

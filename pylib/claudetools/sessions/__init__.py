@@ -6,7 +6,7 @@ what it is told      newcomer and news when it starts, aware when it changes som
 what a tool did      tools; changes of an editing tool; calls under way
 what a command did   windows, from one look (status, sight) to the next; shell_words, reach and harmless read it
 what it must not do  guards; points keeps the tree as it was
-without hooks        record for other agents, running around any program
+without hooks        record for other agents, running around any program; unhooked has lost them
 what is kept         ledger
 what is saved        positions in commits, saved for hooks, recent and unsaved for the rest
 whose it is          evidence, all of it; explain, meanwhile and chain put it in order; weave and owners tell

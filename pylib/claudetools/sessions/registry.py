@@ -38,7 +38,7 @@ class Session(NamedTuple):
     """One session. Times are seconds since the epoch; `pid` 0, texts "" and `ended` 0.0 stand for "not known".
 
     `topic` names its log and its commits; `asked`, what its person typed first, only tells others on this machine what
-    it does until it has one. `ledger`: it was given one (ledger.py).
+    it does until it has one. `toolkit` is the folder that its hooks ran from. `ledger`: it was given one (ledger.py).
     """
 
     id: str
@@ -51,6 +51,7 @@ class Session(NamedTuple):
     topic: str = ""
     asked: str = ""
     transcript: str = ""
+    toolkit: str = ""
     ledger: bool = False
     began: float = 0.0
     ended: float = 0.0
@@ -97,7 +98,14 @@ def folder_of(place: Place, id: str) -> str:
 
 
 def register(
-    place: Place, id: str, *, agent: str = "", pid: int | None = None, transcript: str = "", topic: str = ""
+    place: Place,
+    id: str,
+    *,
+    agent: str = "",
+    pid: int | None = None,
+    transcript: str = "",
+    topic: str = "",
+    toolkit: str = "",
 ) -> Session:
     """Write down that a session works here; again after a resume: what is not told stays as it was. Raises OSError."""
     old = read_session(place, id)
@@ -109,6 +117,7 @@ def register(
         agent=agent or old.agent,
         transcript=transcript or old.transcript,
         topic=topic or old.topic,
+        toolkit=toolkit or old.toolkit,
         host=processes.host_name(),
         system=processes.system_name(),
         user=user_of(place) or old.user,
@@ -133,12 +142,17 @@ def set_topic(place: Place, id: str, topic: str) -> None:
     register(place, id, topic=topic)
 
 
-def set_asked(place: Place, id: str, prompt: str) -> None:
-    """What its person wants, from the first prompt that says so in words; later ones change nothing."""
-    line = next((line.strip() for line in prompt[:LONGEST_PROMPT].splitlines() if line.strip()), "")
+def note_prompt(place: Place, id: str, prompt: str, toolkit: str) -> None:
+    """What its person wants, from the first prompt that says so in words; later ones change nothing. And which hooks it
+    runs: a client may load those of an updated plugin without starting anew."""
     session = read_session(place, id)
-    if line and not line.startswith(("/", "<")) and session and not session.title:
-        _write(place, session._replace(asked=line[:LONGEST_TITLE]))
+    if session is None:
+        return
+    line = next((line.strip() for line in prompt[:LONGEST_PROMPT].splitlines() if line.strip()), "")
+    words = line[:LONGEST_TITLE] if not line.startswith(("/", "<")) else ""
+    new = session._replace(asked=session.asked if session.title else words, toolkit=toolkit if session.toolkit else "")
+    if new != session:
+        _write(place, new)
 
 
 def touch(place: Place, id: str, now: float | None = None) -> None:
@@ -197,7 +211,7 @@ def read_session(place: Place, id: str) -> Session | None:
         return None
     record = _read_record(os.path.join(folder, "session.json"))
     told: dict[str, Any] = {}
-    for key in ("agent", "started", "system", "host", "user", "topic", "asked", "transcript"):
+    for key in ("agent", "started", "system", "host", "user", "topic", "asked", "transcript", "toolkit"):
         if isinstance(record.get(key), str):
             told[key] = record[key]
     for key in ("began", "ended"):

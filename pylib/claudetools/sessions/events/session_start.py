@@ -8,6 +8,7 @@ from contextlib import suppress
 from claudetools.place import Place
 from claudetools.sessions import ancestry, newcomer, news, registry
 from claudetools.sessions.event import Event, Reply
+from claudetools.sessions.events import TOOLKIT
 from claudetools.text import visible
 
 
@@ -30,7 +31,8 @@ def handle(place: Place, event: Event) -> Reply:
 
 def register(place: Place, event: Event) -> list[str]:
     """Others see it from now on."""
-    registry.register(place, event.session, agent=event.agent, pid=ancestry.find_agent(), transcript=event.transcript)
+    told = {"agent": event.agent, "transcript": event.transcript, "toolkit": TOOLKIT}
+    registry.register(place, event.session, pid=ancestry.find_agent(), **told)
     registry.prune(place)
     return []
 

@@ -7,12 +7,13 @@ import time
 from claudetools.place import Place
 from claudetools.sessions import news, registry
 from claudetools.sessions.event import SILENT, Event, Reply
+from claudetools.sessions.events import TOOLKIT
 
 
 def handle(place: Place, event: Event) -> Reply:
     """Silent as long as nothing has changed."""
     registry.touch(place, event.session)
-    registry.set_asked(place, event.session, event.prompt)
+    registry.note_prompt(place, event.session, event.prompt, TOOLKIT)
     facts = news.look(place, event.session, time.time())
     line = news.changed(news.recall(place, event.session), facts)
     if not line:
