@@ -63,11 +63,11 @@ def test_the_push_of_a_dead_sync_keeps_its_lock_and_says_how_to_end_it(tmp_path:
         os.kill(sync.pid, signal.SIGKILL)
         sync.wait(timeout=60)
         result = mike.sync("--wait", "0")
-        found = re.search(r"that it started still runs: (\d+) git\. If it hangs: kill (\d+)", result.out)
+        found = re.search(r"that it started still runs: (\d+) git\. If it hangs: kill (\d+)\n", result.out)
         assert result.code == 75 and found and found[1] == found[2], result.text
         os.kill(int(found[1]), signal.SIGSTOP)
         result = mike.sync("--wait", "0")
-        assert result.code == 75 and f"goes on by: kill -CONT {found[1]}" in result.out, result.text
+        assert result.code == 75 and f"goes on by: kill -CONT {found[1]}\n" in result.out, result.text
         assert mike.run("bash", "-c", f"kill -CONT {found[1]}").code == 0
         gate.open()
         wait_until(lambda: processes.look_up(int(found[1])) is None)
@@ -91,7 +91,7 @@ def test_a_stopped_sync_is_named_as_stopped_with_what_lets_it_go_on(tmp_path: Pa
         said.append(mike.run("bash", Path(__file__).parent.parent / "scripts" / "doctor.sh", "--locks").out)
         for text in said:
             assert f"It is stopped (Ctrl-Z, SIGSTOP) and goes on by: kill -CONT {sync.pid} " in text, said
-        found = re.search(r"kill -CONT [\d ]+", said[0])
+        found = re.search(r"kill -CONT [\d ]+\n", said[0])
         assert found and mike.run("bash", "-c", found[0]).code == 0
         gate.open()
         assert sync.wait(timeout=60) == 0

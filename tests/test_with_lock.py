@@ -228,7 +228,7 @@ def test_a_waiter_says_whom_it_waits_for_and_when_it_got_the_lock(yard: Yard) ->
     ready, _, _ = select.select([waiter.stderr], [], [], PATIENCE)
     assert ready
     first = waiter.stderr.readline().decode()
-    assert "Waiting: 'slow one' on" in first and f"(process {holder.pid})" in first and "Up to 60 s." in first
+    assert "Waiting up to 60 s: 'slow one' on" in first and f"(process {holder.pid})" in first
     gate.open()
     done = finish(waiter)
     assert done.code == 0 and "Got the lock after" in done.err, done.text

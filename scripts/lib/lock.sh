@@ -112,7 +112,7 @@ acquire_lock() {
     fi
     if [ -z "$named" ] && [ "$waited" -ge 2000 ]; then
       named=1
-      info "Waiting: $(describe_owner) Up to $1 s."
+      info "Waiting up to $1 s: $(describe_owner)"
     fi
     step=$((step + 1))
     wait_step "$step" $((limit_ms - waited))

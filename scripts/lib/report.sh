@@ -190,7 +190,7 @@ report_lock() {
   case $1 in
     "$EXIT_DEFERRED")
       problem "$EXIT_DEFERRED" deferred "Another sync is running. Your files are on disk${REQUEST:+ and your request is queued}; the next sync sends them." \
-        "${LOCK_MESSAGE:-$(describe_owner)} See it: $(sync_command) --status"
+        "${LOCK_MESSAGE:-$(describe_owner)}" "See it: $(sync_command) --status"
       ;;
     *)
       problem "$EXIT_CANNOT_CREATE" error "The lock cannot be created: $(visible "$LOCK_MESSAGE")" \
