@@ -151,12 +151,14 @@ land_commit() {
 # The lock file of the index is a link to our private index: after a crash that proves whose it is (recover.sh), and
 # where the private index takes the place of the real one, a rename does both.
 lock_index() {
-  local began lock=$GIT_FOLDER/index.lock
-  read_clock
-  began=$NOW_MS
+  local began='' lock=$GIT_FOLDER/index.lock
   until ln "$SNAPSHOT_INDEX" "$lock" 2>/dev/null || [ "$lock" -ef "$SNAPSHOT_INDEX" ]; do
     read_clock
-    if [ $((NOW_MS - began)) -ge 10000 ]; then
+    if [ -z "$began" ]; then
+      began=$NOW_MS GIT_LOCK=$lock
+      read_git_lock_age
+    fi
+    if [ $((NOW_MS - began)) -ge 10000 ] || [ "${GIT_LOCK_AGE:-0}" -ge "$GIT_LOCK_STALE" ]; then
       report_busy_index
       return
     fi
