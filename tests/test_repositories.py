@@ -118,6 +118,26 @@ def test_a_linked_worktree_syncs_its_own_configured_branch(world: World, machine
     machine.assert_sound()
 
 
+def test_two_working_trees_on_one_branch_are_refused_with_the_way_out(world: World, machine: Machine) -> None:
+    linked = Machine(machine.name, machine.user, machine.home, machine.home / "a second")
+    machine.git("worktree", "add", "-q", "-f", str(linked.top), "main")
+    machine.write("notes.md", "here\n")
+    before = world.tip()
+    for tree, other in ((machine, linked), (linked, machine)):
+        result = tree.sync()
+        assert result.code == 78, result.text
+        assert f"Two working trees are on branch main: {tree.top} and {other.top}.\n" in result.out
+        assert result.out.splitlines()[-1].endswith(f"git -C '{linked.top}' switch --detach"), result.text
+    assert world.tip() == before and machine.status() == "?? notes.md"
+    assert machine.run("bash", "-c", result.out.splitlines()[-1].partition("are: ")[2]).code == 0
+    assert_synced(machine.sync())
+    assert "notes.md" in world.remote_files() and linked.status() == ""
+    linked.git("switch", "-q", "--ignore-other-worktrees", "main")
+    shutil.rmtree(linked.top)  # git prunes it some day
+    assert_synced(machine.sync())
+    machine.assert_sound()
+
+
 def make_submodule(world: World, a: Machine) -> Machine:
     """A repository `lib` of its own, added to A as a submodule."""
     library = world.root / "lib.git"

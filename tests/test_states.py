@@ -550,6 +550,19 @@ def test_a_pushed_commit_that_was_reset_away_comes_back_and_that_is_said(story: 
     assert story.tokens(story.mike) == {"T0001"}
 
 
+def test_pushed_commits_that_were_taken_back_softly_are_not_told_as_saved(story: Story) -> None:
+    story.edit(story.mike, "insert", 1)
+    story.sync(story.mike)
+    tip = story.world.tip()
+    story.mike.git("reset", "-q", "--soft", "HEAD~1")
+    result = story.mike.sync()
+    assert result.code == 0 and result.out.startswith("[OK] Received: main is at "), result.text
+    assert "Saved" not in result.out and "not pushed" not in result.out
+    assert "[INFO] Pushed commits were rewritten here (amend, rebase or reset)" in result.out
+    assert "[INFO] Not saved again: origin has these changes already." in result.out
+    assert story.world.tip() == tip == story.mike.git("rev-parse", "HEAD") and story.mike.status() == ""
+
+
 def test_a_file_whose_renaming_was_cut_off_is_there_after_the_next_sync(story: Story) -> None:
     story.edit(story.mike, "append", 2)
     story.sync(story.mike)

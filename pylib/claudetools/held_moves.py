@@ -85,6 +85,7 @@ def new_files(top: str, paths: Sequence[bytes]) -> Iterator[New]:
 
 
 def files_at(top: str, path: bytes) -> Iterator[bytes]:
+    """The file at a path, or those of the folder, but for git's own."""
     at = os.path.join(os.fsencode(top), path.rstrip(b"/"))
     if not os.path.isdir(at) or os.path.islink(at):
         yield from [path] if os.path.lexists(at) else []
@@ -94,6 +95,7 @@ def files_at(top: str, path: bytes) -> Iterator[bytes]:
 
 
 def is_readable(top: str, file: bytes) -> bool:
+    """Whether git could hash it by its name."""
     at = os.path.join(os.fsencode(top), file)
     return os.path.isfile(at) and not os.path.islink(at) and os.access(at, os.R_OK)
 

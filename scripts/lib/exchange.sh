@@ -33,6 +33,7 @@ exchange() {
 
 close_exchange() {
   note_reached
+  leave_out_contained
   [ -z "$FRESH" ] || printf '%s' "$OTHERS_PUSHED" >"$TREE/crowded"
   FACTS+=(${REPLAY_FACTS[@]+"${REPLAY_FACTS[@]}"}) # of the attempt that counted
   REPLAY_FACTS=()
@@ -207,6 +208,22 @@ name_commits_as_pushed() {
       [ "${COMMITS[i]%% *}" != "${pair%% *}" ] || COMMITS[i]="${pair#* } ${COMMITS[i]#* }"
     done
   done
+}
+
+# A commit whose change the remote has already is none that was saved: somebody had taken pushed commits back by
+# `git reset --soft`, and the snapshot found their changes again.
+leave_out_contained() {
+  local i pair there=" $UPSTREAM " kept=()
+  [ ${#COMMITS[@]} -gt 0 ] && [ $((${#CONTAINED[@]} + ${#REPLAYED_PAIRS[@]})) -gt 0 ] || return 0
+  for pair in ${CONTAINED[@]+"${CONTAINED[@]}"}; do there+="${pair%% *} "; done
+  for pair in ${REPLAYED_PAIRS[@]+"${REPLAYED_PAIRS[@]}"}; do [ "${pair#* }" != "$UPSTREAM" ] || there+="${pair%% *} "; done
+  for ((i = 0; i < ${#COMMITS[@]}; i++)); do
+    case $there in *" ${COMMITS[i]%% *} "*) ;; *) kept+=("${COMMITS[i]}") ;; esac
+  done
+  [ ${#kept[@]} -lt ${#COMMITS[@]} ] || return 0
+  note_fact "[INFO] Not saved again: $(visible "$REMOTE") has these changes already."
+  COMMITS=(${kept[@]+"${kept[@]}"})
+  [ "$OWN_COMMITS" -le ${#COMMITS[@]} ] || OWN_COMMITS=${#COMMITS[@]}
 }
 
 # Where the last exchange met somebody else's push, ours would mostly be lost: what they have is fetched first, while the

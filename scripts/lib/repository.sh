@@ -83,7 +83,7 @@ git_words() { visible "$(git -C "$TOP" "$@" 2>&1 >/dev/null | head -n 1)"; } # w
 # and CONFIG_WHOLE where git has listed all of it.
 read_configuration() {
   local entry key value
-  CONFIG_EMAIL='' CONFIG_NAME='' CONFIG_SIGN='' CONFIG_HOOKS='' CONFIG_LIMIT_MB=50 CONFIG_SPARSE=no CONFIG_DRIVER=''
+  CONFIG_EMAIL='' CONFIG_NAME='' CONFIG_SIGN='' CONFIG_HOOKS='' CONFIG_LIMIT_MB=50 CONFIG_SPARSE=no CONFIG_DRIVER='' CONFIG_BARE=''
   CONFIG_CREDENTIALS=inline CONFIG_ALLOWED=() CONFIG_WHOLE=''
   BRANCH='' REMOTE='' REMOTES=' ' BRANCH_REMOTES=()
   while IFS= read -r -d '' entry; do
@@ -96,6 +96,7 @@ read_configuration() {
       commit.gpgsign) CONFIG_SIGN=$value ;;
       core.hookspath) CONFIG_HOOKS=$value ;;
       core.sparsecheckout) CONFIG_SPARSE='' ;;
+      core.bare) [ "$value" != true ] || CONFIG_BARE=1 ;;
       merge.*.driver) CONFIG_DRIVER=1 ;;
       claudetools.branch) BRANCH=$value ;;
       claudetools.remote) REMOTE=$value ;;
@@ -149,6 +150,31 @@ choose_branch() {
       "Or sync this one from now on: git $how claudetools.branch $(quoted "$on")"
     return "$EXIT_SETUP"
   fi
+  refuse_second_tree
+}
+
+# Two working trees on one branch (git worktree add --force): git moves the branch for both, but files and index for the
+# one that commits. In the other one all that was committed looks taken back, and a sync would send that.
+refuse_second_tree() {
+  local file line other folder leave=$TOP
+  for file in "$COMMON/HEAD" "$COMMON"/worktrees/*/HEAD; do
+    [ "$file" != "$GIT_FOLDER/HEAD" ] && read -r line 2>/dev/null <"$file" && [ "$line" = "ref: refs/heads/$BRANCH" ] || continue
+    folder=${file%/HEAD}
+    if [ "$folder" = "$COMMON" ]; then
+      [ -z "$CONFIG_BARE" ] || continue
+      other=${COMMON%/.git}
+    else
+      read -r other 2>/dev/null <"$folder/gitdir" || continue
+      case $other in /* | [A-Za-z]:*) ;; *) other=$folder/$other ;; esac
+      [ -e "$other" ] || continue # its folder was deleted
+      other=${other%/.git}
+      [ "$GIT_FOLDER" != "$COMMON" ] || leave=$other
+    fi
+    problem "$EXIT_SETUP" error "Two working trees are on branch $(visible "$BRANCH"): $(visible "$TOP") and $(visible "$other")." \
+      "Nothing was changed: each would send the other's commits as deleted." \
+      "Take one of them off the branch, its files stay as they are: git -C $(quoted "$leave") switch --detach"
+    return "$EXIT_SETUP"
+  done
 }
 
 # The branch's own remote, else origin; none where it is not there.
