@@ -16,6 +16,7 @@ from installing import TOOLKIT, own_sync, run_install
 from round_trip import assert_synced
 from test_contention import Start
 from test_gone import GONE, LIST
+from test_queue import lock_held, result_of, start_queued
 from test_writers import committed_versions, stub_git
 from world import Machine, World
 
@@ -303,6 +304,22 @@ def test_a_file_that_is_rewritten_in_the_second_of_its_reading_is_read_again(wor
     assert_synced(result)
     assert committed_versions(world, "state.json") == [b"the whole new text", b"the old text"]
     assert machine.status() == ""
+
+
+def test_who_is_served_hears_of_a_file_that_nobody_could_read_in_peace(world: World, machine: Machine) -> None:
+    machine.write("state.json", "the old text")
+    assert_synced(machine.sync())
+    coarsen(machine, 1000)
+    with lock_held(machine):
+        env = stub_git(machine, "after", f"printf 'the whole new text' >'{machine.top}/state.json'")
+        machine.write("state.json", "half of the ne")
+        started = start_queued(machine, 2, **env)
+    for result in map(result_of, started):
+        assert result.code == 0 and "1 commit of this session, 1 file being written right now." in result.out, (
+            result.text
+        )
+    assert_synced(machine.sync())
+    assert world.remote_file("state.json") == "the whole new text"
 
 
 def test_an_upgrade_in_the_second_of_the_setup_is_noticed(machine: Machine) -> None:
