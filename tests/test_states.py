@@ -556,9 +556,7 @@ def test_pushed_commits_that_were_taken_back_softly_are_not_told_as_saved(story:
     tip = story.world.tip()
     story.mike.git("reset", "-q", "--soft", "HEAD~1")
     result = story.mike.sync()
-    assert result.code == 0 and result.out.startswith("[OK] Received: main is at "), result.text
-    assert "Saved" not in result.out and "not pushed" not in result.out
-    assert "[INFO] Pushed commits were rewritten here (amend, rebase or reset)" in result.out
+    assert result.code == 0 and "[OK] Saved" not in result.out and "not pushed" not in result.out, result.text
     assert "[INFO] Not saved again: origin has these changes already." in result.out
     assert story.world.tip() == tip == story.mike.git("rev-parse", "HEAD") and story.mike.status() == ""
 

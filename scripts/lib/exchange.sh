@@ -213,8 +213,10 @@ name_commits_as_pushed() {
 # A commit whose change the remote has already is none that was saved: somebody had taken pushed commits back by
 # `git reset --soft`, and the snapshot found their changes again.
 leave_out_contained() {
-  local i pair there=" $UPSTREAM " kept=()
-  [ ${#COMMITS[@]} -gt 0 ] && [ $((${#CONTAINED[@]} + ${#REPLAYED_PAIRS[@]})) -gt 0 ] || return 0
+  local i pair there=' ' kept=()
+  [ ${#COMMITS[@]} -gt 0 ] && [ -n "$UPSTREAM" ] || return 0
+  # Made anew within the same second it is the same commit. What this run has sent is upstream as well.
+  [ -n "$PUSHED$FRESH" ] || there+="$UPSTREAM "
   for pair in ${CONTAINED[@]+"${CONTAINED[@]}"}; do there+="${pair%% *} "; done
   for pair in ${REPLAYED_PAIRS[@]+"${REPLAYED_PAIRS[@]}"}; do [ "${pair#* }" != "$UPSTREAM" ] || there+="${pair%% *} "; done
   for ((i = 0; i < ${#COMMITS[@]}; i++)); do
