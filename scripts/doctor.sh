@@ -80,10 +80,12 @@ look_at_installation() {
   if [ -n "$TOOLKIT_VERSION" ]; then say "claudetools ${TOOLKIT_VERSION% *}, installed in this repository."; fi
   [ ! "$TOOLKIT" -ef "$TOP/.claude/claudetools" ] || look_at_files
   ROLE=main
-  if needs_setup; then
+  if lacks_setup; then
+    say "[WARN] The hook and git's settings of this clone are missing: bash $(setup_command)"
+  elif needs_setup; then
     # Made in one second, it may be set up all the same: a sync makes sure, here Python tells.
     find_touched "$STATE/installed.json" "$TOP/" .claude/claudetools/manifest.json
-    [ ${#TOUCHED[@]} -eq 0 ] || say "[WARN] The hook and git's settings of this clone are missing: bash $(setup_command)"
+    [ ${#TOUCHED[@]} -eq 0 ] || say "[WARN] The hook and git's settings of this clone are of an older version: bash $(setup_command)"
   fi
   text=$(run_python_with_packages environment "$TOOLKIT/pyproject.toml" "$STATE/venv" --check 2>&1) ||
     say "[WARN] Python packages are missing ($(visible "${text##*$'\n'}")): bash $(setup_command)"

@@ -53,7 +53,14 @@ main() {
   write_identity
   say "[OK] This machine is $(visible "$machine"), and you are $(visible "$name") <$(visible "$email")>."
   say "     Written to .claude/identity.json. Save and sync: $(sync_command)"
-  [ ! -e "$TOP/.claude/claudetools/manifest.json" ] || prepare_clone
+  if [ ! -e "$TOP/.claude/claudetools/manifest.json" ]; then
+    :
+  elif runs_from_here; then
+    prepare_clone
+  else
+    say "     The repository has a claudetools of its own, which was not touched. To set up its hook and git's settings as well,"
+    say "     if you trust who wrote it: cd $(quoted "$TOP") && bash .claude/claudetools/scripts/setup.sh"
+  fi
 }
 
 main "$@"

@@ -204,7 +204,7 @@ look_at_tree() {
   if [ "$ROLE" = main ] && [ "$ROUND" -eq 1 ]; then
     load_identity "$TOP" && reconcile_git_config || return
     tell_identity_problems
-    set_up_clone
+    refresh_clone
   elif [ "$ROUND" -eq 1 ]; then
     reconcile_git_config || return
   fi

@@ -18,7 +18,7 @@ import pytest
 from claudetools.install import environment
 from installing import TOOLKIT, own_sync, run_install
 from test_contention import Start
-from world import Machine, Result, World, clean_environment
+from world import Machine, Result, World, clean_environment, write_identity
 
 SETUP = ".claude/claudetools/scripts/setup.sh"
 SHIM = (TOOLKIT / "hooks/git/shim").read_bytes()
@@ -52,32 +52,58 @@ def without_python(machine: Machine) -> dict[str, str]:
 # --- a clone where nothing was set up -------------------------------------------------
 
 
-def test_the_first_sync_of_a_known_person_sets_the_clone_up(world: World, clone: Machine) -> None:
+def test_a_sync_sets_no_clone_up_and_names_the_command(world: World, clone: Machine) -> None:
+    """A hook runs code of the repository, which somebody else may have written."""
+    before = clone.git("config", "--local", "--list")
     clone.git("config", "--global", "user.email", "howard@example.com")
     clone.write("a.md", "x\n")
     result = own_sync(clone)
     assert result.code == 0, result.text
-    assert "[INFO] Set up in this clone: .git/hooks/pre-commit: calls ours" in result.err
-    assert "pull.ff=only" in result.err and "claudetools.branch=main" in result.err
+    assert f"[INFO] Not set up yet; you are Howard Lee by git's user.email. Make it yours: bash {SETUP}" in result.out
+    assert world.remote_git("log", "-1", "--format=%an <%ae>", "main") == "Howard Lee <howard@example.com>\n"
+    write_identity(clone)
+    for _ in range(2):
+        result = own_sync(clone)
+        assert result.code == 0, result.text
+        line = "[INFO] The commit hook and git's settings are not set up in this clone"
+        assert result.out.count(f"{line}: bash {SETUP}") == 1
+    assert not (clone.common / "hooks/pre-commit").exists()
+    settings = clone.git("config", "--local", "--list").splitlines()
+    assert [line for line in settings if line not in before and not line.startswith("user.")] == []
+    assert setup(clone).code == 0
     assert (clone.common / "hooks/pre-commit").read_bytes() == SHIM
     assert clone.git("config", "--local", "claudetools.branch") == "main"
-    assert world.remote_git("log", "-1", "--format=%an <%ae>", "main") == "Howard Lee <howard@example.com>\n"
-    clone.write("b.md", "x\n")
-    assert "Set up" not in own_sync(clone).err
-    assert clone.status() == ""
+    assert SETUP not in own_sync(clone).text
     clone.assert_sound()
 
 
-def test_a_sync_with_nothing_to_do_sets_it_up_as_well(clone: Machine) -> None:
+def test_a_toolkit_from_elsewhere_takes_nothing_of_the_repository(world: World, clone: Machine) -> None:
+    """Neither code nor commands: what lies in .claude/claudetools is data to it, also after an upgrade."""
     clone.git("config", "--global", "user.email", "howard@example.com")
-    result = own_sync(clone)
-    assert (result.code, "Set up in this clone" in result.err) == (0, True), result.text
-    result = own_sync(clone)
-    assert (result.code, result.err) == (0, ""), result.text
+    for path in (clone.top / ".claude").rglob("*"):
+        if path.is_file() and path.suffix not in (".json", ".md", ".gitignore", ".toml"):
+            path.write_text("touch ~/ran; exit 1\n")
+    result = clone.run("bash", TOOLKIT / "scripts/setup.sh", "--user", "howard")
+    assert result.code == 0, result.text
+    assert f"if you trust who wrote it: cd {clone.top} && bash {SETUP}" in result.out
+    clone.write("a.md", "x\n")
+    result = clone.run("bash", TOOLKIT / "scripts/sync.sh")
+    assert (result.code, "not set up" in result.text) == (0, False), result.text
+    (clone.state / "installed.json").write_text("{}")
+    os.utime(clone.state / "installed.json", (0, 0))
+    clone.write("notes-session.md", "x\n")
+    clone.write("session-logs/2026-06-05-session.md", "x\n")
+    result = clone.run("bash", TOOLKIT / "scripts/sync.sh")
+    assert result.code == 65, result.text
+    assert ".claude/" not in result.out, "a command of the repository's own toolkit is named"
+    clone.git("commit", "-q", "--allow-empty", "-m", "by hand")
+    assert not (clone.common / "hooks/pre-commit").exists() and not (clone.home / "ran").exists()
 
 
-def test_eight_first_syncs_at_once_set_the_clone_up_together(world: World, clone: Machine) -> None:
+def test_eight_syncs_at_once_bring_the_clone_up_to_date_together(world: World, clone: Machine) -> None:
     clone.git("config", "--global", "user.email", "howard@example.com")
+    assert setup(clone).code == 0
+    outdate(clone)
     start = Start()
     for who in range(8):
         script = f"echo {who} >'own-{who}.md'; exec bash .claude/scripts/sync.sh"
@@ -92,6 +118,12 @@ def test_eight_first_syncs_at_once_set_the_clone_up_together(world: World, clone
     clone.assert_sound()
 
 
+def outdate(machine: Machine) -> None:
+    """As if an upgrade had just come in: the hook of this clone is an older one."""
+    (machine.common / "hooks/pre-commit").write_bytes(SHIM + b"# of an older version\n")
+    os.utime(machine.state / "installed.json", (0, 0))
+
+
 def test_a_dry_run_sets_nothing_up(clone: Machine) -> None:
     clone.git("config", "--global", "user.email", "howard@example.com")
     clone.write("a.md", "x\n")
@@ -101,9 +133,8 @@ def test_a_dry_run_sets_nothing_up(clone: Machine) -> None:
 
 def test_an_upgrade_that_came_in_brings_the_clones_part_up_to_date(world: World, clone: Machine) -> None:
     clone.git("config", "--global", "user.email", "howard@example.com")
-    own_sync(clone)
-    (clone.common / "hooks/pre-commit").write_bytes(SHIM + b"# of an older version\n")
-    os.utime(clone.top / ".claude/claudetools/manifest.json")
+    assert setup(clone).code == 0
+    outdate(clone)
     result = own_sync(clone)
     assert (result.code, "Set up in this clone: .git/hooks/pre-commit" in result.err) == (0, True), result.text
     assert (clone.common / "hooks/pre-commit").read_bytes() == SHIM
@@ -258,7 +289,7 @@ def test_without_python_one_can_set_up_save_and_send(world: World, clone: Machin
     clone.write("a.md", "x\n")
     result = clone.run("bash", ".claude/scripts/sync.sh", env=env)
     assert result.code == 0, result.text
-    assert "[INFO] This clone has no hooks yet: they need Python 3.10." in result.err
+    assert f"settings are not set up in this clone: bash {SETUP}" in result.out
     assert world.remote_file("a.md") == "x\n"
     result = clone.run("bash", ".claude/scripts/claudetools.sh", "log", "--help", env=env)
     assert (result.code, "Python 3.10 or newer is missing" in result.err, SETUP in result.err) == (78, True, True)
@@ -379,7 +410,7 @@ def test_the_pins_are_read_as_a_toml_reader_reads_them() -> None:
 def test_the_hook_needs_no_executable_bit_on_ours(clone: Machine) -> None:
     """core.fileMode=false, as git has it on Windows and on many mounts."""
     clone.git("config", "--global", "user.email", "howard@example.com")
-    own_sync(clone)
+    assert setup(clone).code == 0
     clone.git("config", "core.fileMode", "false")
     for path in (clone.top / ".claude").rglob("*"):
         if path.is_file():
@@ -407,6 +438,7 @@ def test_a_checkout_with_windows_line_ends_leaves_ours_alone(world: World, clone
     ours = [p for p in (other.top / ".claude").rglob("*") if p.is_file() and b"\r\n" in p.read_bytes()]
     assert ours == []
     other.write("a.md", b"x\r\n")
+    assert setup(other).code == 0
     result = own_sync(other)
     assert result.code == 0, result.text
     assert world.remote_file("a.md") == "x\n"

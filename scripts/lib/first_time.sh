@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# A clone of a repository that has claudetools: its hook and git's settings do not travel, its first sync sets them up.
+# A clone of a repository that has claudetools: its hook and git's settings do not travel. setup.sh puts them there, because
+# they run code of the repository; a later sync only keeps them up to date.
 # Needs: repository, python, ui.
 
 # clone_job [--locked]: the installer's part for a clone. Who took the risk of a cloud folder once is not asked again.
@@ -10,11 +11,11 @@ clone_job() {
 }
 
 # Under the lock. A failure is told and no more: the work that is to be saved does not depend on it.
-set_up_clone() {
+refresh_clone() {
   local text line
   [ -z "$DRY_RUN" ] && needs_setup || return 0
   if ! find_python; then
-    info "This clone has no hooks yet: they need Python $PYTHON_FLOOR. Install it, then: bash $(setup_command)"
+    info "The hook of this clone is of an older version; a newer one needs Python $PYTHON_FLOOR. Install it, then: bash $(setup_command)"
     return 0
   fi
   if text=$(clone_job --locked 2>&1); then

@@ -88,10 +88,11 @@ find_vault() {
   case $ID_VAULT in \~/*) VAULT=$HOME/${ID_VAULT#\~/} ;; /* | [A-Za-z]:*) VAULT=$ID_VAULT ;; *) VAULT=$TOP/$ID_VAULT ;; esac
 }
 
-# The path to type for a program of ours, seen from the top of the user's repository.
+# The path to type for a program of ours, seen from the top of the user's repository. Always of the toolkit that runs: that of
+# a repository may be somebody else's.
 command_path() {
   local name=$1
-  if [ -e "${MAIN_TOP:-${TOP:-.}}/.claude/claudetools/scripts/$name" ]; then
+  if runs_from_here "${MAIN_TOP:-${TOP:-.}}"; then
     printf '.claude/claudetools/scripts/%s' "$name"
   else
     quoted "$TOOLKIT/scripts/$name"
@@ -106,7 +107,7 @@ MAIN_TOP='' # the user's repository, while the vault is synced
 sync_command() {
   local vault=''
   [ -z "$MAIN_TOP" ] || vault=' --vault'
-  if [ -e "${MAIN_TOP:-${TOP:-.}}/.claude/scripts/sync.sh" ]; then
+  if runs_from_here "${MAIN_TOP:-${TOP:-.}}" && [ -e "${MAIN_TOP:-${TOP:-.}}/.claude/scripts/sync.sh" ]; then
     printf 'bash .claude/scripts/sync.sh%s' "$vault"
   else
     printf 'bash %s%s' "$(command_path sync.sh)" "$vault"
@@ -122,7 +123,7 @@ git_here() { # git, as one types it from the user's repository
 }
 
 tools_command() {
-  if [ -e "${MAIN_TOP:-${TOP:-.}}/.claude/scripts/claudetools.sh" ]; then
+  if runs_from_here "${MAIN_TOP:-${TOP:-.}}" && [ -e "${MAIN_TOP:-${TOP:-.}}/.claude/scripts/claudetools.sh" ]; then
     printf 'bash .claude/scripts/claudetools.sh'
   else
     printf 'bash %s' "$(command_path claudetools.sh)"

@@ -202,7 +202,11 @@ report_lock() {
 
 tell_identity_problems() {
   local text
-  [ "$ID_SOURCE" != derived ] || note_fact "[INFO] Not set up yet; you are $ID_NAME by git's user.email. Make it yours: bash $(setup_command)"
+  if [ "$ID_SOURCE" = derived ]; then
+    note_fact "[INFO] Not set up yet; you are $ID_NAME by git's user.email. Make it yours: bash $(setup_command)"
+  elif lacks_setup; then
+    note_fact "[INFO] The commit hook and git's settings are not set up in this clone: bash $(setup_command)"
+  fi
   for text in ${ID_PROBLEMS[@]+"${ID_PROBLEMS[@]}"}; do note_fact "[WARN] $(visible "$text")"; done
 }
 

@@ -268,9 +268,17 @@ judge_format() {
   return "$EXIT_SETUP"
 }
 
-# Nothing was set up here yet, or a newer version has come in since: perhaps in the same second, more is not always told.
+# runs_from_here [TOP]: whether the toolkit that runs is the repository's own. Where another one runs, the repository is only
+# data: nothing of its code is called, installed or named in a command.
+runs_from_here() { [ "$TOOLKIT" -ef "${1:-$TOP}/.claude/claudetools" ]; }
+
+# A newer version has come into a clone that somebody has set up: perhaps in the same second, more is not always told.
 needs_setup() {
-  local manifest=$TOP/.claude/claudetools/manifest.json
-  [ "$ROLE" = main ] && [ -e "$manifest" ] || return 1
-  [ ! -e "$STATE/installed.json" ] || [ ! "$manifest" -ot "$STATE/installed.json" ]
+  local manifest=$TOP/.claude/claudetools/manifest.json record=$STATE/installed.json
+  [ "$ROLE" = main ] && [ -e "$record" ] && [ -e "$manifest" ] && [ ! "$manifest" -ot "$record" ] && runs_from_here
+}
+
+# Nobody has set this clone up: a sync never does it unasked.
+lacks_setup() {
+  [ "$ROLE" = main ] && [ ! -e "$STATE/installed.json" ] && [ -e "$TOP/.claude/claudetools/manifest.json" ] && runs_from_here
 }
