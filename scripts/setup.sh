@@ -21,7 +21,7 @@ set -uo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
 lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
-for part in environment exit_codes ui python owner claim lock results repository identity first_time setup; do
+for part in environment exit_codes ui python owner claim lock results repository identity checks first_time setup; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70
 done
@@ -52,6 +52,7 @@ main() {
   refuse_bad_vault
   write_identity
   say "[OK] This machine is $(visible "$machine"), and you are $(visible "$name") <$(visible "$email")>."
+  [ -z "$TRACKED_IDENTITY" ] || say "     git tracks that file, and it belongs to this machine alone: $(untrack_command .claude/identity.json)"
   say "     Written to .claude/identity.json. Save and sync: $(sync_command)"
   if [ ! -e "$TOP/.claude/claudetools/manifest.json" ]; then
     :

@@ -201,6 +201,7 @@ sync_tree() {
 
 look_at_tree() {
   read_status && choose_branch "$HEAD_BRANCH" || return
+  name_tracked_identity
   if [ "$ROLE" = main ] && [ "$ROUND" -eq 1 ]; then
     load_identity "$TOP" && reconcile_git_config || return
     tell_identity_problems

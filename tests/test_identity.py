@@ -104,7 +104,7 @@ def test_a_key_of_the_wrong_kind_is_named_with_what_was_expected(
         del data[key]
     (tmp_path / ".claude").mkdir()
     (tmp_path / FILE).write_text(json.dumps(data))
-    assert identity.main([str(tmp_path), str(tmp_path / "cache")]) == 78
+    assert identity.main(["--own", str(tmp_path), str(tmp_path / "cache")]) == 78
     text = capsys.readouterr().err
     assert f"{FILE}: key {key!r} " in text
     assert words in text

@@ -25,7 +25,9 @@ judge_changes() {
 
 judge_new_path() {
   local path=$1
-  if is_path_cruft "$path"; then
+  if is_machines_own "$path"; then
+    report_machines_own "$path"
+  elif is_path_cruft "$path"; then
     RULE_TEXT='is a Windows path used as a file name' RULE_FIX="Take it out: git rm --cached -- $(quoted "$path")"
     report_broken "$path"
   elif ! check_added_name "$path"; then
@@ -38,8 +40,15 @@ judge_new_path() {
   fi
 }
 
+report_machines_own() {
+  RULE_TEXT='belongs to one machine alone, and goes into no commit' RULE_FIX="Untrack it: $(untrack_command "$1")"
+  report_broken "$1"
+}
+
 judge_changed_path() {
-  if find_seal "$1"; then
+  if is_machines_own "$1"; then
+    report_machines_own "$1"
+  elif find_seal "$1"; then
     want_content "$1" seal "$SEAL"
   elif is_log "$1"; then
     [ -z "$SESSION" ] || want_content "$1" owner "$SESSION"

@@ -1,11 +1,17 @@
 """Who works here: `.claude/identity.json` (this machine, not committed) and `.claude/users.json` (committed).
 
 Read once and cached as `key=value` lines that the shell can read without Python.
+
+identity.json says whose commits are made and which other repository is synced, so one that came with a commit is never
+read: whoever pushed it would decide. A file counts as this machine's own when it is the one that was used before
+(`<cache>.of` is a link to it), when setup.sh has just written it, or when git does not know its bytes. Where git put
+another one over it, the one before is used on.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import stat
@@ -38,6 +44,7 @@ class Identity:
     hostname: str = ""
     role: str = ""
     source: str = "identity.json"
+    foreign: str = ""  # "1": the file in the tree came with a commit
     problems: list[str] = field(default_factory=list)
 
 
@@ -140,8 +147,8 @@ def read_users(path: str) -> dict[str, dict[str, Any]]:
     return users
 
 
-def read_identity(top: str, git_email: str, host: str) -> Identity:
-    """The identity of this machine. Raises Invalid.
+def read_identity(top: str, git_email: str, host: str, file: str = "") -> Identity:
+    """The identity of this machine: `file` is its identity.json, "" for none. Raises Invalid.
 
     A fault in users.json, which may have come from somebody else, never stops a sync whose own identity.json is good:
     it is reported in `problems`.
@@ -153,10 +160,10 @@ def read_identity(top: str, git_email: str, host: str) -> Identity:
         users = read_users(os.path.join(folder, "users.json"))
     except Invalid as error:
         problems.append(str(error))
-    data = load_json(os.path.join(folder, "identity.json"), ".claude/identity.json")
+    shown = ".claude/identity.json"
+    data = load_json(file, shown) if file else None
     if data is None:
         return derive(users, git_email, host, problems)
-    shown = ".claude/identity.json"
     values = {key: text_of(data, key, shown, True) for key in REQUIRED}
     extra = {key: text_of(data, key, shown, False) for key in OPTIONAL}
     identity = Identity(**values, **{k: v for k, v in extra.items() if v}, problems=problems)
@@ -206,14 +213,64 @@ def derive(users: dict[str, dict[str, Any]], git_email: str, host: str, problems
     )
 
 
-def complete(draft: str, top: str) -> None:
-    """Give the file `draft`, what setup.sh was told, the other keys that the present identity.json has. A present one
-    that cannot be read has nothing to give. Raises Invalid for a time zone that this machine does not know."""
+def own_file(top: str, cache: str) -> str:
+    """The identity.json of this machine: the one at `top` or, where that came with a commit, the one before. "" where
+    there is neither. Raises Invalid."""
+    path = os.path.join(top, ".claude", "identity.json")
+    links = [f"{cache}.of"]
+    trees = os.path.dirname(os.path.dirname(cache))
+    if os.path.basename(trees) == "trees":  # a linked worktree: the main one may know
+        links.append(os.path.join(os.path.dirname(trees), "identity.of"))
+    before = [link for link in links if os.path.exists(link)]
+    if not os.path.lexists(path) or any(is_same(path, one) for one in before) or not came_with_commit(top, path):
+        return path
+    return before[0] if before else ""
+
+
+def is_same(path: str, other: str) -> bool:
+    """Whether two files are one, or hold the same bytes."""
+    try:
+        return os.path.samefile(path, other) or read_file(path) == read_file(other)
+    except OSError:
+        return False
+
+
+def read_file(path: str) -> bytes:
+    """The bytes of a file; of a pipe or a folder none, at once."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        return b""
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def came_with_commit(top: str, path: str) -> bool:
+    """Whether git has the file's bytes, or the text of a link on the way to it, as an object. Raises Invalid."""
+    from claudetools import git
+
+    links = (os.readlink(p) for p in (os.path.dirname(path), path) if os.path.islink(p))
+    texts = [os.fsencode(text) for text in links]
+    with suppress(OSError):
+        texts.append(read_file(path))
+    names = [f(b"blob %d\0" % len(text) + text).hexdigest() for f in (hashlib.sha1, hashlib.sha256) for text in texts]
+    env = {"GIT_NO_LAZY_FETCH": "1"}
+    try:
+        if texts:  # as git would store it, line ends and filters applied
+            clean = git.run(top, "hash-object", "--path=.claude/identity.json", "--stdin", stdin=texts[-1], env=env)
+            names.append(clean.decode().strip())
+        said = git.run(top, "cat-file", "--batch-check", stdin="".join(f"{n}\n" for n in names).encode(), env=env)
+    except git.GitError as error:
+        raise Invalid(f"whether .claude/identity.json came with a commit cannot be told: {error}") from error
+    return any(not line.endswith(b" missing") for line in said.splitlines())
+
+
+def complete(draft: str, own: str) -> None:
+    """Give the file `draft`, what setup.sh was told, the other keys of the present file, `own`. One that cannot
+    be read has nothing to give. Raises Invalid for a time zone that this machine does not know."""
     told = load_json(draft, "the new identity.json") or {}
     if not is_zone(told.get("timezone", DEFAULT_TIMEZONE)):
         raise Invalid(f"{told['timezone']!r} is no time zone; expected a name such as 'Europe/Berlin'")
     with suppress(Invalid):
-        told = {**(load_json(os.path.join(top, ".claude", "identity.json"), "") or {}), **told}
+        told = {**((load_json(own, "") if own else None) or {}), **told}
     with open(draft, "w", encoding="utf-8", newline="\n") as file:
         file.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
 
@@ -230,7 +287,7 @@ def is_zone(name: str) -> bool:
 
 def cache_lines(identity: Identity) -> str:
     """What scripts/lib/identity.sh reads."""
-    keys = ("user", "full_name", "email", "machine", "timezone", "vault_path", "hostname", "role", "source")
+    keys = (*REQUIRED, *OPTIONAL, "role", "source", "foreign")
     lines = [f"{key}={getattr(identity, key)}" for key in keys]
     return "\n".join(lines + [f"problem={one_line(p)}" for p in identity.problems]) + "\n"
 
@@ -243,17 +300,35 @@ def note_file(path: str, link: str) -> None:
     with suppress(FileNotFoundError):
         os.unlink(link)
     with suppress(OSError):
-        os.link(path, link)
+        os.link(os.path.realpath(path), link)
 
 
-def complete_or_say(draft: str, top: str) -> int:
-    """`complete`, with its trouble as one line."""
+def inode_of(path: str) -> int:
+    """0 where there is no such file."""
     try:
-        complete(draft, top)
+        return os.stat(path).st_ino
+    except OSError:
+        return 0
+
+
+def find_identity(args: argparse.Namespace) -> Identity:
+    """The identity by the arguments of `main`, and the link to its file. Raises Invalid."""
+    path, link = os.path.join(args.top, ".claude", "identity.json"), f"{args.cache}.of"
+    judged = inode_of(path)
+    own = path if args.own else own_file(args.top, args.cache)
+    if own == path and judged:
+        note_file(path, link)
+        if os.path.exists(link) and inode_of(link) != judged:
+            os.unlink(link)
+            raise Invalid(".claude/identity.json is being replaced right now; run this again")
+    try:
+        identity = read_identity(args.top, args.git_email, args.host, own)
     except Invalid as error:
-        print(one_line(str(error)), file=sys.stderr)
-        return 78
-    return 0
+        if own:
+            raise
+        raise Invalid(str(error).replace("is missing", "came with a commit, so it is not read,")) from error
+    identity.foreign = "" if own == path else "1"
+    return identity
 
 
 def main(argv: list[str]) -> int:
@@ -264,13 +339,14 @@ def main(argv: list[str]) -> int:
     parser.add_argument("cache")
     parser.add_argument("--git-email", default="")
     parser.add_argument("--host", default="")
+    parser.add_argument("--own", action="store_true", help="setup.sh has just written it")
     parser.add_argument("--complete", metavar="FILE", default="")
     args = parser.parse_args(argv)
-    if args.complete:
-        return complete_or_say(args.complete, args.top)
-    note_file(os.path.join(args.top, ".claude", "identity.json"), args.cache + ".of")
     try:
-        identity = read_identity(args.top, args.git_email, args.host)
+        if args.complete:
+            complete(args.complete, own_file(args.top, args.cache))
+            return 0
+        identity = find_identity(args)
     except Invalid as error:
         print(one_line(str(error)), file=sys.stderr)
         return 78

@@ -36,13 +36,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Remote:
-    """Where to push, and from which folder (the check worktree when there is a pre-push hook)."""
+    """Where to push, and from which folder (the check worktree, for a pre-push hook). `stripped`: commits and the
+    paths that they go without, which belong to this machine alone."""
 
     top: str
     source: str
     name: str
     branch: str
     hooks: str
+    stripped: dict[str, set[bytes]] = field(default_factory=dict)
 
     def push(self, commit: str, seen: str) -> str:
         """'' when it was taken on top of `seen`, else the remote's words."""
@@ -95,15 +97,30 @@ def settle(remote: Remote, scratch: str, seen: str, tip: str, unsafe: dict[str, 
 def try_commit(remote: Remote, scratch: str, result: Outcome, commit: str, parent: str) -> bool:
     """Replay one commit on what was pushed, and push it. False when it is refused or does not fit."""
     new = commit
+    if commit in remote.stripped:
+        new = without(remote.top, scratch, commit, parent, remote.stripped[commit])
     if parent != result.pushed:
-        merged = merging.merge_trees(remote.top, scratch, parent, result.pushed, commit)
+        merged = merging.merge_trees(remote.top, scratch, parent, result.pushed, new)
         if merged.conflicts:
             return False
         new = replay.rewrite(remote.top, commit, merged.tree, [result.pushed])
+    if remote.stripped and git.tree_of(remote.top, new) == git.tree_of(remote.top, result.pushed):
+        result.replayed.append((commit, result.pushed))
+        return True
     if not push(remote, result, new):
         return False
     result.replayed.append((commit, new))
     return True
+
+
+def without(top: str, scratch: str, commit: str, parent: str, paths: set[bytes]) -> str:
+    """The commit with these paths as its parent has them."""
+    entries = []
+    for path in paths:
+        mode, oid = git.entry(top, parent, path)
+        entries.append(f"{mode or 0} {oid or git.empty_tree(commit)}\t".encode() + path + b"\0")
+    tree = merging.tree_with(top, scratch, git.tree_of(top, commit), entries)
+    return replay.rewrite(top, commit, tree, [parent])
 
 
 def push(remote: Remote, result: Outcome, commit: str) -> bool:
@@ -160,8 +177,9 @@ def main(argv: list[str]) -> int:
         parser.add_argument(name, required=True)
     parser.add_argument("--hooks", default="")
     parser.add_argument("--unsafe", default="")
+    parser.add_argument("--stripped", default="")
     args = parser.parse_args(argv)
-    remote = Remote(args.top, args.source, args.remote, args.branch, args.hooks)
+    remote = Remote(args.top, args.source, args.remote, args.branch, args.hooks, read_unsafe(args.stripped))
     scratch = os.path.join(args.tree_state, "work")
     try:
         result = settle(remote, scratch, args.seen, args.tip, read_unsafe(args.unsafe))

@@ -231,6 +231,8 @@ read_advance_lines() {
         problem "$EXIT_HELD" warn "$path: a program wrote to it while it was being received, and the other side wrote other text there." \
           "Its text is in $(quoted "$text"). Bring over what is missing, then: rm $(quoted "$text")"
         ;;
+      own) name_machines_own "$path" ;;
+      own-untracked) forget_machines_own "$path" ;;
       staged) note_fact "[INFO] Left as staged: somebody staged $path while this sync ran." ;;
       settled) note_fact "[INFO] Brought in: $path had been sent before, and could not be written then." ;;
       unsettled) problem "$EXIT_HELD" warn "$path: $text." "Nothing was overwritten. The next sync tries again, or says how to settle it." ;;

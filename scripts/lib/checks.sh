@@ -3,7 +3,7 @@
 # logs or vault files to be read.
 # Needs: ui, identity.
 
-for part in log-name path-cruft log-text vault-plain contents credentials; do
+for part in machines-own log-name path-cruft log-text vault-plain contents credentials; do
   # shellcheck source=/dev/null
   . "$TOOLKIT/hooks/checks/$part.sh" || return 70
 done

@@ -159,7 +159,7 @@ push_tip() {
     prepare_check_tree "$TIP" || return
     PUSH_FROM=$CHECK_TREE
   fi
-  if [ ${#UNSAFE[@]} -gt 0 ]; then
+  if [ $((${#UNSAFE[@]} + ${#STRIPPED[@]})) -gt 0 ]; then
     : >"$WORK/push-error"
     settle_refusal
     return

@@ -5,6 +5,7 @@
 
 hold_back_unsafe_paths() {
   HELD=() LATER=() REFUSED_PATHS=() LEFT_OUT=() LEFT_PATHS=() MOVABLE=() CRUFT=()
+  hold_machines_own || return
   hold_what_hooks_refused
   hold_foreign_logs
   hold_unmerged_paths
@@ -39,6 +40,71 @@ hold_for_later() {
 
 allow_hint() { printf 'Send it anyway: %s --allow %s' "$(sync_command)" "$(quoted "$1")"; }
 
+# --- what belongs to this machine ------------------------------------------------
+
+# Held whatever --allow says. What somebody has taken out of the index is untracked by that, and its deletion goes out.
+hold_machines_own() {
+  local path found=() kept=()
+  for path in ${PATHS[@]+"${PATHS[@]}"} ${GONE[@]+"${GONE[@]}"}; do ! is_machines_own "$path" || found+=("$path"); done
+  [ ${#found[@]} -gt 0 ] || return 0
+  for path in "${found[@]}"; do
+    forget_path "$path" || :
+    if contains "$path" ${UNSTAGED[@]+"${UNSTAGED[@]}"}; then
+      tell_to_ignore "$path"
+      continue
+    fi
+    HELD+=("$path")
+    if ! contains "$path" ${NEW_PATHS[@]+"${NEW_PATHS[@]}"} ||
+      git -C "$TOP" ls-files --error-unmatch -- ":(literal)$path" >/dev/null 2>&1; then
+      name_machines_own "$path"
+    else
+      tell_to_ignore "$path"
+    fi
+  done
+  for path in ${NEW_PATHS[@]+"${NEW_PATHS[@]}"}; do is_machines_own "$path" || kept+=("$path"); done
+  NEW_PATHS=(${kept[@]+"${kept[@]}"}) kept=()
+  for path in ${GONE[@]+"${GONE[@]}"}; do is_machines_own "$path" || kept+=("$path"); done
+  GONE=(${kept[@]+"${kept[@]}"})
+}
+
+tell_to_ignore() {
+  local text
+  case $1 in .claudetools-*) return 0 ;; esac
+  text="[INFO] Left alone: $(visible "$1") is this machine's own. Ignore it: echo $(quoted "/$1") >> $(near .gitignore)"
+  contains "$text" ${FACTS[@]+"${FACTS[@]}"} || note_fact "$text"
+}
+
+# As HEAD had it when this run began: git shows no change where the file is as somebody has pushed it.
+name_tracked_identity() {
+  local path
+  for path in ${UNSTAGED[@]+"${UNSTAGED[@]}"}; do ! is_machines_own "$path" || TRACKED_IDENTITY=''; done # it is being untracked
+  [ -z "$TRACKED_IDENTITY" ] || name_machines_own .claude/identity.json
+  TRACKED_IDENTITY=''
+}
+
+# name_machines_own PATH: git tracks it. Told at the end, because what comes in may untrack it.
+name_machines_own() {
+  own_root "$1"
+  contains "$OWN_ROOT" ${TRACKED_OWN[@]+"${TRACKED_OWN[@]}"} || TRACKED_OWN+=("$OWN_ROOT")
+}
+
+forget_machines_own() {
+  local path kept=()
+  own_root "$1"
+  for path in ${TRACKED_OWN[@]+"${TRACKED_OWN[@]}"}; do [ "$path" = "$OWN_ROOT" ] || kept+=("$path"); done
+  TRACKED_OWN=(${kept[@]+"${kept[@]}"})
+}
+
+tell_machines_own() {
+  local path
+  for path in ${TRACKED_OWN[@]+"${TRACKED_OWN[@]}"}; do
+    problem "$EXIT_HELD" warn "$(visible "$path") belongs to this machine alone, and git tracks it." \
+      "It stays as it is, in this folder and in what is committed; all else is synced. Untrack it, here and for everybody:" \
+      "  $(untrack_command "$path") && $(sync_command)"
+  done
+  TRACKED_OWN=()
+}
+
 # --- what the name alone tells ------------------------------------------------
 
 # One pass over all paths: nested repositories, Windows cruft, secrets, and the rules for added names.
@@ -49,10 +115,6 @@ sort_out_names() {
     is_allowed "$path" && continue
     case $path in
       .claude/worktrees/*/ | .claudetools-*) refuse_path "$path" ;;
-      .claude/identity.json)
-        refuse_path "$path"
-        note_fact "[INFO] Left alone: $path is this machine's own. Ignore it: echo /$path >> $(near .gitignore)"
-        ;;
       */) refuse_path "$path" "is a git repository of its own" \
         "Keep it out: echo $(quoted "/$path") >> $(near .gitignore)     or make it a submodule: $(git_here) submodule add URL $(quoted "${path%/}")" ;;
       *)

@@ -37,7 +37,7 @@ nothing_is_left_over() {
     "$TREE/put-back.json" "$LOCK_STATE"/claims/* "$TREE"/queue/*; do
     [ ! -e "$trace" ] || return 1
   done
-  [ "$STATE_FOUND" = "$STATE_FORMAT" ] && ! needs_setup && ! late_writes_wait && ! ledger_is_news
+  [ "$STATE_FOUND" = "$STATE_FORMAT" ] && [ -z "$TRACKED_IDENTITY" ] && ! needs_setup && ! late_writes_wait && ! ledger_is_news
 }
 
 # Whether the caller's session has changed something that no sync has looked at: a file that is as in HEAD again shows

@@ -4,7 +4,7 @@
 # Needs: environment, exit_codes, ui, python, repository.
 
 # load_identity FOLDER: sets ID_USER, ID_NAME, ID_EMAIL, ID_MACHINE, ID_ROLE, ID_VAULT, ID_TIMEZONE, ID_HOSTNAME,
-# ID_SOURCE and ID_PROBLEMS from FOLDER/.claude. 0 or 78.
+# ID_SOURCE, ID_FOREIGN (1: what lies there came with a commit and is not read) and ID_PROBLEMS from FOLDER/.claude. 0 or 78.
 load_identity() {
   local folder=$1 cache=$STATE/identity text
   if [ "$GIT_FOLDER" != "$COMMON" ]; then
@@ -15,7 +15,7 @@ load_identity() {
       folder=${COMMON%/.git}
     fi
   fi
-  if is_cache_fresh "$cache" "$folder" && read_identity_cache "$cache"; then return 0; fi
+  if is_cache_fresh "$cache" "$folder" && read_identity_cache "$cache" && [ -z "$ID_FOREIGN" ]; then return 0; fi
   if ! find_python; then
     problem "$EXIT_SETUP" error "Python $PYTHON_FLOOR or newer is not to be found, and .claude/identity.json has changed." \
       "Nothing was changed. Install it, or: bash $(setup_command)"
@@ -41,7 +41,7 @@ is_cache_fresh() {
 
 read_identity_cache() {
   local key value
-  ID_USER='' ID_NAME='' ID_EMAIL='' ID_MACHINE='' ID_ROLE='' ID_VAULT='' ID_TIMEZONE='' ID_HOSTNAME='' ID_SOURCE=''
+  ID_USER='' ID_NAME='' ID_EMAIL='' ID_MACHINE='' ID_ROLE='' ID_VAULT='' ID_TIMEZONE='' ID_HOSTNAME='' ID_SOURCE='' ID_FOREIGN=''
   ID_PROBLEMS=()
   while IFS='=' read -r key value; do
     case $key in
@@ -54,6 +54,7 @@ read_identity_cache() {
       timezone) ID_TIMEZONE=$value ;;
       hostname) ID_HOSTNAME=$value ;;
       source) ID_SOURCE=$value ;;
+      foreign) ID_FOREIGN=$value ;;
       problem) ID_PROBLEMS+=("$value") ;;
     esac
   done <"$1"

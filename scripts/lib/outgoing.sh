@@ -4,9 +4,10 @@
 # Needs: repository, gates, results.
 
 # find_unsafe_commits: UNSAFE gets commit and path of each file that may not go out, in pairs; the path is '' where a later
-# commit mended it, so that their sum may go. Nothing to do for the usual push, whose only commit was checked as a snapshot.
+# commit mended it, so that their sum may go; STRIPPED commit and path of what belongs to this machine. Nothing to do for the
+# usual push, whose only commit was checked as a snapshot.
 find_unsafe_commits() {
-  UNSAFE=() ADDED=() ADDED_BLOBS=() SEALED=() SHOWN=() OUTGOING_GONE=()
+  UNSAFE=() STRIPPED=() ADDED=() ADDED_BLOBS=() SEALED=() SHOWN=() OUTGOING_GONE=()
   [ -n "$SEEN" ] && [ "$TIP" != "$SEEN" ] || return 0
   [ "$SEEN" != "$COMMIT_PARENT" ] || [ "$TIP" != "$COMMIT_OID" ] || return 0
   [ "$RELATED" != "$SEEN $HEAD_OID" ] || [ -n "$AHEAD_PLAIN" ] || return 0
@@ -37,6 +38,10 @@ read_plain_commits() {
         continue
         ;;
     esac
+    if is_machines_own "$path"; then
+      case $entry in *D) ;; *) strip_machines_own "$commit" "$path" ;; esac
+      continue
+    fi
     ! is_allowed "$path" || continue
     entry=${entry#:* * }
     case $entry in
@@ -53,6 +58,12 @@ read_plain_commits() {
     esac
     ! find_seal "$path" || SEALED+=("$commit" "$path" "$SEAL")
   done <"$WORK/added"
+}
+
+# It goes on without the path: nothing of it is on the remote yet (refused.py).
+strip_machines_own() {
+  STRIPPED+=("$1" "$2")
+  note_fact "[INFO] Taken out of ${1:0:7} before it was sent: $(visible "$2") belongs to this machine alone."
 }
 
 judge_added_files() {

@@ -10,8 +10,9 @@ settle_refusal() {
     return
   fi
   printf '%s\0' ${UNSAFE[@]+"${UNSAFE[@]}"} >"$WORK/unsafe"
+  printf '%s\0' ${STRIPPED[@]+"${STRIPPED[@]}"} >"$WORK/stripped"
   expect_tracking_lock
-  out=$(run_python refused --unsafe "$WORK/unsafe" --top "$TOP" --tree-state "$TREE" --seen "$SEEN" --tip "$TIP" --source "$PUSH_FROM" \
+  out=$(run_python refused --unsafe "$WORK/unsafe" --stripped "$WORK/stripped" --top "$TOP" --tree-state "$TREE" --seen "$SEEN" --tip "$TIP" --source "$PUSH_FROM" \
     --remote "$REMOTE" --branch "$BRANCH" --hooks "${HOOKS_OPTION[1]+${HOOKS_OPTION[1]#core.hooksPath=}}" 2>>"$WORK/push-error")
   status=$?
   expect_git_locks

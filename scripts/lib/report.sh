@@ -202,7 +202,9 @@ report_lock() {
 
 tell_identity_problems() {
   local text
-  if [ "$ID_SOURCE" = derived ]; then
+  if [ -n "$ID_FOREIGN" ]; then
+    note_fact "[WARN] .claude/identity.json came with a commit, so it is not read; you are $(visible "$ID_NAME") as before. Write it anew: bash $(setup_command)"
+  elif [ "$ID_SOURCE" = derived ]; then
     note_fact "[INFO] Not set up yet; you are $ID_NAME by git's user.email. Make it yours: bash $(setup_command)"
   elif lacks_setup; then
     note_fact "[INFO] The commit hook and git's settings are not set up in this clone: bash $(setup_command)"

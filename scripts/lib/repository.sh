@@ -6,7 +6,7 @@ readonly STATE_FORMAT=1
 
 # Nothing of the repository before may show in the report of the next one.
 forget_repository() {
-  TOP=$1 BRANCH='' REMOTE='' HEAD_OID='' HEAD_BRANCH='' SEEN='' TIP='' UPSTREAM='' RELATED='' AHEAD='' BEHIND='' WORK=/nonexistent STATE=/nonexistent
+  TOP=$1 PREFIX='' TRACKED_OWN=() BRANCH='' REMOTE='' HEAD_OID='' HEAD_BRANCH='' SEEN='' TIP='' UPSTREAM='' RELATED='' AHEAD='' BEHIND='' WORK=/nonexistent STATE=/nonexistent
   COMMIT_PARENT='' COMMIT_OID='' TOLD_REWRITTEN=none POSTPONED='' PUT_BACK=0 FIXES_SHARED='' REFUSED_WORK=() LOG_PATH='' SAVED_ARTICLES=0 CHANGED=() REPLAYED_PAIRS=() CONTAINED=() PARKED=() CONFLICTS=() RESOLVED='' HOOK_REFUSED=() HOOK_WORDS=() FOREIGN_LOGS=() FOREIGN_WHY=() FOREIGN_FIX=() REMOTE_MOVED='' UNSAFE=() MOVED_AWAY=() GLANCE=() RECEIVING_FOR=''
 }
 
@@ -19,12 +19,13 @@ begin_look() {
 LOOKING=''
 
 list_places() {
-  exec git -C "$1" rev-parse --path-format=absolute --show-toplevel --absolute-git-dir --git-common-dir --show-prefix 2>/dev/null
+  exec git -C "$1" rev-parse --path-format=absolute --show-toplevel --absolute-git-dir --git-common-dir --show-prefix \
+    HEAD:.claude/identity.json 2>/dev/null
 }
 
 read_places() {
-  PREFIX=''
-  IFS= read -r TOP && IFS= read -r GIT_FOLDER && IFS= read -r COMMON && { IFS= read -r PREFIX || :; }
+  PREFIX='' TRACKED_IDENTITY=''
+  IFS= read -r TOP && IFS= read -r GIT_FOLDER && IFS= read -r COMMON && { IFS= read -r PREFIX && IFS= read -r TRACKED_IDENTITY || :; }
 }
 
 # The entries, then git's exit status: a list that was cut off would mean no remote and no limits.
@@ -33,7 +34,8 @@ list_configuration() {
   printf 'end %s\0' "$?"
 }
 
-# open_repository FOLDER: sets TOP, PREFIX, GIT_FOLDER, COMMON, STATE, TREE, WORK and the configuration. 0 or 78.
+# open_repository FOLDER: sets TOP, PREFIX, GIT_FOLDER, COMMON, STATE, TREE, WORK, TRACKED_IDENTITY (its name in HEAD) and the
+# configuration. 0 or 78.
 open_repository() {
   local folder=$1 found=''
   [ -n "$LOOKING" ] || begin_look "$folder"
@@ -48,6 +50,7 @@ open_repository() {
     report_no_repository
     return
   }
+  case $TRACKED_IDENTITY in *[!0-9a-f]*) TRACKED_IDENTITY='' ;; esac # git repeats what it does not know
   [ -n "$CONFIG_WHOLE" ] || read_configuration < <(list_configuration "$TOP")
   [ -n "$CONFIG_WHOLE" ] || {
     problem "$EXIT_SETUP" error "The configuration cannot be read: $(git_words config --list)" "Nothing was changed. See: git config --list"

@@ -39,6 +39,7 @@ left_out() {
 
 # What the last round left out counts, not what an earlier one did.
 close_results() {
+  [ "$JOB" != sync ] || tell_machines_own
   FACTS+=(${SPLIT_FACTS[@]+"${SPLIT_FACTS[@]}"})
   set_others_aside
   EXIT_WITHOUT_LEFT=$REPO_EXIT

@@ -58,7 +58,7 @@ refuse_bad_vault() {
 
 write_identity() {
   local file=$TOP/.claude/identity.json
-  print_identity >"$WORK/identity" && complete_identity && mkdir -p "$TOP/.claude" && mv "$WORK/identity" "$file" ||
+  print_identity >"$WORK/identity" && complete_identity && mkdir -p "$TOP/.claude" && [ ! -d "$file" ] && mv "$WORK/identity" "$file" ||
     die "$EXIT_CANNOT_CREATE" "$(visible "$file") cannot be written." "Look at it: ls -ld $(quoted "${file%/*}")"
   check_and_cache
   exclude_identity
@@ -86,7 +86,7 @@ check_and_cache() {
   local text
   rm -f "$STATE/identity" "$STATE/identity.of"
   if find_python; then
-    text=$(run_python identity "$TOP" "$STATE/identity" 2>&1) || die "$EXIT_SETUP" "$(visible "${text##*$'\n'}")"
+    text=$(run_python identity --own "$TOP" "$STATE/identity" 2>&1) || die "$EXIT_SETUP" "$(visible "${text##*$'\n'}")"
     return 0
   fi
   pause 1000 # the cache has to be strictly newer than the file, also where clocks count whole seconds

@@ -17,7 +17,8 @@
 
 Lines on stdout, tab-separated: `exchanged TIME` (before the first one), `merged PATH FROM TO` (contents, as git has
 them), `swapped N TIME`, `blocked PATH REASON`, `unsettled PATH REASON`, `late PATH FROM TO`, `late-conflict PATH COPY`,
-`staged PATH`, `settled PATH`, `damaged FOLDER` (records that cannot be read, now there). Exit status:
+`staged PATH`, `settled PATH`, `own PATH` and `own-untracked PATH` (this machine's, which stays as it is),
+`damaged FOLDER` (records that cannot be read, now there). Exit status:
 0 done, 3 blocked and nothing written, 4 the branch had moved, 5 another git has the index, 70 anything else.
 """
 

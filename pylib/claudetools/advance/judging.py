@@ -9,12 +9,21 @@ from functools import partial
 
 from claudetools import files, git, index
 from claudetools.advance.plan import Plan, Step
+from claudetools.job import tell
 
 LATELY = 2.0  # seconds for which a program may be busy with a file
 
 
 class Blocked(Exception):
     """The path cannot take the new content; the text says why."""
+
+
+def is_machines_own(path: bytes) -> bool:
+    """What belongs to this machine, in any case of letters: no commit may bring or take it (checks/machines-own.sh)."""
+    return path.lower().startswith((b".claude/identity.json/", b".claudetools-resolve/")) or path.lower() in (
+        b".claude/identity.json",
+        b".claudetools-resolve",
+    )
 
 
 class Judge:
@@ -68,6 +77,9 @@ class Judge:
 
     def judge(self, change: git.Change) -> Step:
         """The step for one path. Raises Blocked."""
+        if is_machines_own(change.path):
+            tell("own-untracked" if change.deleted else "own", files.shown(change.path))
+            return self.plan.step(change, "index")
         if change.path in self.hidden | self.waiting or git.GITLINK in (change.old_mode, change.new_mode):
             return self.plan.step(change, "index")
         try:

@@ -48,11 +48,18 @@ def read_person(place: Place) -> Person:
 
 def read_facts(place: Place) -> dict[str, str]:
     """The cache of the identity, `key=value` lines, that whoami-block.sh has just made or found fresh."""
-    own = place.git_folder != place.common and (
-        has_identity(place.top) or not has_identity(os.path.dirname(place.common))
-    )
-    with open(os.path.join(place.tree if own else place.state, "identity"), encoding="utf-8") as file:
+    with open(where_identity_is(place)[1], encoding="utf-8") as file:
         return dict(line.rstrip("\n").split("=", 1) for line in file if "=" in line)
+
+
+def where_identity_is(place: Place) -> tuple[str, str]:
+    """The working tree whose identity.json counts here, and its cache: load_identity of the shell."""
+    main = os.path.dirname(place.common)
+    if place.git_folder == place.common:
+        return place.top, os.path.join(place.state, "identity")
+    if has_identity(place.top) or not has_identity(main):
+        return place.top, os.path.join(place.tree, "identity")
+    return main, os.path.join(place.state, "identity")
 
 
 def has_identity(top: str) -> bool:

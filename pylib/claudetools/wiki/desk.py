@@ -9,19 +9,19 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from claudetools.identity import DEFAULT_TIMEZONE, Invalid, load_json
+from claudetools.identity import DEFAULT_TIMEZONE, Invalid, load_json, own_file
 from claudetools.logs import clock
-from claudetools.logs.person import has_identity
+from claudetools.logs.person import where_identity_is
 from claudetools.place import Place
 
 SUFFIX = re.compile(r"\.(age|gpg|asc|sops|enc|ya?ml|json|env|txt|md|kdbx|ini)$", re.IGNORECASE)
 
 
 def read_identity(place: Place) -> dict[str, Any]:
-    """identity.json as it is, {} when there is none that can be read: a compile needs no name."""
-    top = place.top if has_identity(place.top) else os.path.dirname(place.common)
+    """This machine's identity.json as it is, {} when there is none that can be read: a compile needs no name."""
     try:
-        return load_json(os.path.join(top, ".claude", "identity.json"), ".claude/identity.json") or {}
+        own = own_file(*where_identity_is(place))
+        return (load_json(own, ".claude/identity.json") if own else None) or {}
     except Invalid:
         return {}
 
