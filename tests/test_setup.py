@@ -410,7 +410,7 @@ def test_the_pins_are_read_as_a_toml_reader_reads_them() -> None:
 def test_the_hook_needs_no_executable_bit_on_ours(clone: Machine) -> None:
     """core.fileMode=false, as git has it on Windows and on many mounts."""
     clone.git("config", "--global", "user.email", "howard@example.com")
-    assert setup(clone).code == 0
+    assert setup(clone).code == 0 and own_sync(clone).code == 0
     clone.git("config", "core.fileMode", "false")
     for path in (clone.top / ".claude").rglob("*"):
         if path.is_file():

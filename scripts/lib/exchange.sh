@@ -46,10 +46,15 @@ close_exchange() {
 
 # The remote's history only grows. Where it was rewritten (a secret taken out), pushing ours would bring it all back.
 check_history() {
-  local accepted=''
-  read -r accepted 2>/dev/null <"$TREE/accepted"
-  case $accepted in *[!0-9a-f]*) accepted='' ;; esac # damaged: as if it had never been written
-  [ -n "$SEEN" ] || return 0
+  local accepted='' where=''
+  read -r accepted where 2>/dev/null <"$TREE/accepted"
+  case $accepted in *[!0-9a-f]*) accepted='' ;; esac               # damaged: as if it had never been written
+  case $where in '' | "$REMOTE/$BRANCH") ;; *) accepted='' ;; esac # another branch was synced then
+  if [ -z "$SEEN" ]; then
+    [ -n "$accepted" ] && [ -n "$where" ] || return 0
+    SEEN=$accepted # the branch was there: is it still?
+    fetch_remote || return
+  fi
   if [ -n "$accepted" ] && [ "$accepted" != "$SEEN" ] && [ -z "$FRESH" ] && is_ancestor "$SEEN" "$accepted"; then
     fetch_remote || return # git could not record what was pushed, or the remote was put back: only the remote knows
   fi
@@ -61,11 +66,11 @@ check_history() {
       problem "$EXIT_HELD" error "The history of $(visible "$REMOTE")/$(visible "$BRANCH") was rewritten: ${accepted:0:7} is no longer part of ${SEEN:0:7}." \
         "Nothing was pushed, nothing was received. Your commits are safe here." \
         "If that was meant (a secret taken out): $(sync_command) --take-upstream" \
-        "If it was a mistake: git -C $(quoted "$TOP") push --force-with-lease=$BRANCH:$SEEN $(quoted "$REMOTE") $accepted:refs/heads/$BRANCH"
+        "If it was a mistake: git -C $(quoted "$TOP") push --force-with-lease=$(quoted "$BRANCH:$SEEN") $(quoted "$REMOTE") $(quoted "$accepted:refs/heads/$BRANCH")"
       return "$EXIT_HELD"
     fi
   fi
-  [ "$accepted" = "$SEEN" ] || keep_record "$TREE/accepted" "$SEEN"
+  [ "$accepted" = "$SEEN" ] || keep_record "$TREE/accepted" "$SEEN $REMOTE/$BRANCH"
 }
 
 # is_upstream OID: whether the remote's tip holds that commit.
@@ -197,7 +202,7 @@ note_pushed() {
   local new=$1
   if [ -n "$SEEN" ]; then PUSHED="${SEEN:0:7}..${new:0:7}"; else PUSHED="new ${new:0:7}"; fi
   SEEN=$new
-  keep_record "$TREE/accepted" "$SEEN" || : # said; what has arrived has arrived
+  keep_record "$TREE/accepted" "$SEEN $REMOTE/$BRANCH" || : # said; what has arrived has arrived
 }
 
 # The summary names commits as the remote has them, not as they were before they were replayed.
@@ -274,8 +279,8 @@ fetch_remote() {
   [ "$status" -eq 0 ] || {
     case $(<"$WORK/error") in
       *"couldn't find remote ref"*)
-        SEEN=''
-        return 0
+        [ -z "$SEEN" ] || report_branch_gone
+        return
         ;;
     esac
     report_unreachable

@@ -60,7 +60,7 @@ glance_at_tree() {
   done
   refuse_half_done_work && choose_branch "$HEAD_BRANCH" && [ -n "$REMOTE" ] || return 1
   read_seen
-  read -r accepted 2>/dev/null <"$TREE/accepted"
+  read -r accepted _ 2>/dev/null <"$TREE/accepted"
   [ "$HEAD_OID" = "$SEEN" ] && [ "$accepted" = "$SEEN" ]
 }
 

@@ -38,7 +38,7 @@ report_unreachable() {
     *'Authentication failed'* | *'could not read Username'* | *'could not read Password'* | *'Permission denied (publickey'* | \
       *'terminal prompts disabled'* | *'Host key verification failed'* | *'HTTP 401'* | *'HTTP 403'* | *'returned error: 40'[13]*)
       problem "$EXIT_OFFLINE" warn "$(visible "$REMOTE") wants a login ($text)." \
-        "Your work is committed here, $(count_of "$waiting" commit) not sent yet. Log in once by hand: git -C $(quoted "$TOP") fetch"
+        "Your work is committed here, $(count_of "$waiting" commit) not sent yet. Log in once by hand: git -C $(quoted "$TOP") fetch $(quoted "$REMOTE")"
       ;;
     *)
       if [ "$waiting" = 0 ]; then
@@ -89,6 +89,26 @@ meet_remote_lock() {
       "If no git is at work there, on that machine: rm $(quoted "$GIT_LOCK")" "Then: $(sync_command)"
     return "$EXIT_REFUSED"
   fi
+}
+
+# The branch was on the remote, and is no more: renamed or deleted there. To make it anew is for a person to say.
+report_branch_gone() {
+  local other='' advice=() here setting=config
+  here="git -C $(quoted "$TOP")"
+  network_line git -C "$TOP" ls-remote --quiet --symref "$REMOTE" HEAD 2>/dev/null
+  case $NETWORK_LINE in 'ref: refs/heads/'*$'\t'HEAD) other=${NETWORK_LINE#ref: refs/heads/} other=${other%$'\t'HEAD} ;; esac
+  [ -z "$CONFIG_WORKTREES" ] || setting='config --worktree'
+  if [ -z "$other" ]; then
+    :
+  elif git -C "$TOP" rev-parse --quiet --verify "refs/heads/$other" >/dev/null; then
+    advice+=("Its branch is $(visible "$other") now, and you have one of that name: bring over what only $(visible "$BRANCH") has, then sync that one.")
+  else
+    advice+=("If it was renamed to $(visible "$other"), so is yours by: $here branch -m $(quoted "$BRANCH") $(quoted "$other") && $here config $(quoted "branch.$other.merge") $(quoted "refs/heads/$other") && $here $setting claudetools.branch $(quoted "$other")")
+  fi
+  problem "$EXIT_HELD" error "$(visible "$REMOTE") has no branch $(visible "$BRANCH") any more." \
+    "Nothing was pushed, nothing was received. Your commits are safe here." ${advice[@]+"${advice[@]}"} \
+    "To make it anew there: $here push $(quoted "$REMOTE") $(quoted "refs/heads/$BRANCH:refs/heads/$BRANCH")"
+  return "$EXIT_HELD"
 }
 
 # The first thing that git or ssh said, without its prefix.

@@ -78,7 +78,7 @@ print_status_line() {
   elif [ $((${#WAITING[@]} + ${#LATER[@]})) -gt 0 ]; then
     say "[OK] Nothing saved${left}. $branch is at ${HEAD_OID:0:7}."
   elif [ -z "$REMOTE" ]; then
-    say "[OK] Nothing to do. $branch is at ${HEAD_OID:0:7}; no remote is configured$left."
+    say "[OK] Nothing to do. $branch is at ${HEAD_OID:0:7}; $(no_remote in-short)$left."
   elif [ ${#BLOCKED[@]} -gt 0 ]; then
     say "[OK] Nothing to send. $branch is at ${SEEN:0:7} on $remote$left."
   elif [ -n "$NO_PUSH" ]; then
@@ -94,9 +94,22 @@ print_parked_line() {
   say "[OK] Pushed: $sent of $(count_of $((sent + ${#PARKED[@]})) commit). The rest is committed here${SAFETY_TEXT:+ and safe on $(visible "$REMOTE")}, but not on $(visible "$BRANCH")."
 }
 
+# A remote of another name is not taken by guess.
+no_remote() {
+  local name=${REMOTES# } word=No # no_remote in-short: within a sentence
+  if [ -n "$name" ]; then
+    [ -n "${1:-}" ] && word=no
+    printf '%s remote is chosen: %s config claudetools.remote %s' "$word" "$(git_here)" "$(quoted "${name%% *}")"
+  elif [ -n "${1:-}" ]; then
+    printf 'no remote is configured'
+  else
+    printf 'No remote is configured: %s remote add origin URL' "$(git_here)"
+  fi
+}
+
 not_pushed_because() {
   if [ -z "$REMOTE" ]; then
-    printf ' No remote is configured: git remote add origin URL'
+    printf ' %s' "$(no_remote)"
   elif [ -n "$NO_PUSH" ]; then
     printf ' Not pushed, as asked.'
   fi

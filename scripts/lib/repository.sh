@@ -86,7 +86,7 @@ git_words() { visible "$(git -C "$TOP" "$@" 2>&1 >/dev/null | head -n 1)"; } # w
 # and CONFIG_WHOLE where git has listed all of it.
 read_configuration() {
   local entry key value
-  CONFIG_EMAIL='' CONFIG_NAME='' CONFIG_SIGN='' CONFIG_HOOKS='' CONFIG_LIMIT_MB=50 CONFIG_SPARSE=no CONFIG_DRIVER='' CONFIG_BARE=''
+  CONFIG_EMAIL='' CONFIG_NAME='' CONFIG_SIGN='' CONFIG_HOOKS='' CONFIG_LIMIT_MB=50 CONFIG_SPARSE=no CONFIG_DRIVER='' CONFIG_BARE='' CONFIG_WORKTREES='' CONFIG_MAIN_ONLY=''
   CONFIG_CREDENTIALS=inline CONFIG_ALLOWED=() CONFIG_WHOLE=''
   BRANCH='' REMOTE='' REMOTES=' ' BRANCH_REMOTES=()
   while IFS= read -r -d '' entry; do
@@ -99,7 +99,9 @@ read_configuration() {
       commit.gpgsign) CONFIG_SIGN=$value ;;
       core.hookspath) CONFIG_HOOKS=$value ;;
       core.sparsecheckout) CONFIG_SPARSE='' ;;
-      core.bare) [ "$value" != true ] || CONFIG_BARE=1 ;;
+      extensions.worktreeconfig) case $value in [fF]* | [nN]* | 0) CONFIG_WORKTREES='' ;; *) CONFIG_WORKTREES=1 ;; esac ;;
+      core.bare) [ "$value" != true ] || CONFIG_BARE=1 CONFIG_MAIN_ONLY=1 ;;
+      core.worktree) CONFIG_MAIN_ONLY=1 ;;
       merge.*.driver) CONFIG_DRIVER=1 ;;
       claudetools.branch) BRANCH=$value ;;
       claudetools.remote) REMOTE=$value ;;
@@ -132,28 +134,97 @@ check_configuration() {
 
 # choose_branch: which branch and remote are synced. The tree has to be on that branch, with nothing half done. 0 or 78.
 choose_branch() {
-  local on=$1 line name how
+  local on=$1 line
   [ -n "$REMOTE" ] || choose_remote "$on"
   if [ -z "$BRANCH" ] && [ -n "$REMOTE" ] && read -r line 2>/dev/null <"$COMMON/refs/remotes/$REMOTE/HEAD"; then
     BRANCH=${line#ref: "refs/remotes/$REMOTE/"}
   fi
   BRANCH=${BRANCH:-$on}
+  if [ "$on" = "$BRANCH" ] && [ "$on" != '(detached)' ]; then
+    refuse_second_tree
+    return
+  fi
+  report_other_branch "$on"
+  return "$EXIT_SETUP"
+}
+
+# A command is named only where it works: another worktree may have the branch, edits may be in the way, or there is none.
+report_other_branch() {
+  local on=$1 place synced advice=()
+  place="on branch $(visible "$on")"
   if [ "$on" = '(detached)' ]; then
-    if [ "$BRANCH" = "$on" ]; then name=BRANCH; else name=$BRANCH; fi
-    problem "$EXIT_SETUP" error "This tree is on no branch (HEAD is detached); $(visible "$name") is the branch that is synced." \
-      "Nothing was changed. Fix: git -C $(quoted "$TOP") switch $(quoted "$name")" \
-      "Commits made meanwhile stay reachable when they have a name: git -C $(quoted "$TOP") branch NAME"
-    return "$EXIT_SETUP"
+    place='on no branch (HEAD is detached)'
+    [ "$BRANCH" != "$on" ] || find_only_branch
   fi
-  if [ "$on" != "$BRANCH" ]; then
-    # A linked worktree shares its configuration with the others, unless git is told otherwise.
-    if [ "$GIT_FOLDER" = "$COMMON" ]; then how=config; else how='config extensions.worktreeConfig true && git config --worktree'; fi
-    problem "$EXIT_SETUP" error "This tree is on branch $(visible "$on"); $(visible "$BRANCH") is the branch that is synced." \
-      "Nothing was changed. Fix: git -C $(quoted "$TOP") switch $(quoted "$BRANCH")" \
-      "Or sync this one from now on: git $how claudetools.branch $(quoted "$on")"
-    return "$EXIT_SETUP"
+  if [ -n "$BRANCH" ]; then
+    synced="$(visible "$BRANCH") is the branch that is synced"
+    advise_switch
+  else
+    synced='none is named as the one that is synced'
+    advice+=("Switch to the branch that is to be synced, then sync again.")
   fi
-  refuse_second_tree
+  if [ "$on" != '(detached)' ]; then
+    advise_setting "$on"
+  elif [ -n "$HEAD_OID" ] && [ -z "$(git -C "$TOP" for-each-ref --count=1 --contains "$HEAD_OID" refs/heads refs/remotes)" ]; then
+    advice+=("Commits here are on no branch. Keep them: git -C $(quoted "$TOP") branch kept-${HEAD_OID:0:7} ${HEAD_OID:0:12}")
+  fi
+  problem "$EXIT_SETUP" error "This tree is $place; $synced." "Nothing was changed. ${advice[0]:-}" ${advice[@]+"${advice[@]:1}"}
+}
+
+find_only_branch() {
+  BRANCH=$(git -C "$TOP" for-each-ref --count=2 --format='%(refname:lstrip=2)' refs/heads)
+  case $BRANCH in *$'\n'*) BRANCH='' ;; esac
+}
+
+advise_switch() {
+  local target=refs/heads/$BRANCH holder='' way
+  way="git -C $(quoted "$TOP") switch $(quoted "$BRANCH")"
+  if ! git -C "$TOP" rev-parse --quiet --verify "$target" >/dev/null; then
+    target=refs/remotes/$REMOTE/$BRANCH
+    git -C "$TOP" rev-parse --quiet --verify "$target" >/dev/null || {
+      advice+=("There is no branch $(visible "$BRANCH") here.")
+      return 0
+    }
+    way="git -C $(quoted "$TOP") switch -c $(quoted "$BRANCH") $(quoted "$REMOTE/$BRANCH")"
+  fi
+  holder=$(worktree_on "$BRANCH")
+  if [ -n "$holder" ] && [ -d "$holder" ]; then
+    advice+=("$(visible "$BRANCH") is checked out in $(visible "$holder"): it is synced there.")
+  elif [ -n "$holder" ]; then
+    advice+=("$(visible "$BRANCH") belongs to the worktree $(visible "$holder"), whose folder is gone. See: git -C $(quoted "$TOP") worktree list")
+  elif git -C "$TOP" read-tree -n -m -u "${HEAD_OID:-$(empty_tree)}" "$target" >/dev/null 2>&1; then
+    advice+=("Fix: $way")
+  else
+    advice+=("What is changed here is in the way. Commit it, then: $way")
+  fi
+}
+
+# worktree_on BRANCH: the folder of the worktree that has it, '' for none.
+worktree_on() {
+  local line folder=''
+  while IFS= read -r line; do
+    case $line in
+      'worktree '*) folder=${line#worktree } ;;
+      "branch refs/heads/$1") printf '%s' "$folder" ;;
+    esac
+  done < <(git -C "$TOP" worktree list --porcelain 2>/dev/null)
+}
+
+# A linked worktree shares its configuration with the others, unless git is told otherwise; and where core.bare or
+# core.worktree is set for all of them, to tell it so breaks them.
+advise_setting() {
+  local here how
+  here="git -C $(quoted "$TOP")"
+  if [ -n "$CONFIG_WORKTREES" ]; then
+    how='config --worktree'
+  elif [ "$GIT_FOLDER" = "$COMMON" ]; then
+    how=config
+  elif [ -z "$CONFIG_MAIN_ONLY" ]; then
+    how="config extensions.worktreeConfig true && $here config --worktree"
+  else
+    return 0
+  fi
+  advice+=("To sync this one from now on: $here $how claudetools.branch $(quoted "$1")")
 }
 
 # Two working trees on one branch (git worktree add --force): git moves the branch for both, but files and index for the
@@ -195,11 +266,11 @@ choose_remote() {
 # Somebody's merge or rebase is theirs to finish: its half-done state must not be committed.
 refuse_half_done_work() {
   local name what back=--abort
-  for name in MERGE_HEAD rebase-merge rebase-apply CHERRY_PICK_HEAD REVERT_HEAD BISECT_LOG; do
+  for name in rebase-merge rebase-apply MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD BISECT_LOG; do
     [ -e "$GIT_FOLDER/$name" ] || continue
     case $name in
+      rebase-*) if [ -e "$GIT_FOLDER/$name/applying" ]; then what=am; else what=rebase; fi ;;
       MERGE_HEAD) what=merge ;;
-      rebase-*) what=rebase ;;
       CHERRY_PICK_HEAD) what=cherry-pick ;;
       REVERT_HEAD) what=revert ;;
       *) what=bisect back=reset ;;
