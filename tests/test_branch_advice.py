@@ -92,7 +92,6 @@ def test_the_way_back_to_the_branch_works_or_is_not_named(set_up: Machine, tmp_p
     assert set_up.sync().code == 0
 
 
-
 def test_commits_on_no_branch_are_kept_under_a_name(set_up: Machine, tmp_path: Path) -> None:
     set_up.git("switch", "-q", "--detach")
     assert "Keep them" not in set_up.sync().out

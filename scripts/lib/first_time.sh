@@ -15,7 +15,7 @@ refresh_clone() {
   local text line
   [ -z "$DRY_RUN" ] && needs_setup || return 0
   if ! find_python; then
-    info "The hook of this clone is of an older version; a newer one needs Python $PYTHON_FLOOR. Install it, then: bash $(setup_command)"
+    info "The hook of this clone may be of an older version; to renew it takes Python $PYTHON_FLOOR. Install it, then: bash $(setup_command)"
     return 0
   fi
   if text=$(clone_job --locked 2>&1); then
