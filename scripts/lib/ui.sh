@@ -139,9 +139,12 @@ read_epoch() { # sets NOW, seconds
   if [ "${BASH_VERSINFO[0]}${BASH_VERSINFO[1]}" -ge 42 ]; then
     printf -v NOW '%(%s)T' -1
   else
-    NOW=$(date +%s)
+    # The shell's count follows the system's clock: one program tells for all later calls.
+    [ -n "$SHELL_BEGAN" ] || SHELL_BEGAN=$(($(date +%s) - SECONDS))
+    NOW=$((SHELL_BEGAN + SECONDS))
   fi
 }
+SHELL_BEGAN=''
 
 # sets NOW_MS: milliseconds since some fixed moment; never steps back when somebody sets the clock.
 # Where /proc is missing, whole seconds of the shell's own count.
@@ -156,11 +159,9 @@ read_clock() {
 }
 
 epoch_now() {
-  if [ "${BASH_VERSINFO[0]}${BASH_VERSINFO[1]}" -ge 42 ]; then
-    printf '%(%s)T\n' -1
-  else
-    date +%s
-  fi
+  local NOW
+  read_epoch
+  printf '%s\n' "$NOW"
 }
 
 utc_stamp() { # 20260605T210233Z, sorts by time
