@@ -6,11 +6,8 @@ tests/test_situations.py` writes it anew; look at the difference before you comm
 
 from __future__ import annotations
 
-import atexit
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from forced import KILL_GROUP, at, copy_world, ended, was_reached
-from world import SYNC, TOOLKIT, Machine, Result, World, log_text, run_plain, write_identity
+from world import SYNC, TOOLKIT, Machine, Result, World, folder_until_the_end, log_text, run_plain, write_identity
 
 DOCUMENT = TOOLKIT / "docs" / "situations.md"
 BLESS = os.environ.get("CLAUDETOOLS_BLESS") == "1"
@@ -95,9 +92,7 @@ Act = Callable[[Scene], Result]
 @cache
 def prepared() -> World:
     """What each scene begins with, made once."""
-    folder = tempfile.mkdtemp(prefix="claudetools-scene.")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    world = World(Path(folder))
+    world = World(folder_until_the_end("scene"))
     mike = world.machine("LINUX-01", "mike")
     for name in ("notes.md", "code.py"):
         mike.write(name, LINES)

@@ -166,14 +166,28 @@ class World:
         self.machines[name] = machine
         if not clone:
             return machine
-        run_plain(self.root, "git", "clone", "-q", str(self.remote), str(machine.top))
-        machine.git("symbolic-ref", "HEAD", "refs/heads/main")
         if self.tip() == "":
-            self._seed(machine)
+            self._copy(first_clone(), machine)
+        else:
+            self._clone(machine)
         write_identity(machine)
         return machine
 
+    def _clone(self, machine: Machine) -> None:
+        run_plain(self.root, "git", "clone", "-q", str(self.remote), str(machine.top))
+        machine.git("symbolic-ref", "HEAD", "refs/heads/main")
+
+    def _copy(self, first: World, machine: Machine) -> None:
+        """What `_seed` makes, a quarter of the time."""
+        shutil.copytree(first.remote / "objects", self.remote / "objects", dirs_exist_ok=True)
+        shutil.copy(first.remote / "refs/heads/main", self.remote / "refs/heads/main")
+        shutil.copytree(first.root / "clone", machine.top, symlinks=True)
+        config = machine.top / ".git" / "config"
+        config.write_text(config.read_text().replace(str(first.remote), str(self.remote)))
+        machine.git("update-index", "-q", "--refresh")
+
     def _seed(self, machine: Machine) -> None:
+        self._clone(machine)
         machine.write("README.md", "# ops\n")
         machine.write(".gitignore", ".claude/identity.json\n*.ignored\n")
         machine.write(".claude/users.json", json.dumps(USERS, indent=2) + "\n")
@@ -208,8 +222,21 @@ class World:
 
 @cache
 def compiled() -> Path:
-    """Compiled modules of this process's tests, until it ends."""
-    folder = tempfile.mkdtemp(prefix="claudetools-compiled.")
+    """Compiled modules of this process's tests."""
+    return folder_until_the_end("compiled")
+
+
+@cache
+def first_clone() -> World:
+    """A remote with the first commit, and a clone of it."""
+    world = World(folder_until_the_end("first"))
+    world._seed(Machine("first", "mike", world.root, world.root / "clone"))
+    return world
+
+
+def folder_until_the_end(name: str) -> Path:
+    """A folder for all tests of this process."""
+    folder = tempfile.mkdtemp(prefix=f"claudetools-{name}.")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)
 
