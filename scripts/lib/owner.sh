@@ -74,16 +74,17 @@ describe_owner() {
 # find_stopped, after read_owner: sets STOPPED, what to do about an owner that somebody has stopped (Ctrl-Z, SIGSTOP), or
 # whose programs are; '' when all of it runs. Ctrl-Z stops all of them, and each has to go on.
 find_stopped() {
-  local pid parent state start family=" $OWNER_PID " before='' stopped='' what='It is stopped'
+  local pid parent state start list family=" $OWNER_PID " before='' stopped='' what='It is stopped'
   STOPPED=''
   [ -n "$OWNER_PID" ] && [ "$OWNER_BOOT" = "${BOOT_ID:-}" ] || return 0
+  list=$(list_processes) # once: where we run below the owner, each look would find a new child, itself
   while [ "$family" != "$before" ]; do # until nobody's child is missing
     before=$family stopped=''
     while read -r pid parent state start; do
       case $family in *" $pid "*) ;; *" $parent "*) family+="$pid " ;; *) continue ;; esac
       [ "$pid" != "$OWNER_PID" ] || [ "$start" = "$OWNER_START" ] || [ -z "$start" ] || return 0 # another process by now
       case $state in T*) stopped+=" $pid" ;; esac
-    done < <(list_processes)
+    done <<<"$list"
   done
   [ -n "$stopped" ] || return 0
   case "$stopped " in *" $OWNER_PID "*) ;; *) what='A program that it started is stopped' ;; esac
