@@ -195,6 +195,7 @@ def test_the_index_lock_of_a_person_is_never_removed(two: World) -> None:
     settle_and_check(two)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", ["HEAD.lock", "refs/heads/main.lock", "config.lock", "packed-refs.lock"])
 def test_a_lock_file_that_no_killed_git_of_ours_made_is_never_removed(two: World, name: str) -> None:
     mike = two.machines["LINUX-01"]
