@@ -113,16 +113,13 @@ look_at_agent_hooks() {
 # What says to be encrypted and cannot be read is no fault either, but nobody may believe that all is checked.
 look_at_sops_rules() {
   local rule
-  CONVENTIONS=$1
-  find_conventions ''
+  [ -f "$1/.sops.yaml" ] || return 0
   while IFS= read -r rule; do
-    matches_rule x "$rule"
-    [ $? -eq 2 ] || continue
-    rule=${rule#\?}
-    say "[WARN] This line of $(visible "$CONVENTIONS/.sops.yaml") cannot be read here: $(visible "${rule#"${rule%%[![:space:]]*}"}")"
+    [ -n "$rule" ] || continue
+    say "[WARN] This path_regex of $(visible "$1/.sops.yaml") cannot be read here: $(visible "$rule")"
     say "       Each YAML, JSON, env and ini file beside it counts as one that has to be encrypted, no other file does."
-    say "       Write it without (?...), \\b, \\x and escapes inside of brackets."
-  done <<<"$SEAL_RULES"
+    say "       Write it in plainer words: no \\p, no octal numbers."
+  done < <(run_python sealed --rules "$1/.sops.yaml")
 }
 
 look_at_identity() {

@@ -18,6 +18,7 @@ from agents import Agent
 from claudetools.logs import sections
 from test_cost import wrap_path
 from test_git_hooks import installed, plain_commit
+from vaults import AGE, GPG
 from world import TOOLKIT, Machine, Result, World, clean_environment, log_text, run_plain
 
 RUN = TOOLKIT / "hooks" / "checks" / "run.sh"
@@ -334,13 +335,18 @@ VAULT = [
     ("README", "", {"any/where.age": False, "also.age": True}),
     (".sops.yaml", "creation_rules:\n  - path_regex: '(['\n", {"x.yaml": False, "code.py": None}),
     (".sops.yaml", "creation_rules:\n- path_regex: (?i)SECRET\\s?\\D$\n", {"a.secretx": False, "a.secret1": None}),
-    (".sops.yaml", "creation_rules:\n- path_regex: \\bkeys\\b\n", {"x.yaml": False, "code.py": None}),
+    (".sops.yaml", "creation_rules:\n- path_regex: \\bkeys\\b\n", {"keys.py": False, "code.yaml": None}),
+    (".sops.yaml", "creation_rules:\n- path_regex: \\pLx\n", {"x.yaml": False, "code.py": None}),
+    (".sops.yaml", "creation_rules:\n- path_regex: a.yaml$  \n  age: a\n", {"a.yaml": False, "README.md": None}),
+    (".sops.yaml", "creation_rules:\n- path_regex: 'a.yaml$' # it's all\n", {"a.yaml": False, ".a.yaml": False}),
+    ("x/.age-recipients", "age1\n", {"x/README-vpn.txt": False, "x/.netrc": False, "x/LICENSE": None}),
     (".sops.yaml", "creation_rules:\n- path_regex: '[\\w-]+\\.env'\n", {"a.env": False, "code.py": None}),
-    (".sops.yaml", "creation_rules:\n- {path_regex: x, age: y}\n", {"a.json": False, "code.py": None}),
-    (".sops.yaml", "creation_rules:\n- path_regex: >-\n    x\n", {"a.ini": False, "code.py": None}),
+    (".sops.yaml", "creation_rules:\n- {path_regex: x, age: y}\n", {"x.json": False, "a.json": None}),
+    (".sops.yaml", "creation_rules:\n- path_regex: >-\n    x\n", {"x.ini": False, "code.py": None}),
+    (".sops.yaml", "creation_rules:\n- <<: *there\n", {"a.ini": False, "code.py": None}),
     (".sops.yaml", "creation_rules:\n# path_regex: a\n- path_regex: b\n", {"a.yaml": None, "b.yaml": False}),
 ]  # fmt: skip
-CIPHER = {"yaml": SEALED, "yml": SEALED, "json": '{"sops": {"mac": "ENC[AES256_GCM,data:b]"}}', "gpg": "\udc85x"}
+CIPHER = {"yaml": SEALED, "yml": SEALED, "json": '{"sops": {"mac": "ENC[AES256_GCM,data:b]"}}', "gpg": os.fsdecode(GPG)}
 
 
 @pytest.mark.sampled(4)
@@ -351,7 +357,7 @@ def test_plain_text_where_it_should_be_encrypted_stays_here(
     mike.write(convention, text)
     for path, sealed in files.items():
         kind = path.rsplit(".", 1)[-1]
-        cipher = CIPHER.get(kind, "age-encryption.org/v1\n-> X25519 a\n")
+        cipher = CIPHER.get(kind, os.fsdecode(AGE))
         mike.write(path, os.fsencode(cipher) if sealed else b"password: x\n")
     plain = {path for path, sealed in files.items() if sealed is False}
     result = judge(mike)
@@ -367,12 +373,12 @@ def test_plain_text_where_it_should_be_encrypted_stays_here(
 
 
 def test_an_expression_that_cannot_be_read_is_named(mike: Machine) -> None:
-    rules = ("vault/.*\\.yaml", "\\bkeys", "(?i)secret")
+    rules = ("vault/.*\\.yaml", "\\pLkeys", "(?i)secret")
     mike.write(".sops.yaml", "creation_rules:\n" + "".join(f"- path_regex: {rule}\n" for rule in rules))
     mike.write("a.json", "{}\n")
-    assert "a.json (is not encrypted, and .sops.yaml has a path_regex that cannot be read here)" in mike.sync().out
+    assert "a.json (is not encrypted, and .sops.yaml has a path_regex that cannot be read)" in mike.sync().out
     told = mike.run("bash", TOOLKIT / "scripts" / "doctor.sh").out
-    assert re.findall(r"cannot be read here: (.*)", told) == ["- path_regex: \\bkeys"]
+    assert re.findall(r"cannot be read here: (.*)", told) == ["\\pLkeys"]
 
 
 def test_what_was_encrypted_does_not_go_out_plain_later(world: World, mike: Machine) -> None:
@@ -492,7 +498,7 @@ def test_a_server_sees_plain_text_in_between(server: World, mike: Machine) -> No
     mike.write("x.age", "plain\n")
     mike.git("add", "-A", "-f")
     mike.git("commit", "-qm", "a secret")
-    mike.write("x.age", "age-encryption.org/v1\n")
+    mike.write("x.age", AGE)
     result = commit_and_push(mike)
     assert result.code == 1 and "x.age is not encrypted." in result.err
 

@@ -9,24 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from world import Machine, Result, World, run_plain, write_identity
+from vaults import with_vault
+from world import Machine, Result, World, run_plain
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(tmp_path)
-
-
-def with_vault(world: World, name: str, user: str) -> tuple[Machine, Path]:
-    """A machine with a clone of one vault for all."""
-    machine = world.machine(name, user)
-    bare, folder = world.root / "vault.git", machine.home / "vault"
-    if not bare.exists():
-        run_plain(world.root, "git", "init", "-q", "--bare", "-b", "main", str(bare))
-    run_plain(world.root, "git", "clone", "-q", str(bare), str(folder))
-    machine.run("git", "symbolic-ref", "HEAD", "refs/heads/main", cwd=folder)
-    write_identity(machine, vault_path=str(folder))
-    return machine, folder
 
 
 @pytest.fixture

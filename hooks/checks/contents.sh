@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# Reading what the rules ask of contents: one git grep for logs and vault files alike, in the index or in a commit.
-# Needs: log-text, vault-plain.
+# Reading what the rules ask of logs: one git grep, in the index or in a commit.
+# Needs: log-text.
 
-# want_content PATH TASK...: TASK is log (a new one: whole), owner (a changed one, with the writers' ids), or seal SEAL.
+# want_content PATH TASK...: TASK is log (a new one: whole) or owner (a changed one, with the writers' ids).
 want_content() {
   CONTENT_PATHS+=("$1")
   shift
@@ -26,7 +26,7 @@ check_some_contents() {
   local report=$1 path number text at='' judged='' options=(-a -n -o -z -E) specs=(--) prefix=''
   shift
   case $1 in --cached) ;; *) prefix=$1: ;; esac
-  for text in "${LOG_PATTERNS[@]}" "${SEAL_PATTERNS[@]}"; do options+=(-e "$text"); done
+  for text in "${LOG_PATTERNS[@]}"; do options+=(-e "$text"); done
   for path in "${CONTENT_PATHS[@]:CONTENT_FROM:200}"; do specs+=(":(top,literal)$path"); done
   while IFS= read -r -d '' path && IFS= read -r -d '' number && IFS= read -r text; do
     path=${path#"$prefix"}
@@ -34,16 +34,13 @@ check_some_contents() {
       [ -z "$at" ] || judge_content "$report" "$at"
       at=$path judged+="//$path//"
       begin_log
-      SEALS=''
     fi
     take_log_line "$number" "$text"
-    take_seal_line "$number" "$text"
   done < <(LC_ALL=C git ${CONTENT_GIT[@]+"${CONTENT_GIT[@]}"} grep --full-name --no-color --no-column \
     --no-recurse-submodules "${options[@]}" "$@" "${specs[@]}" 2>/dev/null)
   [ -z "$at" ] || judge_content "$report" "$at"
   # Those without a single line of what was looked for.
   begin_log
-  SEALS=''
   for path in "${CONTENT_PATHS[@]:CONTENT_FROM:200}"; do
     case $judged in *"//$path//"*) ;; *) judge_content "$report" "$path" ;; esac
   done
@@ -57,7 +54,6 @@ judge_content() {
     case ${task[0]} in
       log) judge_log "$path" ;;
       owner) judge_log_owner "$path" ${task[@]+"${task[@]:1}"} ;;
-      seal) judge_seal "$path" "${task[1]}" ;;
     esac || "$report" "$path"
   done
 }

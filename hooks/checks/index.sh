@@ -13,11 +13,26 @@ check_index() {
   leave_out_what_is_merged
   judge_changes diff --cached --raw -z --no-abbrev --no-renames --no-ext-diff --no-color
   check_contents report_broken --cached
+  [ ${#SEAL_PATHS[@]} -eq 0 ] || judge_index_seals
   [ ${#LOGS[@]} -eq 0 ] || judge_new_credentials
   # git tells its hooks whose commit it is to be. A commit that is carried over stays its author's.
   if [ -n "${GIT_AUTHOR_EMAIL:-}" ] && [ -n "$ID_EMAIL" ] && ! carries_over; then
     check_author "$GIT_AUTHOR_EMAIL" || report_broken "$GIT_AUTHOR_EMAIL"
   fi
+}
+
+judge_index_seals() {
+  local merged=''
+  [ ! -e "$GIT_FOLDER/MERGE_HEAD" ] || read -r merged <"$GIT_FOLDER/MERGE_HEAD"
+  judge_seals report_unsealed --index 1 --base "$(git rev-parse -q --verify HEAD)" --merged "$merged"
+}
+
+report_unsealed() {
+  describe_unsealed "$2" "$3"
+  case $3 in
+    outside) warn "$(visible "$2") $RULE_TEXT. $RULE_FIX" ;;
+    *) report_broken "$2" ;;
+  esac
 }
 
 # A commit that is carried over brings what it brings.

@@ -1,20 +1,25 @@
 # shellcheck shell=bash
 # Which rule looks at which path of a change. Names are judged at once, contents are read later, all together.
 # Needs: all the rules, contents. MERGED_IN ("//a//b//") are paths that a merge brings; SESSION is who commits. LOGS gets
-# the logs that are new or changed.
+# the logs that are new or changed, SEAL_PATHS what may have to be encrypted.
 
 # judge_changes GIT-COMMAND...: which paths are new or changed, by `git GIT-COMMAND` in raw form, NUL between its parts.
 judge_changes() {
   local entry path kind gone=' ' added=() i
-  LOGS=()
+  LOGS=() SEAL_PATHS=()
   while IFS= read -r -d '' entry && IFS= read -r -d '' path; do
     kind=${entry##* }
     entry=${entry#:* * }
     case $kind in
       A) added+=("${entry#* }" "$path") ;;
-      D) gone+="${entry%% *} " ;;
+      D)
+        gone+="${entry%% *} "
+        ! is_convention "$path" || SEAL_PATHS+=('' "$path")
+        continue
+        ;;
       *) judge_changed_path "$path" ;;
     esac
+    ! may_be_sealed "$path" || SEAL_PATHS+=('' "$path")
   done < <(git "$@")
   for ((i = 0; i < ${#added[@]}; i += 2)); do
     case $MERGED_IN in *"//${added[i + 1]}//"*) continue ;; esac
@@ -32,8 +37,6 @@ judge_new_path() {
     report_broken "$path"
   elif ! check_added_name "$path"; then
     report_broken "$path"
-  elif find_seal "$path"; then
-    want_content "$path" seal "$SEAL"
   elif is_log "$path" && [ -z "${2:-}" ]; then
     want_content "$path" log
     LOGS+=("$path")
@@ -48,8 +51,6 @@ report_machines_own() {
 judge_changed_path() {
   if is_machines_own "$1"; then
     report_machines_own "$1"
-  elif find_seal "$1"; then
-    want_content "$1" seal "$SEAL"
   elif is_log "$1"; then
     [ -z "$SESSION" ] || want_content "$1" owner "$SESSION"
     LOGS+=("$1")

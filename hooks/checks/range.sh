@@ -14,11 +14,13 @@ check_range() {
   find_what_is_new || return 0
   trap 'rm -rf "$CONVENTIONS"' EXIT
   CONVENTIONS=$(mktemp -d "${TMPDIR:-/tmp}/claudetools-check.XXXXXX") || die "$EXIT_CANNOT_CREATE" "No temporary folder can be made."
+  STATE=$CONVENTIONS
   lay_out_conventions || die "$EXIT_SETUP" "The conventions of $NEW cannot be read."
   read_people
   judge_changes diff-tree -r --raw -z --no-abbrev --no-renames "$OLD" "$NEW"
   check_contents report_in_commit "$NEW"
   judge_commits
+  judge_commit_seals
 }
 
 # What is to be typed is typed in a clone, wherever this runs.
@@ -45,12 +47,12 @@ find_what_is_new() {
   esac
 }
 
-# .sops.yaml, .gpg-id and users.json of NEW as files below CONVENTIONS.
+# What asks for encryption, and users.json, of NEW as files below CONVENTIONS.
 lay_out_conventions() {
-  local names=$CONVENTIONS/.names
+  local names=$CONVENTIONS/.names name specs=(':(top,literal).claude/users.json')
+  for name in .sops.yaml .gpg-id .age-recipients .gitattributes; do specs+=(":(top,glob)**/$name"); done
   export GIT_INDEX_FILE=$CONVENTIONS/.index
-  git read-tree "$NEW" &&
-    git ls-files -z -- ':(top,glob)**/.sops.yaml' ':(top,glob)**/.gpg-id' ':(top,literal).claude/users.json' >"$names" &&
+  git read-tree "$NEW" && git ls-files -z -- "${specs[@]}" >"$names" &&
     git --work-tree="$CONVENTIONS" checkout-index -q -f -z --stdin --prefix="$CONVENTIONS/" <"$names"
   local status=$?
   unset GIT_INDEX_FILE
@@ -103,11 +105,22 @@ judge_commits() {
 
 judge_commit_file() {
   local path=$1 kind=$2 ids=$3
-  if find_seal "$path"; then
-    want_content "$path" seal "$SEAL"
-  elif [ "$kind" = M ] && [ -n "$ids" ] && is_log "$path"; then
+  ! { may_be_sealed "$path" || is_convention "$path"; } || SEAL_PATHS+=("$commit" "$path")
+  if [ "$kind" = M ] && [ -n "$ids" ] && is_log "$path"; then
     want_content "$path" owner "$ids"
   fi
+}
+
+# What one of the commits shows of a vault is shown, whatever comes after: merges count with what they bring themselves.
+judge_commit_seals() {
+  git rev-list --reverse "${COMMITS_NEW[@]}" -- >"$CONVENTIONS/.commits"
+  [ ${#SEAL_PATHS[@]} -gt 0 ] || git rev-list --merges "${COMMITS_NEW[@]}" -- | grep -q . || return 0
+  GIT_INDEX_FILE=$CONVENTIONS/.index judge_seals report_shown --commits "$CONVENTIONS/.commits" --base "$OLD" --tip "$NEW"
+}
+
+report_shown() {
+  describe_unsealed "$2" "$3"
+  report_in_commit "$2"
 }
 
 # The net result and a commit may break the same rule: it is told once.

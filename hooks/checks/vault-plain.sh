@@ -1,135 +1,103 @@
 # shellcheck shell=bash
-# Rule: what is meant to be encrypted is encrypted: files that a path_regex of .sops.yaml names, whatever lies in a
-# password store (a folder with .gpg-id, or below one), and *.age.
+# Rule: what is meant to be encrypted is encrypted. Here is decided by name whether there is anything to judge; what asks
+# for encryption, and whether a file is encrypted, is read in one place: pylib/claudetools/vault/judge.py.
+# Needs: python, identity.
 
-# -o prints what matches alone, so that no binary text comes along. The last one is the first byte of binary OpenPGP.
-SEAL_PATTERNS=('mac"?[ :=]+"?ENC\[AES256_GCM,' '^age-encryption\.org/v1' '^-----BEGIN (AGE|PGP) [A-Z ]+-----'
-  $'^[\x80-\xff]')
-
-# find_seal PATH: 0 with SEAL (sops, gpg, age; unread: by a rule that we cannot read) when PATH below CONVENTIONS, a
-# folder, has to be encrypted.
-find_seal() {
-  local path=$1 name=${1##*/} folder=''
-  SEAL=''
-  case $path in */*) folder=${path%/*}/ ;; esac
+# may_be_sealed PATH: 0 when PATH below CONVENTIONS, a folder, may have to be encrypted.
+may_be_sealed() {
+  local folder=''
+  case $1 in *.age | *.gpg) return 0 ;; esac
+  case /$1 in */group_vars/* | */host_vars/* | */vars/*) case ${1##*/} in vault*) return 0 ;; esac ;; esac
+  case $1 in */*) folder=${1%/*}/ ;; esac
   if [ "$folder" != "${SEAL_FOLDER-none}" ]; then find_conventions "$folder"; fi
-  case $name in
-    *.age) SEAL=age && return 0 ;;
-    .* | README* | LICENSE*) return 1 ;;
-  esac
-  if [ -n "$SEAL_STORE" ]; then
-    SEAL=gpg
-  else
-    [ -n "$SEAL_RULES" ] && is_named_by_sops "${path#"$SEAL_TOP"}"
-  fi
+  [ -n "$SEAL_NEAR" ]
 }
 
-# The nearest .gpg-id and .sops.yaml at or above FOLDER ('' or "a/b/"). Paths come in order: mostly the same folder.
+is_convention() {
+  case ${1##*/} in .gpg-id | .age-recipients | .sops.yaml) ;; *) return 1 ;; esac
+}
+
+# SEAL_NEAR: whether a convention of a vault is at or above FOLDER ('' or "a/b/"). Paths come in order: mostly the same
+# folder. What a sparse checkout hides cannot be seen from here.
 find_conventions() {
-  local at=$1
-  SEAL_FOLDER=$1 SEAL_STORE='' SEAL_RULES='' SEAL_TOP=''
-  while :; do
-    [ ! -e "$CONVENTIONS/$at.gpg-id" ] || SEAL_STORE=${SEAL_STORE:-yes}
-    if [ -z "$SEAL_RULES" ] && [ -f "$CONVENTIONS/$at.sops.yaml" ]; then SEAL_TOP=$at && read_sops_rules "$CONVENTIONS/$at.sops.yaml"; fi
+  local at=$1 text
+  SEAL_FOLDER=$1 SEAL_NEAR=''
+  [ "${CONFIG_SPARSE:-no}" = no ] || SEAL_NEAR=1
+  while [ -z "$SEAL_NEAR" ]; do
+    if [ -e "$CONVENTIONS/$at.gpg-id" ] || [ -e "$CONVENTIONS/$at.age-recipients" ] || [ -e "$CONVENTIONS/$at.sops.yaml" ]; then
+      SEAL_NEAR=1
+    elif [ -e "$CONVENTIONS/$at.gitattributes" ]; then
+      IFS= read -r -d '' text 2>/dev/null <"$CONVENTIONS/$at.gitattributes"
+      case $text in *filter=git-crypt*) SEAL_NEAR=1 ;; esac
+    fi
     [ -n "$at" ] || return 0
     at=${at%/}
     case $at in */*) at=${at%/*}/ ;; *) at='' ;; esac
   done
 }
 
-# SEAL_RULES: one regular expression a line; "?" and the line itself where we cannot read it. A rule without path_regex
-# says how to encrypt, not what.
-read_sops_rules() {
-  local line comment='^[[:space:]]*#' named='^[[:space:]-]*path_regex:[[:space:]]*(.*)$'
-  while IFS= read -r line || [ -n "$line" ]; do
-    line=${line%$'\r'}
-    [[ ! $line =~ $comment ]] || continue
-    case $line in *path_regex*) ;; *) continue ;; esac
-    if [[ $line =~ $named ]] && translate_expression "${BASH_REMATCH[1]}"; then
-      SEAL_RULES+=$EXPRESSION$'\n'
-    else
-      SEAL_RULES+="?$line"$'\n'
-    fi
-  done <"$1"
+# judge_seals REPORT ARGS...: calls REPORT COMMIT PATH KIND STILL for each file that breaks the rule (see judge.py for
+# ARGS and KIND). Where that cannot be found out, all of SEAL_PATHS (commit and path in pairs) break it.
+judge_seals() {
+  local report=$1 commit path kind still i all=('')
+  shift
+  while IFS= read -r -d '' commit && IFS= read -r -d '' path && IFS= read -r -d '' kind && IFS= read -r -d '' still; do
+    all+=("$commit" "$path" "$kind" "$still")
+  done < <(find_python && run_python sealed --top "$TOP" "$@" 2>/dev/null && printf 'end\0\0\0\0')
+  i=${#all[@]}
+  if [ "$i" -lt 4 ] || [ "${all[i - 4]}" != end ]; then
+    all=('')
+    for ((i = 0; i < ${#SEAL_PATHS[@]}; i += 2)); do all+=("${SEAL_PATHS[i]}" "${SEAL_PATHS[i + 1]}" unknown 1); done
+  fi
+  for ((i = 1; i < ${#all[@]}; i += 4)); do
+    [ "${all[i]}" = end ] || "$report" "${all[i]}" "${all[i + 1]}" "${all[i + 2]}" "${all[i + 3]}"
+  done
 }
 
-# translate_expression YAML: sets EXPRESSION, POSIX for what Go takes. 1 for what cannot be said so: it would be
-# matched as something else. "(?i)" at the start stays.
-translate_expression() {
-  local text=$1 escaped_class='\[[^]]*\\[]A-Za-z]'
-  case $text in
-    \'*) text=${text#\'} text=${text%\'*} text=${text//\'\'/\'} ;;
-    \"*) text=${text#\"} text=${text%\"*} text=${text//\\\\/\\} ;;
-    '' | ['>|&*!%@`{']*) return 1 ;;
-    *) text=${text%%[[:space:]]#*} ;;
-  esac
-  [[ ! $text =~ $escaped_class ]] || return 1
-  text=${text//\\d/[0-9]} text=${text//\\D/[^0-9]} text=${text//\\s/[[:space:]]} text=${text//\\S/[^[:space:]]}
-  text=${text//\\w/[A-Za-z0-9_]} text=${text//\\W/[^A-Za-z0-9_]} text=${text//(\?:/(}
-  case ${text#'(?i)'} in *\\[A-Za-z0-9]* | *'(?'*) return 1 ;; esac
-  EXPRESSION=$text
-}
-
-# is_named_by_sops PATH: 0 with SEAL. With an expression that we cannot read, all that sops usually encrypts.
-is_named_by_sops() {
-  local path=$1 rule
-  SEAL=sops
-  while IFS= read -r rule; do
-    [ -n "$rule" ] || continue
-    matches_rule "$path" "$rule"
-    case $? in
-      0) return 0 ;;
-      2) case $path in *.yaml | *.yml | *.json | *.env | *.ini) SEAL=unread && return 0 ;; esac ;;
-    esac
-  done <<<"$SEAL_RULES"
-  return 1
-}
-
-matches_rule() {
-  local path=$1 rule=$2 status
-  case $rule in
-    \?*) return 2 ;;
-    '(?i)'*)
-      shopt -s nocasematch
-      [[ $path =~ ${rule#'(?i)'} ]]
-      status=$?
-      shopt -u nocasematch
-      return "$status"
-      ;;
-  esac
-  [[ $path =~ $rule ]]
-}
-
-# take_seal_line NUMBER TEXT: notes which seals the file bears.
-take_seal_line() {
-  case $2 in
-    mac*) SEALS+=' sops' ;;
-    age-*) [ "$1" != 1 ] || SEALS+=' age' ;;
-    *'BEGIN AGE'*) [ "$1" != 1 ] || SEALS+=' age' ;;
-    *'BEGIN PGP MESSAGE'*) [ "$1" != 1 ] || SEALS+=' gpg' ;;
-    [$'\x80'-$'\xff']*) [ "$1" != 1 ] || SEALS+=' gpg' ;;
-  esac
-}
-
-# judge_seal PATH SEAL: 0 when the file bears the seal; any of them will do where sops is asked for.
-judge_seal() {
-  local path=$1
-  case $SEALS/$2 in *" $2"*/* | ' '*/sops | ' '*/unread) return 0 ;; esac
+# describe_unsealed PATH KIND: sets RULE_TEXT and RULE_FIX.
+describe_unsealed() {
+  local path=$1 place
+  place=$(near "$path")
   RULE_TEXT='is not encrypted'
   case $2 in
     sops)
       RULE_TEXT+=', and .sops.yaml asks for it'
-      RULE_FIX="Encrypt it: sops encrypt --in-place $(quoted "$path")"
+      RULE_FIX="Encrypt it: sops encrypt --in-place $place"
+      ;;
+    part)
+      RULE_TEXT='has values in plain text among those that sops has encrypted'
+      RULE_FIX="sops cannot open it like this. Take them out again, then put them in by: sops edit $place"
       ;;
     unread)
-      RULE_TEXT+=', and .sops.yaml has a path_regex that cannot be read here'
-      RULE_FIX="Encrypt it, or write the expression in plainer words: bash $(command_path doctor.sh)"
+      RULE_TEXT+=', and .sops.yaml has a path_regex that cannot be read'
+      RULE_FIX="Encrypt it, or see which: bash $(command_path doctor.sh)"
       ;;
     gpg)
       RULE_TEXT+=', and lies in a password store'
-      RULE_FIX="Put it in: pass insert --multiline NAME <$(quoted "$path")     then remove it here"
+      RULE_FIX="Put it in: pass insert --multiline NAME <$place     then remove it here"
       ;;
-    age) RULE_FIX="Encrypt it: age -e -R RECIPIENTS -o $(quoted "${path##*/}") PLAINTEXT" ;;
+    age) RULE_FIX="Encrypt it: age -e -R RECIPIENTS -o $place PLAINTEXT" ;;
+    pgp) RULE_FIX="Encrypt it: gpg -e -r WHOM -o $place PLAINTEXT" ;;
+    git-crypt)
+      RULE_TEXT+=', and .gitattributes asks git-crypt for it'
+      RULE_FIX="Unlock here, so that git encrypts it: git-crypt unlock, then: git-crypt status -f"
+      ;;
+    ansible) RULE_TEXT+=', and is named as a vault of Ansible' RULE_FIX="Encrypt it: ansible-vault encrypt $place" ;;
+    was)
+      RULE_TEXT='was encrypted, and is not any more'
+      RULE_FIX="Encrypt it again, or take it back: $(git_here) checkout HEAD -- $(quoted "$path")"
+      ;;
+    unmarked)
+      RULE_TEXT='goes, and with it what asks to encrypt the files that stay there'
+      RULE_FIX="Bring it back: $(git_here) checkout HEAD -- $(quoted "$path")"
+      ;;
+    outside)
+      RULE_TEXT='has left its store, and nothing there asks to encrypt what is added beside it'
+      RULE_FIX='Take .gpg-id or .age-recipients along.'
+      ;;
+    *)
+      RULE_TEXT='may have to be encrypted, and cannot be looked at without Python'
+      RULE_FIX="Install Python $PYTHON_FLOOR, then: bash $(command_path doctor.sh)"
+      ;;
   esac
-  return 1
 }

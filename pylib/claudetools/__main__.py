@@ -26,6 +26,7 @@ JOBS = {
     "refused": "refused",
     "replay": "replay",
     "resolve": "resolve",
+    "sealed": "vault.judge",
     "split": "sessions.split",
     "touched": "touched",
     "unhooked": "sessions.unhooked",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from claudetools import files, git
+from claudetools import cipher, files, git
 from claudetools.merging import Merged, tree_with
 
 
@@ -28,12 +28,15 @@ def mend(top: str, scratch: str, base: str, ours: str, theirs: str, merged: Merg
     """Merge those of `paths` again, by lines, that `merged` has as one side has them, without the other's change.
 
     `paths` were changed by both. A path that is gone from a side was renamed or deleted there: that is merge-tree's to
-    judge. What the lines do not settle either is a conflict.
+    judge. What the lines do not settle either is a conflict, and so is ciphertext that was merged by lines.
     """
     settled, conflicts, entries = list(merged.settled), [], []
     for path in sorted(paths):
         sides = [git.entry(top, revision, path) for revision in (base, ours, theirs)]
         result = git.entry(top, merged.tree, path)
+        if is_file(result) and result not in sides[1:] and cipher.is_cipher(git.blob(top, result[1])):
+            conflicts.append(path)
+            continue
         if result not in sides[1:] or sides[1] == sides[2] or not all(is_file(side) for side in sides[1:]):
             continue
         old, mine, other = (git.blob(top, oid) if is_file((mode, oid)) else b"" for mode, oid in sides)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from claudetools import cipher
 from claudetools.checkpoint import checkpoint
 from claudetools.light import NamedTuple, sha1, sha256
 
@@ -194,11 +195,13 @@ def write_whole(path: str, data: bytes) -> None:
 
 
 def merge(scratch: str, mine: bytes, base: bytes, theirs: bytes) -> bytes | None:
-    """Three-way merge by `git merge-file`; None for a conflict or for binary content."""
+    """Three-way merge by `git merge-file`; None for a conflict, for binary content and for ciphertext."""
     if mine == base:
         return theirs
     if theirs in (base, mine):
         return mine
+    if cipher.is_cipher(mine, base, theirs):
+        return None
     paths = []
     for name, data in (("mine", mine), ("base", base), ("theirs", theirs)):
         paths.append(os.path.join(scratch, name))

@@ -32,6 +32,7 @@ class Outcome:
     refused: list[str] = field(default_factory=list)
     held: set[str] = field(default_factory=set)
     said: list[str] = field(default_factory=list)
+    as_it_is: bool = False  # nothing was made anew: what is refused stays where it stands
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Remote:
         return ""
 
     def tip(self) -> str:
+        """The remote's branch as it is now, "" for none."""
         out = git.run(self.top, "ls-remote", "--quiet", self.name, f"refs/heads/{self.branch}", starts_programs=True)
         return out.split(b"\t")[0].decode()
 
@@ -74,13 +76,15 @@ def settle(remote: Remote, scratch: str, seen: str, tip: str, unsafe: dict[str, 
     top = remote.top
     rows = [
         line.split()
-        for line in git.run(top, "rev-list", "--reverse", "--parents", tip, f"^{seen}").decode().splitlines()
+        for line in git.run(top, "rev-list", "--reverse", "--parents", tip, *unless(seen)).decode().splitlines()
     ]
     result = Outcome(seen)
     set_aside: set[bytes] = set()
     unsafe_paths = {path for paths in unsafe.values() for path in paths}
     if any(len(row) != 2 for row in rows):
-        result.refused = [row[0] for row in rows]
+        result.refused, result.as_it_is = [row[0] for row in rows], bool(unsafe)
+        if unsafe:
+            push_what_is_below(remote, result, tip, set(unsafe))
         return result
     for commit, parent in rows:
         touched = replay.paths_of(top, parent, commit)
@@ -92,6 +96,27 @@ def settle(remote: Remote, scratch: str, seen: str, tip: str, unsafe: dict[str, 
     if len(result.refused) > 1:
         try_as_one(remote, scratch, result, unsafe_paths)
     return result
+
+
+def unless(seen: str) -> tuple[str, ...]:
+    """For rev-list: without what the remote has, which may be nothing."""
+    return (f"^{seen}",) if seen else ()
+
+
+def push_what_is_below(remote: Remote, result: Outcome, tip: str, unsafe: set[str]) -> None:
+    """Push the last commit of the branch that holds nothing of `unsafe`, and leave what is above it as it is: a merge,
+    or the first commit of all, cannot be laid on another base. Raises Raced."""
+    top, seen = remote.top, result.pushed
+    branch = git.run(top, "rev-list", "--first-parent", tip, *unless(seen)).decode().split()
+    for commit in branch:
+        below = set(git.run(top, "rev-list", commit, *unless(seen)).decode().split())
+        if not below & unsafe and (not seen or git.is_ancestor(top, seen, commit)):
+            if push(remote, result, commit):
+                result.replayed = [(one, one) for one in result.refused if one in below]
+            break
+    done = {old for old, _ in result.replayed}
+    result.refused = [one for one in result.refused if one not in done]
+    result.held = set(result.refused)
 
 
 def try_commit(remote: Remote, scratch: str, result: Outcome, commit: str, parent: str) -> bool:
@@ -185,11 +210,12 @@ def main(argv: list[str]) -> int:
         result = settle(remote, scratch, args.seen, args.tip, read_unsafe(args.unsafe))
     except Raced:
         return 1
-    pairs = on_top(remote, scratch, result)
+    as_they_are = [(commit, commit) for commit in result.refused] if result.as_it_is else None
+    pairs = as_they_are or on_top(remote, scratch, result)
     if pairs is None:
         return 70
     print(f"pushed\t{result.pushed}")
-    print(f"tip\t{pairs[-1][1] if pairs else result.pushed}")
+    print(f"tip\t{args.tip if as_they_are else pairs[-1][1] if pairs else result.pushed}")
     for old, new in result.replayed:
         print(f"replayed\t{old}\t{new}")
     for old, new in pairs:

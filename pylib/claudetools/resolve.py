@@ -16,7 +16,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from claudetools import files, git, merging, settling
+from claudetools import cipher, files, git, merging, settling
 from claudetools.laid_out import (
     Conflict,
     forget_manifest,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from claudetools.replay import Replay
 
 FOLDER = ".claudetools-resolve"
+BESIDE = "beside"  # decided: theirs keeps the name, mine gets another one
 MARKER = re.compile(rb"^(<{7} |={7}$|>{7} |\|{7} )", re.M)
 
 
@@ -109,7 +110,7 @@ def both_texts(top: str, scratch: str, c: Conflict) -> bytes | None:
     if not has_lines(c):
         return None
     sides = [git.blob(top, oid) for oid in (c.mine, c.base, c.theirs)]
-    if any(b"\0" in side for side in sides):
+    if any(b"\0" in side for side in sides) or cipher.is_cipher(*sides):
         return None
     return merge_file(scratch, sides, "--diff3", "-L", "yours", "-L", "before", "-L", "theirs")
 
@@ -146,9 +147,13 @@ def take_side(top: str, state: str, side: str, path: bytes) -> bool:
             continue
         target = place_of(top, path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        if side == "both":
-            sides = [git.blob(top, oid) for oid in (c.mine, c.base, c.theirs)]
+        sides = [git.blob(top, oid) for oid in (c.mine, c.base, c.theirs)]
+        if side == "both" and can_be_joined(path, sides):
             data = merge_file(os.path.join(state, "work"), sides, "--union")
+            write_decision(state, path, "")
+        elif side == "both":
+            data = sides[2] if c.theirs else sides[0]
+            write_decision(state, path, BESIDE if c.mine and c.theirs else "")
         else:
             oid = c.mine if side == "mine" else c.theirs
             data = git.blob(top, oid)
@@ -159,6 +164,23 @@ def take_side(top: str, state: str, side: str, path: bytes) -> bool:
     return False
 
 
+def can_be_joined(path: bytes, sides: list[bytes]) -> bool:
+    """Whether the texts of a file can be joined. Of two ciphertexts nobody could open what comes out."""
+    return not (merging.OPAQUE.search(files.shown(path)) or cipher.is_cipher(*sides) or any(b"\0" in s for s in sides))
+
+
+def free_name(top: str, path: bytes, *commits: str) -> bytes:
+    """`name-2.ext`, or the next number that none of the commits has."""
+    folder, slash, name = path.rpartition(b"/")
+    stem, dot, ending = name.partition(b".") if not name.startswith(b".") else (name, b"", b"")
+    number = 2
+    while True:
+        found = folder + slash + b"%s-%d" % (stem, number) + dot + ending
+        if not any(git.entry(top, commit, found)[1] for commit in commits):
+            return found
+        number += 1
+
+
 def take_resolution(top: str, state: str, head: str, onto: str, result: Replay) -> list[bytes]:
     """When every open conflict has its result: one commit on top of the replayed ones; nothing stays parked.
 
@@ -167,6 +189,7 @@ def take_resolution(top: str, state: str, head: str, onto: str, result: Replay) 
     known = {c.path: c for c in read_manifest(state)}
     decisions = read_decisions(state)
     chosen: list[tuple[Conflict, str]] = []
+    numbered: list[tuple[bytes, Conflict]] = []
     taken = []
     for c in parked_paths(top, head, result):
         oid = merged_entry(top, os.path.join(state, "work"), head, c)
@@ -174,12 +197,17 @@ def take_resolution(top: str, state: str, head: str, onto: str, result: Replay) 
             if known.get(c.path) != c or not is_settled(top, c):
                 return []
             taken.append(c.path)
-            removed = decisions.get(os.fsdecode(c.path)) == "remove"
+            decision = decisions.get(os.fsdecode(c.path))
+            removed = decision == "remove"
+            if decision == BESIDE:
+                taken.append(free_name(top, c.path, head, result.tip))
+                numbered.append((taken[-1], c))
             oid = "" if removed else git.store(top, files.look(None, place_of(top, c.path)).data)
         chosen.append((c, oid))
     gone = {c.path for c, oid in chosen if not oid}
     there = set(git.run(top, "ls-tree", "-r", "-z", "--name-only", result.tip).split(b"\0")) - gone
     entries = [b"0 %s 0\t%s\0" % (b"0" * len(head), path) for path in gone]
+    entries += [b"%s %s 0\t%s\0" % (c.mode.encode(), c.mine.encode(), name) for name, c in numbered]
     for c, oid in chosen:
         if oid:
             path = beside(c.path, there)
@@ -254,7 +282,11 @@ def main(argv: list[str]) -> int:
             sys.stdout.write(f"kept\t{kept}\n")
         return 0
     if args.job == "take" and args.side:
-        return 0 if take_side(top, state, args.side, os.fsencode(args.path)) else 1
+        if not take_side(top, state, args.side, os.fsencode(args.path)):
+            return 1
+        if read_decisions(state).get(args.path) == BESIDE:
+            sys.stdout.write(f"{BESIDE}\n")
+        return 0
     pair = replay.find_pair(top, replay.read_pairs(os.path.join(state, "pairs")), args.head, args.onto)
     result = replay.replay(top, os.path.join(state, "work"), args.head, args.onto, pair)
     told = lay_out(top, state, args.head, result) if result.parked else []

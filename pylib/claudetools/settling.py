@@ -10,6 +10,8 @@ import difflib
 import re
 from collections.abc import Collection
 
+from claudetools import cipher
+
 TEXT = re.compile(r"\.(md|markdown|txt|log|csv|tsv)$", re.I)
 LOG = re.compile(r"(^|/)session-logs/([^/]+/)*[^/]+\.md$")
 ARTICLE = re.compile(r"^wiki/(clients|projects|systems|patterns)/[^/]+\.md$")
@@ -26,7 +28,7 @@ def settle(
 
     `compiled`: the lines of our article that a compile wrote, and can write again.
     """
-    if b"\0" in base + theirs + ours:
+    if b"\0" in base + theirs + ours or cipher.is_cipher(base, theirs, ours):
         return None
     if LOG.search(name):
         merged = merge_logs(base, theirs, ours)

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The rules of hooks/checks, loaded as functions: a sync starts no program for them, but one git grep where there are
-# logs or vault files to be read.
-# Needs: ui, identity.
+# logs to be read, and Python where files may have to be encrypted.
+# Needs: ui, identity, python.
 
 for part in machines-own log-name path-cruft log-text vault-plain contents credentials; do
   # shellcheck source=/dev/null
@@ -15,17 +15,43 @@ check_added_name() { check_log_name "$1"; }
 hold_broken_contents() {
   local path
   begin_contents
-  for path in ${PATHS[@]+"${PATHS[@]}"}; do
-    if find_seal "$path"; then
-      is_allowed "$path" || want_content "$path" seal "$SEAL"
-    fi
-  done
   for path in ${NEW_PATHS[@]+"${NEW_PATHS[@]}"}; do
     if is_log "$path" && ! is_allowed "$path" && ! is_refused "$path"; then want_content "$path" log; fi
   done
   local -x GIT_INDEX_FILE=$SNAPSHOT_INDEX
   [ ${#CONTENT_PATHS[@]} -eq 0 ] || check_contents hold_broken --cached
+  hold_unsealed
   [ "$CONFIG_CREDENTIALS" = inline ] || judge_credentials
+}
+
+# What has to be encrypted and is not. In the vault every file is looked at: what was encrypted there stays so.
+hold_unsealed() {
+  local path
+  for path in ${PATHS[@]+"${PATHS[@]}"}; do
+    ! may_be_sealed "$path" || SEAL_PATHS+=('' "$path")
+  done
+  for path in ${GONE[@]+"${GONE[@]}"} ${UNSTAGED[@]+"${UNSTAGED[@]}"}; do
+    ! is_convention "$path" || SEAL_PATHS+=('' "$path")
+  done
+  [ ${#SEAL_PATHS[@]} -gt 0 ] || [ "$ROLE" = vault ] || return 0
+  SEALS_SAVED=1
+  judge_seals hold_one_unsealed --index 1 --base "$BASE_OID" --every "$(is_vault)"
+}
+
+is_vault() { [ "${ROLE:-main}" = main ] || printf 1; }
+
+hold_one_unsealed() {
+  local path=$2
+  ! is_allowed "$path" || return 0
+  describe_unsealed "$path" "$3"
+  case $3 in
+    outside) tell_once "[WARN] $(visible "$path") $RULE_TEXT. $RULE_FIX" ;;
+    unmarked)
+      contains "$path" ${GONE[@]+"${GONE[@]}"} ${UNSTAGED[@]+"${UNSTAGED[@]}"} || return 0
+      hold "$path" "$RULE_TEXT" "$RULE_FIX" "$(allow_hint "$path")"
+      ;;
+    *) hold_broken "$path" ;;
+  esac
 }
 
 judge_credentials() {
@@ -40,20 +66,16 @@ judge_credentials() {
     if [ "$CONFIG_CREDENTIALS" = block ]; then
       hold_broken "$path"
     elif ! is_moved_log "$path"; then
-      tell_credentials "$path"
+      tell_once "[WARN] $(visible "$path") $RULE_TEXT. $RULE_FIX"
     fi
   done
 }
 
-# Once: the next round of this sync finds the same lines.
-tell_credentials() {
-  local text
-  text="[WARN] $(visible "$1") $RULE_TEXT. $RULE_FIX"
-  contains "$text" ${FACTS[@]+"${FACTS[@]}"} || note_fact "$text"
-}
+# The next round of this sync finds the same.
+tell_once() { contains "$1" ${FACTS[@]+"${FACTS[@]}"} || note_fact "$1"; }
 
 begin_contents() {
-  CONTENT_PATHS=() CONTENT_TASKS=() CONTENT_GIT=(-C "$TOP") CONVENTIONS=$TOP
+  CONTENT_PATHS=() CONTENT_TASKS=() CONTENT_GIT=(-C "$TOP") CONVENTIONS=$TOP SEAL_PATHS=()
   unset SEAL_FOLDER
 }
 

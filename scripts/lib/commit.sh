@@ -139,6 +139,7 @@ land_commit() {
   unlock_index
   [ "$status" -eq 0 ] || return "$status"
   checkpoint index
+  note_written ${MADE[@]+"${MADE[@]%% *}"}
   move_branch "$COMMIT_OID" "$HEAD_OID" || return
   note_landed_commits
   note_idle_commits

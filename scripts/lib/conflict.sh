@@ -30,6 +30,11 @@ send_safety_copy() {
   read -r sent ref 2>/dev/null <"$TREE/conflict-sent"
   safety_branch "$ref"
   if [ "$sent" != "$HEAD_OID" ]; then
+    find_unsafe_commits || return
+    if [ ${#UNSAFE[@]} -gt 0 ]; then
+      SAFETY_TEXT=" No copy was sent: it would show what may not go out."
+      return 0
+    fi
     push_copy "$HEAD_OID" "$sent" || {
       [ -z "$ref" ] && is_others_copy || return 0
       SAFETY+=-${HEAD_OID:0:7}
@@ -114,7 +119,9 @@ lay_out_conflict() {
 }
 
 take_side() {
-  if run_python resolve take --top "$TOP" --tree-state "$TREE" --side "$TAKE_SIDE" --path "$TAKE_PATH" 2>"$WORK/error"; then
+  local said
+  if said=$(run_python resolve take --top "$TOP" --tree-state "$TREE" --side "$TAKE_SIDE" --path "$TAKE_PATH" --head "$HEAD_OID" 2>"$WORK/error"); then
+    [ "$said" != beside ] || TAKE_SIDE='both, which cannot be joined: theirs keeps the name, and yours gets a number behind it'
     note_fact "[OK] $(visible "$TAKE_PATH"): $TAKE_SIDE. Now run: $(sync_command)"
     return 0
   fi

@@ -33,6 +33,7 @@ exchange() {
 
 close_exchange() {
   note_reached
+  [ "$TIP" != "$SEEN" ] || forget_written
   leave_out_contained
   [ -z "$FRESH" ] || printf '%s' "$OTHERS_PUSHED" >"$TREE/crowded"
   FACTS+=(${REPLAY_FACTS[@]+"${REPLAY_FACTS[@]}"}) # of the attempt that counted
@@ -159,6 +160,14 @@ push_tip() {
   PUSH_FROM=$TOP
   LEFT_BEFORE=${#LEFT_OUT[@]}
   find_unsafe_commits || return
+  if [ ${#UNSAFE[@]} -gt 0 ] && [ -z "$FRESH" ]; then
+    # Perhaps nothing will be pushed: then no lost race would tell that the remote has moved.
+    fetch_remote || return
+    if [ "$SEEN" != "$old" ]; then
+      LEFT_OUT=(${LEFT_OUT[@]+"${LEFT_OUT[@]:0:LEFT_BEFORE}"})
+      return 1
+    fi
+  fi
   [ "$TIP" = "$HEAD_OID" ] || keep_pair "$TIP" || return
   if has_own_hook pre-push; then
     prepare_check_tree "$TIP" || return

@@ -152,13 +152,18 @@ is_refused() {
   return 1
 }
 
+# is_secret PATH [BLOB]: by its name, and for a certificate by what is in the file, or in the blob.
 is_secret() {
-  local name=${1##*/}
+  local name=${1##*/} blob=${2:-}
   case $name in
     .env.example | .env.sample | .env.template | .env.dist | .env.defaults) return 1 ;;
     .env | .env.* | id_rsa | id_dsa | id_ecdsa | id_ed25519 | id_ecdsa_sk | id_ed25519_sk) return 0 ;;
     *.pfx | *.p12 | *.ppk | *.jks | *.keystore | *.kdbx) return 0 ;;
     *.pem | *.key)
+      if [ -n "$blob" ]; then
+        git -C "$TOP" cat-file blob "$blob" 2>/dev/null | grep -q 'PRIVATE KEY'
+        return
+      fi
       # Never through a link, never from a pipe: that would read outside the tree, or for ever.
       [ -f "$TOP/$1" ] && [ ! -L "$TOP/$1" ] && grep -q 'PRIVATE KEY' "$TOP/$1" 2>/dev/null && return 0
       ;;

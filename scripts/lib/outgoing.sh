@@ -7,27 +7,69 @@
 # commit mended it, so that their sum may go; STRIPPED commit and path of what belongs to this machine. Nothing to do for the
 # usual push, whose only commit was checked as a snapshot.
 find_unsafe_commits() {
-  UNSAFE=() STRIPPED=() ADDED=() ADDED_BLOBS=() SEALED=() SHOWN=() OUTGOING_GONE=()
-  [ -n "$SEEN" ] && [ "$TIP" != "$SEEN" ] || return 0
+  UNSAFE=() STRIPPED=() ADDED=() ADDED_BLOBS=() ADDED_KINDS=() OUTGOING_GONE=() WRITTEN=none
+  [ "$TIP" != "$SEEN" ] && [ -n "$TIP" ] || return 0
   [ "$SEEN" != "$COMMIT_PARENT" ] || [ "$TIP" != "$COMMIT_OID" ] || return 0
-  [ "$RELATED" != "$SEEN $HEAD_OID" ] || [ -n "$AHEAD_PLAIN" ] || return 0
-  git -C "$TOP" rev-list --no-merges --invert-grep --grep='^Machine: ' "$SEEN..$TIP" >"$WORK/plain" 2>"$WORK/error" || {
-    report_git_failure "git rev-list"
-    return "$EXIT_INTERNAL"
-  }
+  [ "$RELATED" != "$SEEN $HEAD_OID" ] || [ -n "$AHEAD_PLAIN$RESOLVED" ] || return 0
+  list_plain_commits || return
   [ -s "$WORK/plain" ] || return 0
-  git -C "$TOP" diff-tree --stdin --root -r -z --raw --no-abbrev --no-renames --diff-filter=ADMT <"$WORK/plain" >"$WORK/added" 2>"$WORK/error" || {
+  # A merge counts with what none of its parents has.
+  git -C "$TOP" diff-tree --stdin --root -c -r -z --raw --no-abbrev --no-renames <"$WORK/plain" >"$WORK/added" 2>"$WORK/error" || {
     report_git_failure "git diff-tree"
     return "$EXIT_INTERNAL"
   }
   begin_contents
   read_plain_commits
   judge_added_files || return
-  judge_shown_files
+  judge_outgoing_seals
 }
 
-# Sets ADDED (commit and path in pairs), ADDED_BLOBS, OUTGOING_GONE (paths that are deleted), and SEALED: commit, path and
-# seal of each file, new or changed, that has to be encrypted.
+# $WORK/plain: the commits on their way out that no sync has written. What a message says of its commit proves nothing:
+# `git commit --amend` keeps it.
+list_plain_commits() {
+  local oid
+  git -C "$TOP" rev-list --topo-order --reverse "$TIP" ${SEEN:+"^$SEEN"} >"$WORK/outgoing" 2>"$WORK/error" || {
+    report_git_failure "git rev-list"
+    return "$EXIT_INTERNAL"
+  }
+  note_rewritten
+  while IFS= read -r oid; do
+    was_written_here "$oid" || printf '%s\n' "$oid"
+  done <"$WORK/outgoing" >"$WORK/plain"
+}
+
+# was_written_here OID: a sync of this tree has made this commit out of files that it had looked at.
+was_written_here() {
+  [ "$WRITTEN" != none ] || read_written
+  case $WRITTEN in *" $1 "*) return 0 ;; esac
+  return 1
+}
+
+# WRITTEN: all of $TREE/written, kept until it has reached the remote.
+read_written() {
+  local oid
+  WRITTEN=' '
+  while IFS= read -r oid; do WRITTEN+="$oid "; done 2>/dev/null <"$TREE/written"
+}
+
+# What a sync has written is that still after a replay has given it another name; not what a person has resolved.
+note_rewritten() {
+  local pair
+  [ -z "$RESOLVED" ] || return 0
+  for pair in ${REPLAYED_PAIRS[@]+"${REPLAYED_PAIRS[@]}"}; do
+    ! was_written_here "${pair%% *}" || was_written_here "${pair#* }" || note_written "${pair#* }"
+  done
+}
+
+note_written() {
+  WRITTEN=none
+  { printf '%s\n' "$@" >>"$TREE/written"; } 2>/dev/null || : # then it is looked at once more
+}
+
+forget_written() { [ ! -s "$TREE/written" ] || : >"$TREE/written"; }
+
+# Sets ADDED (commit and path in pairs, new or changed), ADDED_BLOBS and ADDED_KINDS (new, changed), OUTGOING_GONE and
+# SEAL_PATHS.
 read_plain_commits() {
   local entry commit='' path
   while IFS= read -r -d '' entry; do
@@ -42,21 +84,15 @@ read_plain_commits() {
       case $entry in *D) ;; *) strip_machines_own "$commit" "$path" ;; esac
       continue
     fi
-    ! is_allowed "$path" || continue
-    entry=${entry#:* * }
-    case $entry in
-      *D)
-        OUTGOING_GONE+=("$path")
-        judge_deleted_file "$commit" "$path"
-        continue
-        ;;
-      *A)
-        ADDED+=("$commit" "$path")
-        entry=${entry#* }
-        ADDED_BLOBS+=("${entry% *}")
-        ;;
+    ! { may_be_sealed "$path" || is_convention "$path"; } || SEAL_PATHS+=("$commit" "$path")
+    case $entry in ::*) ;; *' D')
+      is_allowed "$path" || judge_deleted_file "$commit" "$path"
+      OUTGOING_GONE+=("$path")
+      continue
+      ;;
     esac
-    ! find_seal "$path" || SEALED+=("$commit" "$path" "$SEAL")
+    ! is_allowed "$path" || continue
+    take_outgoing_entry "$entry" "$commit" "$path"
   done <"$WORK/added"
 }
 
@@ -64,6 +100,17 @@ read_plain_commits() {
 strip_machines_own() {
   STRIPPED+=("$1" "$2")
   note_fact "[INFO] Taken out of ${1:0:7} before it was sent: $(visible "$2") belongs to this machine alone."
+}
+
+# A merge shows modes and ids of each parent, then its own: `::old old new  old old new  kinds`.
+take_outgoing_entry() {
+  local entry=$1 parents words
+  read -r -a words <<<"$entry"
+  parents=${entry%%[!:]*} parents=${#parents}
+  case ${words[parents]} in 000000 | 160000) return 0 ;; esac
+  ADDED+=("$2" "$3")
+  ADDED_BLOBS+=("${words[2 * parents + 1]}")
+  case ${words[${#words[@]} - 1]} in *[!A]*) ADDED_KINDS+=(changed) ;; *) ADDED_KINDS+=(new) ;; esac
 }
 
 judge_added_files() {
@@ -76,7 +123,7 @@ judge_added_files() {
   }
   while IFS= read -r size; do sizes+=("$size"); done <"$WORK/sizes"
   for ((i = 0; i < ${#ADDED_BLOBS[@]}; i++)); do
-    judge_added_file "${ADDED[i * 2]}" "${ADDED[i * 2 + 1]}" "${sizes[i]:-0}" "${ADDED_BLOBS[i]}"
+    judge_added_file "${ADDED[i * 2]}" "${ADDED[i * 2 + 1]}" "${sizes[i]:-0}" "${ADDED_BLOBS[i]}" "${ADDED_KINDS[i]}"
   done
   local ID_USER='' # somebody else's log may be carried over by a person
   check_contents judge_added_content "$TIP"
@@ -86,6 +133,7 @@ judge_added_files() {
 find_moved_blobs() {
   local i path specs entry
   MOVED_BLOBS=' '
+  [ -n "$SEEN" ] || return 0
   for ((i = 0; i < ${#OUTGOING_GONE[@]}; i += 200)); do
     specs=()
     for path in "${OUTGOING_GONE[@]:i:200}"; do specs+=(":(literal)$path"); done
@@ -100,17 +148,21 @@ find_moved_blobs() {
   done
 }
 
+# Names are judged where they are new. The first push brings a past with it, whose names are as they are.
 judge_added_file() {
-  local commit=$1 path=$2 size=$3 moved='' why
-  case $MOVED_BLOBS in *" $4 "*) moved=1 ;; esac
-  if is_path_cruft "$path"; then
+  local commit=$1 path=$2 size=$3 blob=$4 kind=$5 moved='' why
+  [ -n "$SEEN" ] || kind=past
+  case $MOVED_BLOBS in *" $blob "*) moved=1 ;; esac
+  if [ "$kind" = new ] && is_path_cruft "$path"; then
     why='is a Windows path used as a file name'
   elif [ -n "$moved" ]; then
     return 0
-  elif is_secret "$path"; then
+  elif is_secret "$path" "$blob"; then
     why='looks like a secret'
   elif [ "$size" -gt $((CONFIG_LIMIT_MB * 1024 * 1024)) ] 2>/dev/null; then
     why="is larger than $CONFIG_LIMIT_MB MB"
+  elif [ "$kind" != new ]; then
+    return 0
   elif ! check_added_name "$path"; then
     why=$RULE_TEXT
   else
@@ -143,29 +195,19 @@ judge_added_content() {
 
 # What a commit shows of a vault stays in the history, whatever a later one does: each is looked at by itself. Where TIP
 # has the file encrypted again, or no more, the commits may go as one.
-judge_shown_files() {
-  local i
-  for ((i = 0; i < ${#SEALED[@]}; i += 3)); do
-    SHOWN_BY=${SEALED[i]}
-    want_content "${SEALED[i + 1]}" seal "${SEALED[i + 2]}"
-    [ "${SEALED[i + 3]:-}" = "$SHOWN_BY" ] || check_contents note_shown "$SHOWN_BY"
-  done
-  [ ${#SHOWN[@]} -gt 0 ] || return 0
-  STILL_SHOWN=''
-  for ((i = 0; i < ${#SHOWN[@]}; i += 4)); do
-    if find_seal "${SHOWN[i + 1]}" && git -C "$TOP" cat-file -e "$TIP:${SHOWN[i + 1]}" 2>/dev/null; then
-      want_content "${SHOWN[i + 1]}" seal "$SEAL"
-    fi
-  done
-  check_contents note_still_shown "$TIP"
-  for ((i = 0; i < ${#SHOWN[@]}; i += 4)); do
-    name_unsafe_file "${SHOWN[i]}" "${SHOWN[i + 1]}" "${SHOWN[i + 2]}" "${SHOWN[i + 3]}" shown
-    case $STILL_SHOWN in *"//${SHOWN[i + 1]}//"*) ;; *) UNSAFE[${#UNSAFE[@]} - 1]='' ;; esac
-  done
+judge_outgoing_seals() {
+  [ ${#SEAL_PATHS[@]} -gt 0 ] || [ "$ROLE" = vault ] || return 0
+  judge_seals name_unsealed --commits "$WORK/plain" --base "$SEEN" --tip "$TIP" --every "$(is_vault)"
 }
 
-note_shown() { SHOWN+=("$SHOWN_BY" "$1" "$RULE_TEXT" "$RULE_FIX"); }
-note_still_shown() { STILL_SHOWN+="//$1//"; }
+name_unsealed() {
+  local commit=$1 path=$2
+  ! is_allowed "$path" || return 0
+  describe_unsealed "$path" "$3"
+  [ -n "$4" ] || RULE_FIX="It is in order now, and that commit still shows it. Make one commit of what waits: $(git_here) reset --soft ${SEEN:-$commit}, then: $(sync_command)"
+  name_unsafe_file "$commit" "$path" "$RULE_TEXT" "$RULE_FIX" shown
+  [ -n "$4" ] || UNSAFE[${#UNSAFE[@]} - 1]=''
+}
 
 name_unsafe_file() {
   local commit=$1 path=$2 why=$3 fix

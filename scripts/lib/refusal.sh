@@ -5,8 +5,8 @@
 # settle_refusal: 0 with TIP (pushed commits, then the refused ones on top), 1 when it was a lost race after all.
 settle_refusal() {
   local out status
-  if [ -z "$SEEN" ] || ! find_python; then
-    report_refusal
+  if ! find_python || { [ -z "$SEEN" ] && [ ${#UNSAFE[@]} -eq 0 ]; }; then
+    if [ ${#UNSAFE[@]} -gt 0 ]; then report_unparted; else report_refusal; fi
     return
   fi
   printf '%s\0' ${UNSAFE[@]+"${UNSAFE[@]}"} >"$WORK/unsafe"
@@ -48,9 +48,11 @@ read_refused() {
     esac
   done <<<"$1"
   follow_names ${moved[@]+"${moved[@]}"}
+  note_rewritten
   name_commits_as_pushed
   total=$((${#moved[@]}))
   [ "$pushed" = "$SEEN" ] || note_pushed "$pushed"
+  [ -n "$pushed" ] || return 0 # not even a first commit may go
   # What was pushed stands for HEAD without the refused ones: should the receive stop now, they are not forgotten.
   [ "$tip" = "$HEAD_OID" ] || keep_pair "$pushed" ${back[@]+"${back[@]}"} || return
   TIP=$tip
@@ -79,6 +81,12 @@ hint_at_vault() {
 }
 
 rest_of() { [ "$1" -eq 0 ] || printf '; the other %s on %s' "$([ "$1" = 1 ] && printf 'is' || printf '%s are' "$1")" "$(visible "$BRANCH")"; }
+
+report_unparted() {
+  problem "$EXIT_HELD" warn "Nothing was pushed: some commits may not go out, and telling them from the others needs Python $PYTHON_FLOOR." \
+    "Your work is committed here and stays."
+  return "$EXIT_HELD"
+}
 
 # All of it was refused, and nothing can be told apart (the first push, or no Python).
 report_refusal() {

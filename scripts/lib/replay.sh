@@ -5,12 +5,12 @@
 readonly REPLAY_IN_SHELL=8 # more commits than that are quicker in Python
 
 # relate: how HEAD and the remote's tip lie to each other, by one walk over what they do not share. Sets AHEAD ("oid
-# parents" of each commit that only HEAD has, oldest first), AHEAD_PLAIN (1 when plain git made one of them), BEHIND
+# parents" of each commit that only HEAD has, oldest first), AHEAD_PLAIN (1 when no sync here wrote one of them), BEHIND
 # ("machine|author" of each that only the remote has, without merges), BEHIND_OIDS and SHARED, where both meet.
 relate() {
   local mark oid tree parents machine author form='%m|%H|%T|%P|%(trailers:key=Machine,valueonly,separator=%x20)|%an'
   [ "$RELATED" != "$SEEN $HEAD_OID" ] || return 0
-  AHEAD='' AHEAD_PLAIN='' BEHIND='' BEHIND_OIDS=' ' SHARED=' ' SEEN_TREE=''
+  AHEAD='' AHEAD_PLAIN='' WRITTEN=none BEHIND='' BEHIND_OIDS=' ' SHARED=' ' SEEN_TREE=''
   git -C "$TOP" log --left-right --boundary --reverse --topo-order --no-show-signature --format="$form" \
     "$SEEN...$HEAD_OID" >"$WORK/relation" 2>"$WORK/error" || {
     report_git_failure "git log"
@@ -20,7 +20,7 @@ relate() {
     case $mark in
       '>')
         AHEAD+="$oid${parents:+ $parents}"$'\n'
-        case $machine/$parents in /*' '*) ;; /*) AHEAD_PLAIN=1 ;; esac
+        was_written_here "$oid" || AHEAD_PLAIN=1
         ;;
       '<')
         BEHIND_OIDS+="$oid "
@@ -58,12 +58,20 @@ replay_onto() {
   lines=$AHEAD
   [ -z "$PAIR_LOCAL" ] || lines=$(git -C "$TOP" rev-list --reverse --topo-order --parents "$target..$HEAD_OID" "^$PAIR_LOCAL") || return "$EXIT_INTERNAL"
   while IFS= read -r line; do [ -z "$line" ] || count=$((count + 1)); done <<<"$lines"
-  # With a pair, what HEAD holds may be upstream under another name (namesakes.py).
-  if [ -n "$PAIR_LOCAL$CONFIG_DRIVER" ] || [ "$count" -gt "$REPLAY_IN_SHELL" ] || holds_merge "$lines"; then
+  # Ciphertext must not be merged by lines (dropped.py). With a pair, what HEAD holds may be upstream under another name (namesakes.py).
+  if [ -n "$PAIR_LOCAL$CONFIG_DRIVER" ] || [ "$count" -gt "$REPLAY_IN_SHELL" ] || holds_merge "$lines" || may_hold_cipher; then
     replay_thoroughly "$target"
     return
   fi
   replay_in_shell "$target" "$lines"
+}
+
+# In the vault, where the conventions of one are at the top, and where such a file is among what is saved.
+may_hold_cipher() {
+  [ "$ROLE" != vault ] && [ -z "$SEALS_SAVED" ] || return 0
+  CONVENTIONS=$TOP
+  find_conventions ''
+  [ -n "$SEAL_NEAR" ]
 }
 
 # A straight line of few commits; what this does not settle is replayed thoroughly from the beginning.

@@ -27,17 +27,26 @@ print_place() {
 }
 
 print_vault() {
+  local line COUNT
   if [ "$REPO_EXIT" -eq 0 ] && [ $((${#PROBLEMS[@]} + ${#LATER[@]})) -eq 0 ]; then
-    if [ -n "$PUSHED" ]; then
-      say "Vault:  ${TIP:0:7} pushed"
-    elif [ ${#COMMITS[@]} -gt 0 ]; then
-      say "Vault:  ${HEAD_OID:0:7} saved here"
-    else
-      say "Vault:  nothing to do"
-    fi
+    print_vault_line
+    [ "$RECEIVED_COMMITS" -eq 0 ] || say "Vault:  received $(count_of "$RECEIVED_FILES" file) from $RECEIVED_FROM ($(count_of "$RECEIVED_COMMITS" commit))"
+    for line in ${FACTS[@]+"${FACTS[@]}"}; do say "$line"; done
   else
     say "Vault:"
     print_repository
+  fi
+}
+
+print_vault_line() {
+  if [ -n "$PUSHED" ]; then
+    say "Vault:  ${TIP:0:7} pushed"
+  elif [ ${#COMMITS[@]} -gt 0 ] && [ -n "$DRY_RUN" ]; then
+    say "Vault:  would save $(count_of "${#ALL_CHANGED[@]}" file)"
+  elif [ ${#COMMITS[@]} -gt 0 ]; then
+    say "Vault:  ${HEAD_OID:0:7} saved here"
+  elif [ "$RECEIVED_COMMITS" -eq 0 ]; then
+    say "Vault:  nothing to do"
   fi
 }
 
@@ -81,6 +90,8 @@ print_status_line() {
     say "[OK] Nothing to do. $branch is at ${HEAD_OID:0:7}; $(no_remote in-short)$left."
   elif [ ${#BLOCKED[@]} -gt 0 ]; then
     say "[OK] Nothing to send. $branch is at ${SEEN:0:7} on $remote$left."
+  elif [ ${#UNSAFE[@]} -gt 0 ]; then
+    say "[OK] Nothing sent$left. $branch is at ${SEEN:0:7} on $remote."
   elif [ -n "$NO_PUSH" ]; then
     say "[OK] Nothing to save. $branch is at ${HEAD_OID:0:7} here$left. Not pushed, as asked."
   else

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from claudetools import git
+from claudetools import cipher, git
 from claudetools.sessions import chain
 from claudetools.sessions.chain import OR, History, Touch
 from claudetools.sessions.ledger import digest
@@ -102,9 +102,12 @@ def whole(sessions: Collection[str]) -> tuple[frozenset[str], ...]:
 
 
 def is_one_piece(path: bytes, old: bytes | None, new: bytes | None) -> bool:
-    """Whether there are no lines that could be somebody's: a binary file, one that is empty, one that is generated."""
+    """Whether there are no lines that could be somebody's: a binary file, ciphertext, one that is empty,
+    one that is generated."""
     texts = (old or b"", new or b"")
-    return any(b"\0" in text for text in texts) or texts == (b"", b"") or path.decode("latin-1") in GENERATED
+    if any(b"\0" in text for text in texts) or texts == (b"", b"") or path.decode("latin-1") in GENERATED:
+        return True
+    return cipher.is_cipher(*texts)
 
 
 def as_git_stores(

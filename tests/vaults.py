@@ -1,0 +1,73 @@
+"""Machines with a vault, and files as the programs that encrypt write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from world import Machine, World, run_plain, write_identity
+
+CIPHER = "ENC[AES256_GCM,data:Rw==,iv:S7znBfkLzbccctBTNotAeoMVkV2l1A==,tag:VYdeXwSjqGnPLPY2DwkFjQ==,type:str]"
+METADATA = f"""sops:
+    age:
+        - recipient: age1pfmln4ycvjqg6r6gesptdmep06yr5a4qn4rccqaje9unce74jplskqlwzr
+          enc: |
+            -----BEGIN AGE ENCRYPTED FILE-----
+            YWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IFgyNTUxOSA4cHlMQUJKY2xFUCtYdU92
+            -----END AGE ENCRYPTED FILE-----
+    lastmodified: "2026-11-29T21:31:28Z"
+    mac: {CIPHER}
+    unencrypted_suffix: _unencrypted
+    version: 3.11.0
+"""
+YAML = f"""#{CIPHER}
+db:
+    password: {CIPHER}
+    empty: ""
+    nothing: null
+    list:
+        - {CIPHER}
+        - - {CIPHER}
+    site_unencrypted: visible
+{METADATA}---
+second: {CIPHER}
+{METADATA}"""
+JSON = f"""{{
+	"a": "{CIPHER}", "n": null, "l": ["{CIPHER}", {{"k": "{CIPHER}"}}], "o": {{}},
+	"sops": {{"age": [{{"recipient": "age1", "enc": "x"}}], "mac": "{CIPHER}", "version": "3.11.0"}}
+}}"""
+ENV = f"""#{CIPHER}
+A={CIPHER}
+B=
+sops_age__list_0__map_recipient=age1pfmln4ycvjqg6r6gesptdmep06yr5a4qn4rccqaje9unce74jplskqlwzr
+sops_mac={CIPHER}
+sops_version=3.11.0
+"""
+INI = f"""; {CIPHER}
+root = {CIPHER}
+
+[sec]
+k = {CIPHER}
+e =
+
+[sops]
+mac                        = {CIPHER}
+age__list_0__map_recipient = age1pfmln4ycvjqg6r6gesptdmep06yr5a4qn4rccqaje9unce74jplskqlwzr
+version                    = 3.11.0
+"""
+AGE = b"age-encryption.org/v1\n-> X25519 8pyLABJclEP\nYdUOvtmSFpbj\n--- ihwzUBIC3O0\n" + bytes(range(40))
+# Two packets of OpenPGP: the session key for somebody, and what is encrypted with it.
+GPG = b"\x85\x00\x0d\x03" + b"k" * 12 + b"\xd2\x14\x01" + b"d" * 19
+GIT_CRYPT = b"\0GITCRYPT\0" + bytes(range(12)) + b"cipher"
+ANSIBLE = b"$ANSIBLE_VAULT;1.1;AES256\n" + b"61626364" * 10 + b"\n6162\n"
+
+
+def with_vault(world: World, name: str, user: str) -> tuple[Machine, Path]:
+    """A machine with a clone of one vault for all."""
+    machine = world.machine(name, user)
+    bare, folder = world.root / "vault.git", machine.home / "vault"
+    if not bare.exists():
+        run_plain(world.root, "git", "init", "-q", "--bare", "-b", "main", str(bare))
+    run_plain(world.root, "git", "clone", "-q", str(bare), str(folder))
+    machine.run("git", "symbolic-ref", "HEAD", "refs/heads/main", cwd=folder)
+    write_identity(machine, vault_path=str(folder))
+    return machine, folder
