@@ -75,6 +75,8 @@ main() {
 
   if [ -n "$VAULT_ONLY" ]; then look_for_vault; else sync_repository . main; fi
   FINAL_EXIT=$REPO_EXIT
+  # Where main came to nothing (another branch, a merge under way, a lock) the vault is synced all the same.
+  [ -n "${ID_VAULT+known}" ] || [ "$JOB" != sync ] || [ ! -d "$STATE" ] || load_identity "$TOP"
   if [ -n "$VAULT_ONLY" ] || { [ "$JOB" = sync ] && [ -n "${ID_VAULT:-}" ]; }; then
     sync_vault
     [ "$FINAL_EXIT" -ne 0 ] || FINAL_EXIT=$REPO_EXIT
@@ -243,10 +245,11 @@ sync_vault() {
   find_vault && folder=$VAULT
   MAIN_TOP=$TOP
   [ -n "$VAULT_ONLY" ] || WANTED=() ALLOWED=() MESSAGE='' TAKE_UPSTREAM='' # said of the repository's own files
-  if [ "$(cd "$folder" 2>/dev/null && git rev-parse --show-toplevel 2>/dev/null)" = "$MAIN_TOP" ]; then
+  if ! is_own_repository "$folder"; then
     reset_results
     forget_repository "$folder"
-    problem "$EXIT_SETUP" error "The vault $(visible "$ID_VAULT") lies inside this repository." "Give it a repository of its own, then correct vault_path in .claude/identity.json"
+    problem "$EXIT_SETUP" error "The vault $(visible "$ID_VAULT") is no repository of its own: it lies inside of $(visible "$VAULT_LIES_IN")." \
+      "Nothing of it was saved. Make it one: git -C $(quoted "$folder") init     or correct vault_path in .claude/identity.json"
     tell_result vault
     return
   fi

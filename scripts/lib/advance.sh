@@ -13,7 +13,7 @@ receive() {
     [ ! -s "$TREE/pairs" ] || : >"$TREE/pairs"
   fi
   [ ! -e "$TREE/stopped" ] || rm -f "$TREE/stopped"
-  [ -z "$SEEN" ] || keep_record "$TREE/received" "$SEEN"
+  [ -z "$SEEN" ] || keep_record "$TREE/received" "$SEEN $BRANCH"
 }
 
 # What came in are the commits that we replayed ours upon. Where an earlier receive had stopped, copies of our own

@@ -33,6 +33,7 @@ exchange() {
 
 close_exchange() {
   note_reached
+  [ "$ROLE" != vault ] || [ -e "$TREE/branch" ] || keep_record "$TREE/branch" "$BRANCH" || return
   [ "$TIP" != "$SEEN" ] || forget_written
   leave_out_contained
   [ -z "$FRESH" ] || printf '%s' "$OTHERS_PUSHED" >"$TREE/crowded"
@@ -47,12 +48,11 @@ close_exchange() {
 
 # The remote's history only grows. Where it was rewritten (a secret taken out), pushing ours would bring it all back.
 check_history() {
-  local accepted='' where=''
-  read -r accepted where 2>/dev/null <"$TREE/accepted"
-  case $accepted in *[!0-9a-f]*) accepted='' ;; esac               # damaged: as if it had never been written
-  case $where in '' | "$REMOTE/$BRANCH") ;; *) accepted='' ;; esac # another branch was synced then
+  local accepted
+  read_accepted
+  accepted=$ACCEPTED
   if [ -z "$SEEN" ]; then
-    [ -n "$accepted" ] && [ -n "$where" ] || return 0
+    [ -n "$accepted" ] && [ -n "$ACCEPTED_OF" ] || return 0
     SEEN=$accepted # the branch was there: is it still?
     fetch_remote || return
   fi
@@ -71,7 +71,7 @@ check_history() {
       return "$EXIT_HELD"
     fi
   fi
-  [ "$accepted" = "$SEEN" ] || keep_record "$TREE/accepted" "$SEEN $REMOTE/$BRANCH"
+  [ "$accepted" = "$SEEN" ] || keep_accepted "$SEEN"
 }
 
 # is_upstream OID: whether the remote's tip holds that commit.
@@ -129,8 +129,9 @@ holds_taken_back() {
 
 # A tip of the remote that HEAD held once and holds no more: somebody amended, rebased or reset what had been pushed.
 tell_rewritten_here() {
-  local held=''
-  read -r held 2>/dev/null <"$TREE/received" || return 0
+  local held='' of
+  read -r held of 2>/dev/null <"$TREE/received" || return 0
+  [ -z "$of" ] || [ "$of" = "$BRANCH" ] || return 0
   case $held in "$HEAD_OID" | "$COMMIT_PARENT" | "$TOLD_REWRITTEN") return 0 ;; esac
   is_ancestor "$held" "$HEAD_OID" && return 0
   TOLD_REWRITTEN=$held
@@ -211,7 +212,7 @@ note_pushed() {
   local new=$1
   if [ -n "$SEEN" ]; then PUSHED="${SEEN:0:7}..${new:0:7}"; else PUSHED="new ${new:0:7}"; fi
   SEEN=$new
-  keep_record "$TREE/accepted" "$SEEN $REMOTE/$BRANCH" || : # said; what has arrived has arrived
+  keep_accepted "$SEEN" || : # said; what has arrived has arrived
 }
 
 # The summary names commits as the remote has them, not as they were before they were replayed.

@@ -48,7 +48,7 @@ ledger_is_news() {
 }
 
 glance_at_tree() {
-  local entry accepted=''
+  local entry
   read_glance || return
   for entry in "${GLANCE[@]}"; do
     case $entry in
@@ -60,8 +60,8 @@ glance_at_tree() {
   done
   refuse_half_done_work && choose_branch "$HEAD_BRANCH" && [ -n "$REMOTE" ] || return 1
   read_seen
-  read -r accepted _ 2>/dev/null <"$TREE/accepted"
-  [ "$HEAD_OID" = "$SEEN" ] && [ "$accepted" = "$SEEN" ]
+  read_accepted
+  [ "$HEAD_OID" = "$SEEN" ] && [ "$ACCEPTED" = "$SEEN" ]
 }
 
 # GLANCE: the entries of the status. 1 when git failed, or has so much to say that it is better read from a file.

@@ -9,6 +9,38 @@ read_seen() {
   SEEN=$(git -C "$TOP" rev-parse --quiet --verify "refs/remotes/$REMOTE/$BRANCH") || SEEN=''
 }
 
+# ACCEPTED: the tip of the remote that we last agreed with, '' for a line that is damaged. Each branch of each remote has a
+# line of its own (ACCEPTED_OF), with the remote's address: under another one the same name is another remote.
+read_accepted() {
+  local oid where url
+  ACCEPTED='' ACCEPTED_OF=''
+  name_remote
+  while read -r oid where url; do
+    case $oid in '' | *[!0-9a-f]*) continue ;; esac
+    [ -z "$where" ] || [ "$where" = "$REMOTE/$BRANCH" ] || continue
+    [ -z "$url" ] || [ "$url" = "$REMOTE_URL" ] || continue
+    ACCEPTED=$oid ACCEPTED_OF=$where
+    [ -z "$where" ] || break # else written by an earlier version
+  done 2>/dev/null <"$TREE/accepted"
+}
+
+keep_accepted() {
+  local oid where url others=''
+  name_remote
+  while read -r oid where url; do
+    [ -z "$where" ] || [ "$where" = "$REMOTE/$BRANCH" ] || others+=$'\n'"$oid $where $url"
+  done 2>/dev/null <"$TREE/accepted"
+  keep_record "$TREE/accepted" "$1 $REMOTE/$BRANCH $REMOTE_URL$others"
+}
+
+name_remote() { # sets REMOTE_URL
+  local pair
+  REMOTE_URL=''
+  for pair in ${REMOTE_URLS[@]+"${REMOTE_URLS[@]}"}; do
+    case $pair in "$REMOTE="*) REMOTE_URL=${pair#*=} REMOTE_URL=${REMOTE_URL//[[:cntrl:]]/} ;; esac
+  done
+}
+
 # 0 the remote's tip is SEEN, 1 it is another one, else an exit code.
 remote_is_seen() {
   network_line git -C "$TOP" ls-remote --quiet "$REMOTE" "refs/heads/$BRANCH" 2>"$WORK/error" || {

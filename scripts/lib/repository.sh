@@ -88,7 +88,7 @@ read_configuration() {
   local entry key value
   CONFIG_EMAIL='' CONFIG_NAME='' CONFIG_SIGN='' CONFIG_HOOKS='' CONFIG_LIMIT_MB=50 CONFIG_SPARSE=no CONFIG_DRIVER='' CONFIG_BARE='' CONFIG_WORKTREES='' CONFIG_MAIN_ONLY=''
   CONFIG_CREDENTIALS=inline CONFIG_ALLOWED=() CONFIG_WHOLE=''
-  BRANCH='' REMOTE='' REMOTES=' ' BRANCH_REMOTES=()
+  BRANCH='' REMOTE='' REMOTES=' ' REMOTE_URLS=() BRANCH_REMOTES=()
   while IFS= read -r -d '' entry; do
     key=${entry%%$'\n'*}
     value=${entry#*$'\n'}
@@ -111,6 +111,7 @@ read_configuration() {
       remote.*.url)
         key=${key#remote.}
         REMOTES+="${key%.url} "
+        REMOTE_URLS+=("${key%.url}=$value")
         ;;
       branch.*.remote) BRANCH_REMOTES+=("${key#branch.}=$value") ;;
     esac
@@ -139,6 +140,8 @@ choose_branch() {
   if [ -z "$BRANCH" ] && [ -n "$REMOTE" ] && read -r line 2>/dev/null <"$COMMON/refs/remotes/$REMOTE/HEAD"; then
     BRANCH=${line#ref: "refs/remotes/$REMOTE/"}
   fi
+  # A vault has no installer that would have written its branch down.
+  [ -n "$BRANCH" ] || [ "$ROLE" != vault ] || read -r BRANCH 2>/dev/null <"$TREE/branch"
   BRANCH=${BRANCH:-$on}
   if [ "$on" = "$BRANCH" ] && [ "$on" != '(detached)' ]; then
     refuse_second_tree

@@ -45,15 +45,15 @@ ask() {
 
 # Said now, not by the first sync.
 refuse_bad_vault() {
-  local top
   [ -n "$vault" ] || return 0
   ID_VAULT=$vault
   find_vault
-  top=$(git -C "$VAULT" rev-parse --show-toplevel 2>/dev/null) ||
+  git -C "$VAULT" rev-parse --show-toplevel >/dev/null 2>&1 ||
     die "$EXIT_SETUP" "The vault $(visible "$vault") is not the working tree of a git repository." \
       "Clone it first, then: bash $(setup_command) --vault $(quoted "$vault")"
-  [ "$top" != "$TOP" ] ||
-    die "$EXIT_SETUP" "The vault $(visible "$vault") lies inside this repository." "Give it a repository of its own."
+  is_own_repository "$VAULT" ||
+    die "$EXIT_SETUP" "The vault $(visible "$vault") is no repository of its own: it lies inside of $(visible "$VAULT_LIES_IN")." \
+      "Make it one: git -C $(quoted "$VAULT") init"
 }
 
 write_identity() {
