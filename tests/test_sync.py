@@ -466,7 +466,7 @@ def test_a_vault_inside_the_repository_is_a_setup_error(machine: Machine) -> Non
     write_identity(machine, vault_path="vault")
     result = machine.sync()
     assert result.code == 78
-    assert "lies inside this repository" in result.out
+    assert "is no repository of its own: it lies inside of" in result.out
 
 
 def test_a_vault_folder_that_is_missing_is_named(machine: Machine, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from agents import Agent
 from claudetools.sessions.ledger import read_edits
-from claudetools.vault.value import find_told, find_value
+from claudetools.vault.value import find_cell, find_told, find_value
 from commands import run_tools
 from forced import KILL_HELPER, at, ended, was_reached
 from world import TOOLKIT, Machine, Result, needs
@@ -49,6 +49,26 @@ PEM = "-----BEGIN KEY-----\nabc\ndef\n-----END KEY-----"
 def test_which_part_of_a_line_is_the_value(line: str, value: str | None) -> None:
     span = find_value(line)
     assert (line[slice(*span)] if span else None) == value
+
+
+@pytest.mark.parametrize(
+    ("table", "value"),
+    [
+        ("| site | password | note |\n|---|---|---|\n| acme | hunter2 | ok |", "hunter2"),
+        ("| a | **API key** |\n|:-:|---|\n| acme | `h 2` |", "h 2"),
+        ("| key | value |\n|---|---|\n| x | hunter2 |", None),
+        ("| name | value |\n|---|---|\n| x | hunter2 |", "hunter2"),
+        ("| graph | hunter2 |", "hunter2"),
+        ("| a | b | hunter2 |", None),
+        ("| user | password | old password |\n|---|---|---|\n| mike | x | y |", None),
+        ("| site | password |\n|---|---|\n| acme | vault:acme/vpn |", None),
+        ("| site | password |\n|---|---|", None),
+    ],
+)
+def test_which_cell_of_a_row_is_the_value(table: str, value: str | None) -> None:
+    lines = table.split("\n")
+    span = find_cell(lines, len(lines) - 1)
+    assert (lines[-1][slice(*span)] if span else None) == value
 
 
 @given(st.text())

@@ -141,7 +141,7 @@ choose_branch() {
     BRANCH=${line#ref: "refs/remotes/$REMOTE/"}
   fi
   # A vault has no installer that would have written its branch down.
-  [ -n "$BRANCH" ] || [ "$ROLE" != vault ] || read -r BRANCH 2>/dev/null <"$TREE/branch"
+  [ -n "$BRANCH" ] || [ "${ROLE:-main}" != vault ] || read -r BRANCH 2>/dev/null <"$TREE/branch"
   BRANCH=${BRANCH:-$on}
   if [ "$on" = "$BRANCH" ] && [ "$on" != '(detached)' ]; then
     refuse_second_tree

@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
@@ -17,15 +17,17 @@ from claudetools.checkpoint import checkpoint
 from claudetools.logs import names, write
 from claudetools.logs.record import record
 from claudetools.place import Place
+from claudetools.sessions import ledger
 from claudetools.sessions.registry import current_id
-from claudetools.text import visible
+from claudetools.text import counted, visible
 from claudetools.vault import seal, storing
-from claudetools.vault.value import PREFIX, find_told, find_value
+from claudetools.vault.value import PREFIX, find_cell, find_told, find_value
 from claudetools.wiki import desk
 
 TARGET = re.compile(r"(?P<path>.+):(?P<first>[0-9]{1,9})(?:-(?P<last>[0-9]{1,9}))?", re.S)
 NAME = re.compile(r"(?!.*//)[A-Za-z0-9_@+][A-Za-z0-9._@+-]*(?:/[A-Za-z0-9_@+][A-Za-z0-9._@+-]*)*")
 LONGEST_NAME = 200
+POINTS = "refs/claudetools/points"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -68,6 +70,7 @@ def put(target: str, name: str, told: bool, dry_run: bool) -> int:
         sealed = found.close(folder, value)
     except seal.SealError as error:
         cli.fail(cli.HELD, str(error), "Nothing was changed.")
+    refuse_name_of_others(folder, name + found.suffix)
     exchange(place, path, text, after, Secret(folder, name + found.suffix, sealed))
     print(f"[OK] {len(value)} characters lie in the vault as {name}{found.suffix} now, by {found.program}.")
     print(f"     {visible(path)}:{first} reads: {line}")
@@ -75,6 +78,7 @@ def put(target: str, name: str, told: bool, dry_run: bool) -> int:
         cli.warn(
             "The value is in a commit already: whoever has the repository has it.", "Change it where it is in use."
         )
+    tell_where_it_stays(place, path, value)
     return cli.OK
 
 
@@ -106,7 +110,10 @@ def move(text: str, first: int, last: int, name: str, told: str, path: str) -> t
         lines[first - 1 : last] = [PREFIX + name + ("\r" if lines[last - 1].endswith("\r") else "")]
         return value, "\n".join(lines)
     line = lines[first - 1]
-    span = find_told(line, told) if told else find_value(line)
+    if told:
+        span = find_told(line, told)
+    else:
+        span = find_cell(lines, first - 1) if line.strip().startswith("|") else find_value(line)
     if span is None:
         cli.fail(
             cli.HELD,
@@ -172,6 +179,34 @@ def exchange(place: Place, path: str, before: str, after: str, secret: Secret) -
     record(place, current_id(os.environ) or "", path, old, new, "vault")
 
 
+def refuse_name_of_others(folder: str, name: str) -> None:
+    """Another machine may have put that name, and this one not received it yet: the vault's remote is asked, where it
+    can be. Raises Stop."""
+    remote = ""
+    ssh = os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o ConnectTimeout=10")
+    with suppress(git.GitError):
+        remote = git.run(folder, "rev-parse", "--abbrev-ref", "@{upstream}").decode().strip()
+    if not remote:
+        return  # nobody else writes there
+    place, _, branch = remote.partition("/")
+    spec = f"+refs/heads/{branch}:refs/remotes/{remote}"
+    options = ("-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=10", "fetch", "--quiet", "--no-tags")
+    env = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": ssh}
+    try:
+        git.run(folder, *options, "--no-recurse-submodules", place, spec, env=env, starts_programs=True)
+    except git.GitError:
+        cli.warn(
+            "The vault's remote cannot be asked whether another machine has that name.", "The next sync will tell."
+        )
+        return
+    if git.entry(folder, f"refs/remotes/{remote}", os.fsencode(name))[1]:
+        cli.fail(
+            cli.HELD,
+            f"The vault has {visible(name)} already, from another machine.",
+            f"Nothing was changed. Take another name, or receive it first: bash {cli.script('sync.sh')} --vault",
+        )
+
+
 def fail_taken(secret: Secret, stored: str) -> NoReturn:
     """Another secret has that name. Raises Stop."""
     cli.fail(
@@ -180,6 +215,45 @@ def fail_taken(secret: Secret, stored: str) -> NoReturn:
         "Nothing was changed. Take another name.",
         f"If it is of a run that was ended half way, and nothing names it yet: rm {shlex.quote(stored)}, then again.",
     )
+
+
+def tell_where_it_stays(place: Place, path: str, value: str) -> None:
+    """What this machine keeps for undoing has the value too, for a while, and nobody else has that."""
+    points = len(points_with(place, path, value))
+    data = value.encode("utf-8", "surrogateescape")
+    ledgers = sum(any(data in blob for blob in blobs) for blobs in ledgers_of(place))
+    if not points and not ledgers:
+        return
+    where = [counted(points, "restore point")] if points else []
+    where += [f"the record of {counted(ledgers, 'session')}"] if ledgers else []
+    lines = ["Restore points go after 14 days, a session's record 30 days after its last change."]
+    if points:
+        lines.append(f"All points now: git for-each-ref --format='delete %(refname)' {POINTS} | git update-ref --stdin")
+    cli.warn(f"On this machine the value is still in {' and '.join(where)}.", *lines)
+
+
+def points_with(place: Place, path: str, value: str) -> list[str]:
+    """The restore points whose file has the value, which goes to git by a pipe."""
+    with suppress(git.GitError):
+        refs = git.run(place.top, "for-each-ref", "--format=%(objectname)", POINTS).decode().split()
+        pattern = max(value.split("\n"), key=len).encode("utf-8", "surrogateescape") + b"\n"
+        args = ("grep", "-l", "-a", "-F", "-f", "-", *dict.fromkeys(refs), "--", f":(top,literal){path}")
+        return git.run(place.top, *args, stdin=pattern, ok=(0, 1)).decode(errors="replace").splitlines() if refs else []
+    return []
+
+
+def ledgers_of(place: Place) -> Iterator[Iterator[bytes]]:
+    """The contents that each session's record keeps."""
+    for session in registered(place):
+        folder = os.path.join(place.tree, "sessions", session, "blobs")
+        names = os.listdir(folder) if os.path.isdir(folder) else []
+        yield (ledger.blob(place, session, name) or b"" for name in names)
+
+
+def registered(place: Place) -> list[str]:
+    """The ids of the sessions that have a record here."""
+    folder = os.path.join(place.tree, "sessions")
+    return os.listdir(folder) if os.path.isdir(folder) else []
 
 
 def committed(place: Place, path: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 PREFIX = "vault:"  # what a line says in the place of a value
 CODE = re.compile(r"`([^`]+)`")
@@ -11,6 +12,11 @@ VALUE = re.compile(
     r"""(?:(?!:\*{0,2}\s|=).)*(?::\*{0,2}\s+|=\s*)(?:(["'])(?P<quoted>[^"']+)\1|(?P<word>[^\s"'`]+))\s*"""
 )
 Span = tuple[int, int]
+RULER = re.compile(r"[ \t|:-]+")  # below the names of a table's columns
+SECRET_COLUMN = re.compile(
+    r"(?:.*[ _-])?(?:pass(?:word|phrase|wd)?|pwd|secret|token|psk|pin|credential|api[ _-]?key)s?", re.IGNORECASE
+)
+VALUE_COLUMN = re.compile(r"value|key", re.IGNORECASE)
 
 
 def find_value(line: str) -> Span | None:
@@ -36,6 +42,50 @@ def last_cell(line: str) -> Span | None:
         return None
     start = cells[-1].start() + len(cells[-1][0]) - len(cells[-1][0].lstrip())
     return start, start + len(cells[-1][0].strip())
+
+
+def find_cell(lines: Sequence[str], at: int) -> Span | None:
+    """Where the value of a table's row lies: in the column whose name says so, or behind the name in a row of two.
+
+    None when the table does not tell.
+    """
+    line = lines[at]
+    found = cells(line)
+    top = at
+    while top > 0 and lines[top - 1].strip().startswith("|"):
+        top -= 1
+    has_names = top + 1 < at and RULER.fullmatch(lines[top + 1].strip())
+    names = [lines[top][slice(*span)] for span in cells(lines[top])] if has_names else []
+    for wanted in (SECRET_COLUMN, VALUE_COLUMN):
+        columns = [i for i, name in enumerate(names) if wanted.fullmatch(name.strip("*_` "))]
+        if len(columns) == 1 and len(found) == len(names):
+            return in_code(line, found[columns[0]])
+        if columns:
+            return None
+    if len(found) != 2 or RULER.fullmatch(line.strip()):
+        return None
+    return in_code(line, found[1])
+
+
+def cells(line: str) -> list[Span]:
+    """Each cell of a table's row, without the blanks around it."""
+    parts = re.split(r"(?<!\\)\|", line.strip().removeprefix("|").removesuffix("|"))
+    at = line.index("|") + 1
+    found = []
+    for part in parts:
+        start = at + len(part) - len(part.lstrip())
+        found.append((start, start + len(part.strip())))
+        at += len(part) + 1
+    return found
+
+
+def in_code(line: str, span: Span) -> Span | None:
+    """The cell, without the marks of code around it; None for an empty one and for a path of the vault."""
+    start, end = span
+    code = CODE.fullmatch(line[start:end])
+    if code:
+        start, end = start + 1, end - 1
+    return (start, end) if end > start and PREFIX not in line[start:end] else None
 
 
 def find_told(line: str, value: str) -> Span | None:
