@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import unicodedata
-from pathlib import Path
 
 import pytest
 
 from round_trip import assert_plain, assert_same, assert_synced, contents, exchange, save, two_machines
-from world import Machine, World
+from world import TOOLKIT, Machine, World
 
 NAMES = [
     "new\nline.md",
@@ -192,7 +192,7 @@ def test_a_rename_of_case_alone_goes_through(world: World) -> None:
 
 def test_a_file_named_like_a_windows_path_is_moved_to_quarantine_not_deleted(world: World) -> None:
     a, b = two_machines(world)
-    cruft = ["C:\\Users\\mike\\notes.txt", "C:Usersmikex.txt", "D:\\temp\\x", "nul", "sub/C:\\x.txt"]
+    cruft = ["C:\\Users\\mike\\notes.txt", "C:Usersmikex.txt", "D:\\temp\\x", "nul", "sub/C:\\x.txt", "sub/D:/a", "sub/D:/b"]
     for name in cruft:
         a.write(name, f"only copy of {name}\n")
     a.write("real.md", "goes\n")
@@ -201,8 +201,10 @@ def test_a_file_named_like_a_windows_path_is_moved_to_quarantine_not_deleted(wor
     assert "is a Windows path used as a file name" in result.out
     assert not [f for f in world.remote_files() if "C:" in f or "D:" in f or f == "nul"]
     assert "real.md" in world.remote_files()
-    kept = {p.name: p.read_text() for p in (a.state / "quarantine").rglob("*") if p.is_file()}
-    assert kept == {Path(name).name: f"only copy of {name}\n" for name in cruft}
+    there = a.state / "quarantine"
+    kept = {str(p.relative_to(there)).partition("/")[2]: p.read_text() for p in there.rglob("*") if p.is_file()}
+    assert kept == {name: f"only copy of {name}\n" for name in cruft}
+    assert result.out.count("Moved away") == len(cruft) - 1, "a folder goes as one"
     save(b)
     assert_same(a, b)
 
@@ -219,7 +221,25 @@ def test_windows_cruft_that_is_tracked_already_can_still_be_deleted_by_its_owner
     exchange(b, a)
 
 
-def test_windows_cruft_that_is_tracked_already_is_moved_away_once_a_day(world: World) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [" C:\\Users\\x.txt", '"C:\\Users\\x.txt"', "$env:TEMP\\x", "%TEMP%\\x", ".\\x", "~\\x", "\\Users\\x", "Users\\m\\x",
+     "C:srcops.txt", "c:x", "C%3A\\x", ">nul", "2> nul"],
+)  # fmt: skip
+def test_a_garbled_path_of_windows_is_known(name: str) -> None:
+    rule = TOOLKIT / "hooks" / "checks" / "path-cruft.sh"
+    done = subprocess.run(["bash", "-c", '. "$1"; is_garbled_path "sub/$2"', "-", str(rule), name])
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("name", ["back\\slash.md", "trailing\\", "ratio 3:4.md", "100% of 5%.md", "a: b.md", "a>b", ":/"])
+def test_a_strange_name_is_no_path_of_windows(name: str) -> None:
+    rule = TOOLKIT / "hooks" / "checks" / "path-cruft.sh"
+    done = subprocess.run(["bash", "-c", '. "$1"; is_garbled_path "$2"', "-", str(rule), name])
+    assert done.returncode == 1
+
+
+def test_windows_cruft_that_is_tracked_already_is_named_once_a_day_and_stays(world: World) -> None:
     a, b = two_machines(world)
     cruft = ["C:\\old.txt", "sub/nul", "C\uf03aUsers\uf05cx.txt", "a\uf05cb", "tmpclaude-12ab-cwd"]
     harmless = ["null.md", "annuloid/x", "ratio 3:4.md"]
@@ -233,10 +253,8 @@ def test_windows_cruft_that_is_tracked_already_is_moved_away_once_a_day(world: W
     a.write("real.md", "goes\n")
     result = a.sync()
     assert_synced(result)
-    assert result.out.count("is a Windows path used as a file name") == len(cruft)
-    assert {"D:\\wanted.txt", "real.md", *harmless} <= set(world.remote_files())
-    assert not set(cruft) & set(world.remote_files())
-    kept = {p.name: p.read_text() for p in (a.state / "quarantine").rglob("*") if p.is_file()}
-    assert kept == {Path(name).name: f"tracked {name}\n" for name in cruft}
+    assert result.out.count("[WARN]") == result.out.count("is a Windows path used as a file name") == len(cruft)
+    assert {"D:\\wanted.txt", "real.md", *harmless, *cruft} <= set(world.remote_files())
+    assert not (a.state / "quarantine").exists()
     save(b)
     assert_same(a, b)

@@ -32,7 +32,7 @@ judge_new_path() {
   local path=$1
   if is_machines_own "$path"; then
     report_machines_own "$path"
-  elif is_path_cruft "$path"; then
+  elif is_path_cruft "$path" || is_garbled_path "$path"; then
     RULE_TEXT='is a Windows path used as a file name' RULE_FIX="Take it out: git rm --cached -- $(quoted "$path")"
     report_broken "$path"
   elif ! check_added_name "$path"; then

@@ -110,7 +110,7 @@ tell_machines_own() {
 # One pass over all paths: nested repositories, Windows cruft, secrets, and the rules for added names.
 sort_out_names() {
   local path kept=() deletions=$((${#GONE[@]} + ${#UNSTAGED[@]}))
-  quarantine_tracked_cruft || return
+  name_tracked_cruft || return
   for path in ${NEW_PATHS[@]+"${NEW_PATHS[@]}"}; do
     is_allowed "$path" && continue
     case $path in
@@ -123,6 +123,9 @@ sort_out_names() {
           CRUFT+=("$path") # perhaps the new name of a deleted file: settle_moves
         elif is_path_cruft "$path"; then
           quarantine_path "$path" || return
+        elif is_garbled_path "$path"; then
+          may_move "$path"
+          refuse_path "$path" "looks like a Windows path used as a file name" "Rename it: mv -- $(near "$path") $(near NEW-NAME)" "$(allow_hint "$path")"
         elif is_secret "$path"; then
           may_move "$path"
           refuse_path "$path" "looks like a secret" "Keep it out: echo $(quoted "/$path") >> $(near .gitignore)" "$(allow_hint "$path")"
@@ -171,25 +174,36 @@ is_secret() {
   return 1
 }
 
-# Cruft is moved, not deleted: it may be the only copy of something.
+# Cruft is moved, not deleted: it may be the only copy of something. A folder named like that goes as one, and what goes
+# keeps its path.
 quarantine_path() {
-  local path=$1 place
+  local path=$1 place root
   if [ -n "$DRY_RUN" ]; then
     refuse_path "$path" "is a Windows path used as a file name" "A sync moves it to quarantine."
     return 0
   fi
+  if [ ! -e "$TOP/$path" ] && [ ! -L "$TOP/$path" ]; then # with its folder
+    REFUSED_PATHS+=("$path")
+    GONE+=("$path")
+    return 0
+  fi
+  is_path_cruft "$path"
+  root=$CRUFT_ROOT
+  [ -z "$(git -C "$TOP" ls-files -- ":(top,literal)$root")" ] || root=$path
   place=$STATE/quarantine/$(utc_stamp)-${#REFUSED_PATHS[@]}
-  if ! { (umask 077 && mkdir -p "$place") && mv "$TOP/$path" "$place/"; } 2>"$WORK/error"; then
+  case $root in */*) place+=/${root%/*} ;; esac
+  if ! { (umask 077 && mkdir -p "$place") && mv "$TOP/$root" "$place/"; } 2>"$WORK/error"; then
     refuse_path "$path" "is a Windows path used as a file name, and cannot be moved away" "Look at it: ls -l $(near "$path")"
     return 0
   fi
   REFUSED_PATHS+=("$path")
   GONE+=("$path")
-  note_fact "[INFO] Moved away: $(visible "$path") is a Windows path used as a file name. It is in $(visible "$place"). Keep such a name: git config --add claudetools.allow $(quoted "$path")"
+  note_fact "[INFO] Moved away: $(visible "$root") is a Windows path used as a file name. It is in $(visible "$place"). Keep such a name: git config --add claudetools.allow $(quoted "$root")"
 }
 
-# Cruft that somebody committed by plain git. Once a day: every sync would pay for the list of names.
-quarantine_tracked_cruft() {
+# Cruft that somebody committed by plain git, or allowed on another machine: named, and left to a person. Once a day: every
+# sync would pay for the list of names.
+name_tracked_cruft() {
   local path
   is_first_save_of_day || return 0
   git -C "$TOP" ls-files -z -- '*:*' '*\\\\*' '*[nN][uU][lL]*' '*tmpclaude-*' $'*\xef\x80\xba*' $'*\xef\x81\x9c*' >"$WORK/cruft" 2>"$WORK/error" || {
@@ -198,8 +212,8 @@ quarantine_tracked_cruft() {
   }
   while IFS= read -r -d '' path; do
     { [ -e "$TOP/$path" ] || [ -L "$TOP/$path" ]; } && is_path_cruft "$path" && is_wanted "$path" || continue
-    is_allowed "$path" && continue
-    quarantine_path "$path" || return
+    ! is_allowed "$path" || continue
+    note_fact "[WARN] $(visible "$path") is a Windows path used as a file name, and no Windows machine can check it out. Take it out: $(git_here) rm --cached -- $(quoted "$path")     or keep it: $(git_here) config --add claudetools.allow $(quoted "$path")"
   done <"$WORK/cruft"
 }
 

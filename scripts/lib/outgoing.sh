@@ -153,7 +153,7 @@ judge_added_file() {
   local commit=$1 path=$2 size=$3 blob=$4 kind=$5 moved='' why
   [ -n "$SEEN" ] || kind=past
   case $MOVED_BLOBS in *" $blob "*) moved=1 ;; esac
-  if [ "$kind" = new ] && is_path_cruft "$path"; then
+  if [ "$kind" = new ] && { is_path_cruft "$path" || is_garbled_path "$path"; }; then
     why='is a Windows path used as a file name'
   elif [ -n "$moved" ]; then
     return 0
