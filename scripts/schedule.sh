@@ -101,11 +101,15 @@ round_time() {
   EVERY=$((hours * 60))
 }
 
-# Schedulers have poor environments and quoting rules of their own: they are given one plain path.
+# Schedulers have poor environments and quoting rules of their own: they are given one plain path. Where claudetools was
+# taken out by a commit that came in, the job takes itself out.
 write_scheduled() {
   {
     printf '#!/usr/bin/env bash\n# Made by schedule.sh install. The scheduler starts this.\nexport PATH=%q\n' "$PATH"
-    printf 'cd %q && exec bash %q run\n' "$TOP" "$TOOLKIT/scripts/schedule.sh"
+    printf 'tools=%q\nif [ -e "$tools" ]; then cd %q && exec bash "$tools" run; fi\n' "$TOOLKIT/scripts/schedule.sh" "$TOP"
+    printf 'echo "claudetools is gone from "%q": this job (%s) takes itself out of %s."\n' "$TOP" "$TASK" "$with"
+    "print_way_out_of_$with"
+    printf 'rm -f %q "$0"\n' "$TREE/schedule"
   } >"$SCHEDULED.new" && chmod 700 "$SCHEDULED.new" && mv "$SCHEDULED.new" "$SCHEDULED"
 }
 

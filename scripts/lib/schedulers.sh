@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The schedulers that machines have. Each has add_to_, take_from_ and knows_ for TASK, which starts SCHEDULED; their words
-# are in SCHEDULER_WORDS when they fail. EVERY is in minutes: up to 60, or whole hours, or a day.
+# are in SCHEDULER_WORDS when they fail; print_way_out_of_ prints take_from_ for a shell that has none of this. EVERY is in minutes: up to 60, or whole hours, or a day.
 # Needs: ui, repository.
 
 find_scheduler() {
@@ -50,6 +50,10 @@ take_from_systemd() {
   asked systemctl --user daemon-reload
 }
 
+print_way_out_of_systemd() {
+  printf 'systemctl --user disable --now %s.timer\nrm -f %q %q\n' "$TASK" "$(units_folder)/$TASK.timer" "$(units_folder)/$TASK.service"
+}
+
 knows_systemd() { asked systemctl --user is-enabled "$TASK.timer"; }
 
 # --- launchd ---------------------------------------------------------------------
@@ -88,6 +92,9 @@ take_from_launchd() {
   rm -f "$plist"
 }
 
+# shellcheck disable=SC2016 # for the shell that will read it
+print_way_out_of_launchd() { printf 'rm -f %q\nlaunchctl bootout "gui/$(id -u)/%s"\n' "$(plist_path)" "$TASK"; }
+
 knows_launchd() { asked launchctl print "gui/$(id -u)/$TASK"; }
 
 # --- cron ------------------------------------------------------------------------
@@ -122,6 +129,11 @@ take_from_cron() {
   write_crontab "$(printf '%s\n' "$TABLE" | grep -v -F "# $TASK")"
 }
 
+# shellcheck disable=SC2016 # for the shell that will read it
+print_way_out_of_cron() {
+  printf 'table=$(crontab -l) && printf "%%s\\n" "$table" | grep -v -F "# %s" | crontab -\n' "$TASK"
+}
+
 knows_cron() {
   read_crontab || return
   SCHEDULER_WORDS="no line with $TASK"
@@ -139,6 +151,8 @@ add_to_windows() {
 }
 
 knows_windows() { MSYS_NO_PATHCONV=1 asked schtasks.exe /Query /TN "$TASK"; }
+
+print_way_out_of_windows() { printf 'MSYS_NO_PATHCONV=1 schtasks.exe /Delete /F /TN %s\n' "$TASK"; }
 
 take_from_windows() {
   knows_windows || return 0

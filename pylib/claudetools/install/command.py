@@ -22,7 +22,7 @@ def make_plan(call: Call, place: Place) -> Plan:
     """The plan for what was asked."""
     known = read_known(place, call.state_format)
     if call.job == "uninstall":
-        return plan_uninstall(place, known)
+        return plan_uninstall(place, known, call.toolkit)
     if call.job == "clone":
         return plan_for_clone(place, call.toolkit, known)
     return plan_install(place, call.toolkit, known, call.ci)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 
+from claudetools.files import shown
 from claudetools.install import agent_settings
 from claudetools.install.clone import HOOKS, plan_unhook, plan_unset
 from claudetools.install.files import plan_sweep, walk
@@ -18,7 +22,7 @@ from claudetools.install.toolkit import MANIFEST, SHIMS
 from claudetools.text import counted
 
 
-def plan_uninstall(place: Place, known: Known) -> Plan:
+def plan_uninstall(place: Place, known: Known, toolkit: Path) -> Plan:
     """What was there before comes back. Refused as a whole when something of ours was changed by hand."""
     plan = Plan(known.version, known.version)
     plan_sweep(plan, place, known, {})
@@ -30,6 +34,9 @@ def plan_uninstall(place: Place, known: Known) -> Plan:
     changed = [path for path in sorted(known.files) if is_changed(place, known, path)]
     sections = [(s, *section_without(place, known, s, changed)) for s in SECTIONS]
     refuse_changed(changed)
+    for tree in scheduled_trees(place):
+        plan.hooks[f"schedule of {show(tree)}"] = "removed"
+        plan.step("schedule", unschedule, toolkit, tree)
     for name in HOOKS:
         plan_unhook(plan, place, known, name)
     plan_unset(plan, place, known)
@@ -50,6 +57,30 @@ def plan_uninstall(place: Place, known: Known) -> Plan:
     plan.steps.insert(0, ("intention", partial(write_local, place, plan)))
     plan.stays = what_stays(place, known, plan)
     return plan
+
+
+def scheduled_trees(place: Place) -> list[Path]:
+    """The working trees that this machine's scheduler syncs."""
+    found = []
+    for record in sorted(place.state.glob("trees/*/schedule")):
+        name = record.parent.name
+        if name == "main":
+            found.append(place.common.parent if place.common.name == ".git" else place.top)
+            continue
+        where = look(place.common / "worktrees" / name.removeprefix("linked-") / "gitdir").data
+        tree = Path(os.fsdecode(where.strip())).parent
+        if where and tree.is_dir():
+            found.append(tree)
+    return found
+
+
+def unschedule(toolkit: Path, tree: Path) -> None:
+    """Take the job out of the scheduler. Refused when it will not have it: nothing was removed then."""
+    call = ("bash", os.fspath(toolkit / "scripts" / "schedule.sh"), "remove")
+    done = subprocess.run(call, cwd=tree, capture_output=True, check=False)
+    if done.returncode:
+        words = shown(done.stderr.strip()[:300])
+        raise Refused(HELD, f"The schedule of {show(tree)} cannot be taken out: {words}", "Nothing was removed.")
 
 
 def refuse_changed(changed: list[str]) -> None:

@@ -132,6 +132,8 @@ def tell_uninstall(call: Call, place: Place, plan: Plan, where: str) -> Iterator
         yield f"Nothing was changed. To do it: {call.command} --uninstall {where}"
         return
     if run_git(place.top, "ls-files", "--", MANIFEST)[1]:
+        if any(name.startswith("schedule of") for name in plan.hooks):
+            yield "A schedule on another machine takes itself out there once this has come in."
         servers = [path for path in WORKFLOWS.values() if path in plan.removed + plan.restored]
         git, paths = f"git -C {where}", " ".join([".claude", *plan.lines, *servers])
         yield f"To commit it: {git} add -A -- {paths} && {git} commit -m 'Remove claudetools' -- {paths}"
