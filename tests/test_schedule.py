@@ -119,6 +119,18 @@ def test_a_log_that_another_run_has_just_turned_over_is_not_lost(machine: Machin
     assert len(list(machine.state.glob("schedule.log*"))) == 2
 
 
+def test_a_job_whose_toolkit_is_gone_takes_itself_out(machine: Machine, tmp_path: Path) -> None:
+    table = shlex.quote(str(tmp_path / "table"))
+    pretend(machine, tmp_path, crontab=f'case $1 in -l) cat {table} ;; -) cat >{table}.new && mv {table}.new {table} ;; esac')
+    (tmp_path / "table").write_text("0 0 * * * other\n")
+    assert schedule(machine, "install", "--with", "cron").code == 0
+    program = program_of(machine)
+    program.write_text(program.read_text().replace(str(SCHEDULE), "/nowhere/schedule.sh"))
+    result = machine.run("bash", program)
+    assert result.code == 0 and "takes itself out of cron" in result.out, result.text
+    assert (tmp_path / "table").read_text() == "0 0 * * * other\n" and not program.exists()
+
+
 def test_a_session_does_not_lend_its_name(world: World, machine: Machine) -> None:
     machine.extra_env["CLAUDE_CODE_SESSION_ID"] = "mine"
     machine.write("a.md", "x\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from vaults import with_vault
-from world import Machine, Result, World, run_plain
+from world import Machine, Result, World, run_plain, write_identity
 
 
 @pytest.fixture
@@ -99,6 +99,55 @@ def test_the_vault_alone_leaves_the_repository_alone(world: World, mike: tuple[M
     assert [one["subject"] for one in facts["vault"]["commits"]] == ["vault: b"]
     assert machine.run("git", "status", "--porcelain", cwd=folder).out == "?? c.txt\n"
     assert "a.md" not in world.remote_files()
+
+
+def test_mains_trouble_does_not_leave_the_vault_unsaid(world: World, mike: tuple[Machine, Path]) -> None:
+    machine, folder = mike
+    machine.git("switch", "-qc", "other")
+    machine.git("config", "claudetools.branch", "main")
+    (folder / "b.txt").write_text("b\n")
+    result = machine.sync()
+    assert result.code == 78 and "Vault:" in result.out and "pushed" in result.out, result.text
+
+
+def test_another_branch_of_the_vault_is_told(world: World, mike: tuple[Machine, Path]) -> None:
+    machine, folder = mike
+    machine.run("git", "switch", "-qc", "trial", cwd=folder)
+    (folder / "b.txt").write_text("b\n")
+    result = machine.sync()
+    assert result.code == 78 and "main is the branch that is synced" in result.out, result.text
+    assert type_command(machine, result, "Fix:").code == 0
+    result = machine.sync()
+    assert result.code == 0 and "rewritten" not in result.out, result.text
+
+
+def test_a_vault_that_is_a_submodule_goes_before_its_commit_in_main(world: World, mike: tuple[Machine, Path]) -> None:
+    machine, _ = mike
+    bare = str(world.root / "vault.git")
+    machine.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", bare, "sub")
+    write_identity(machine, vault_path="sub")
+    assert machine.sync().code == 0
+    machine.git("-C", "sub", "remote", "set-url", "origin", str(world.root / "none.git"))
+    machine.write("sub/n.txt", "n\n")
+    for _ in range(2):
+        result = machine.sync()
+        assert result.code == 69, result.text
+    assert "sub waits: the vault's remote does not have its commit yet" in result.out, result.text
+    machine.git("-C", "sub", "remote", "set-url", "origin", bare)
+    assert machine.sync().code == 0
+    assert machine.sync().code == 0
+    sent = world.remote_git("rev-parse", "main:sub").strip()
+    assert sent == run_plain(world.root, "git", "-C", bare, "rev-parse", "main").strip()
+
+
+def test_a_folder_below_another_repository_is_no_vault(mike: tuple[Machine, Path]) -> None:
+    machine, folder = mike
+    (folder / "inner").mkdir()
+    (folder / "inner" / "diary.txt").write_text("x\n")
+    write_identity(machine, vault_path=str(folder / "inner"))
+    result = machine.sync()
+    assert result.code == 78 and f"it lies inside of {folder}" in result.out, result.text
+    assert "diary.txt" in machine.run("git", "status", "--porcelain", "-uall", cwd=folder).out
 
 
 def test_without_a_vault_the_command_that_names_one_is_told(world: World) -> None:

@@ -10,6 +10,7 @@ hold_back_unsafe_paths() {
   hold_foreign_logs
   hold_unmerged_paths
   hold_unsettled_paths
+  hold_vault_commit
   sort_out_names || return
   hold_large_files || return
   hold_case_twins
@@ -226,6 +227,24 @@ hold_unmerged_paths() {
       "Settle it in the file, then: $(git_here) add -- $(quoted "$path")"
   done
 }
+
+# A vault that is a submodule of this repository: a commit of it that its remote does not have could be fetched by nobody.
+hold_vault_commit() {
+  local path
+  find_vault_path && contains "$path" ${PATHS[@]+"${PATHS[@]}"} && ! is_allowed "$path" || return 0
+  ! is_on_vault_remote HEAD || return 0
+  forget_path "$path"
+  HELD+=("$path")
+  tell_once "[INFO] $(visible "$path") waits: the vault's remote does not have its commit yet. Once the vault is pushed, the next sync sends it."
+}
+
+# find_vault_path: sets the caller's `path`, where the vault lies in this tree; 1 when it lies elsewhere.
+find_vault_path() {
+  [ "$ROLE" = main ] && [ -n "${ID_VAULT:-}" ] && find_vault || return 1
+  case $VAULT in "$TOP"/?*) path=${VAULT#"$TOP"/} path=${path%/} ;; *) return 1 ;; esac
+}
+
+is_on_vault_remote() { [ -n "$(git -C "$VAULT" for-each-ref --count=1 --contains "$1" refs/remotes 2>/dev/null)" ]; }
 
 # Paths that came in and that the tree does not hold (pylib/claudetools/advance/unsettled.py).
 hold_unsettled_paths() {

@@ -104,10 +104,17 @@ strip_machines_own() {
 
 # A merge shows modes and ids of each parent, then its own: `::old old new  old old new  kinds`.
 take_outgoing_entry() {
-  local entry=$1 parents words
+  local entry=$1 parents words path=''
   read -r -a words <<<"$entry"
   parents=${entry%%[!:]*} parents=${#parents}
-  case ${words[parents]} in 000000 | 160000) return 0 ;; esac
+  case ${words[parents]} in
+    000000) return 0 ;;
+    160000)
+      ! find_vault_path || [ "$path" != "$3" ] || is_on_vault_remote "${words[2 * parents + 1]}" ||
+        name_unsafe_file "$2" "$3" "the vault's remote does not have its commit" "Send the vault first: $(sync_command) --vault"
+      return 0
+      ;;
+  esac
   ADDED+=("$2" "$3")
   ADDED_BLOBS+=("${words[2 * parents + 1]}")
   case ${words[${#words[@]} - 1]} in *[!A]*) ADDED_KINDS+=(changed) ;; *) ADDED_KINDS+=(new) ;; esac
