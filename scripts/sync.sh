@@ -209,6 +209,7 @@ look_at_tree() {
     tell_identity_problems
     refresh_clone
   elif [ "$ROUND" -eq 1 ]; then
+    set_up_vault_hook
     reconcile_git_config || return
   fi
   find_base
