@@ -103,6 +103,7 @@ round_time() {
 
 # Schedulers have poor environments and quoting rules of their own: they are given one plain path. Where claudetools was
 # taken out by a commit that came in, the job takes itself out.
+# shellcheck disable=SC2016 # for the shell that will read it
 write_scheduled() {
   {
     printf '#!/usr/bin/env bash\n# Made by schedule.sh install. The scheduler starts this.\nexport PATH=%q\n' "$PATH"

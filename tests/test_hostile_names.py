@@ -192,7 +192,7 @@ def test_a_rename_of_case_alone_goes_through(world: World) -> None:
 
 def test_a_file_named_like_a_windows_path_is_moved_to_quarantine_not_deleted(world: World) -> None:
     a, b = two_machines(world)
-    cruft = ["C:\\Users\\mike\\notes.txt", "C:Usersmikex.txt", "D:\\temp\\x", "nul", "sub/C:\\x.txt", "sub/D:/a", "sub/D:/b"]
+    cruft = ["C:\\Users\\mike\\notes.txt", "C:Usersmikex.txt", "D:\\temp\\x", "nul", "sub/C:\\x", "sub/D:/a", "sub/D:/b"]
     for name in cruft:
         a.write(name, f"only copy of {name}\n")
     a.write("real.md", "goes\n")
@@ -223,8 +223,8 @@ def test_windows_cruft_that_is_tracked_already_can_still_be_deleted_by_its_owner
 
 @pytest.mark.parametrize(
     "name",
-    [" C:\\Users\\x.txt", '"C:\\Users\\x.txt"', "$env:TEMP\\x", "%TEMP%\\x", ".\\x", "~\\x", "\\Users\\x", "Users\\m\\x",
-     "C:srcops.txt", "c:x", "C%3A\\x", ">nul", "2> nul"],
+    [" C:\\Users\\x.txt", '"C:\\Users\\x.txt"', "$env:TEMP\\x", "%TEMP%\\x", ".\\x", "~\\x", "\\Users\\x",
+     "Users\\m\\x", "C:srcops.txt", "c:x", "C%3A\\x", ">nul", "2> nul"],
 )  # fmt: skip
 def test_a_garbled_path_of_windows_is_known(name: str) -> None:
     rule = TOOLKIT / "hooks" / "checks" / "path-cruft.sh"
@@ -232,7 +232,7 @@ def test_a_garbled_path_of_windows_is_known(name: str) -> None:
     assert done.returncode == 0
 
 
-@pytest.mark.parametrize("name", ["back\\slash.md", "trailing\\", "ratio 3:4.md", "100% of 5%.md", "a: b.md", "a>b", ":/"])
+@pytest.mark.parametrize("name", ["back\\slash.md", "trailing\\", "ratio 3:4.md", "100% of 5%.md", "a: b.md", "a>b"])
 def test_a_strange_name_is_no_path_of_windows(name: str) -> None:
     rule = TOOLKIT / "hooks" / "checks" / "path-cruft.sh"
     done = subprocess.run(["bash", "-c", '. "$1"; is_garbled_path "$2"', "-", str(rule), name])

@@ -121,7 +121,8 @@ def test_a_log_that_another_run_has_just_turned_over_is_not_lost(machine: Machin
 
 def test_a_job_whose_toolkit_is_gone_takes_itself_out(machine: Machine, tmp_path: Path) -> None:
     table = shlex.quote(str(tmp_path / "table"))
-    pretend(machine, tmp_path, crontab=f'case $1 in -l) cat {table} ;; -) cat >{table}.new && mv {table}.new {table} ;; esac')
+    body = f"case $1 in -l) cat {table} ;; -) cat >{table}.new && mv {table}.new {table} ;; esac"
+    pretend(machine, tmp_path, crontab=body)
     (tmp_path / "table").write_text("0 0 * * * other\n")
     assert schedule(machine, "install", "--with", "cron").code == 0
     program = program_of(machine)

@@ -49,12 +49,14 @@ start_over_if_upgraded() {
 # The commit hook in a clone of the vault, which has no claudetools of its own: it calls the repository's. A hook that was
 # there before runs as well; where git looks for hooks elsewhere, that is somebody's own choice.
 set_up_vault_hook() {
-  local ours=$MAIN_TOP/.claude/claudetools/hooks/git/pre-commit hook=$COMMON/hooks/pre-commit line=''
+  local ours=$MAIN_TOP/.claude/claudetools/hooks/git/pre-commit hook=$COMMON/hooks/pre-commit line='' of
   [ -z "$DRY_RUN$CONFIG_HOOKS" ] && [ -e "$ours" ] || return 0
   { read -r line && read -r line; } 2>/dev/null <"$hook"
   case $line in
-    "# Installed by claudetools of $MAIN_TOP."*) return 0 ;;
-    '# Installed by claudetools'*) ;;
+    '# Installed by claudetools of '*)
+      of=${line#'# Installed by claudetools of '}
+      [ ! -e "${of%%. What was here*}/.claude/claudetools/hooks/git/pre-commit" ] || return 0
+      ;;
     *) [ ! -e "$hook" ] || { [ ! -e "$hook.before" ] && mv "$hook" "$hook.before"; } || return 0 ;;
   esac
   {

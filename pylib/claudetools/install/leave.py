@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 from claudetools.files import shown
+from claudetools.identity import Invalid, load_json
 from claudetools.install import agent_settings
 from claudetools.install.clone import HOOKS, plan_unhook, plan_unset
 from claudetools.install.files import plan_sweep, walk
@@ -17,7 +19,7 @@ from claudetools.install.place import HELD, HOME_OF_OURS, KEPT, NEW, Place, Refu
 from claudetools.install.plan import Plan, write_local
 from claudetools.install.record import Known, forget_local
 from claudetools.install.sections import SECTIONS, section_without
-from claudetools.install.steps import look, prune, put_text, put_whole, remove, restore
+from claudetools.install.steps import look, prune, put_text, put_whole, remove, restore, unhook
 from claudetools.install.toolkit import MANIFEST, SHIMS
 from claudetools.text import counted
 
@@ -39,6 +41,7 @@ def plan_uninstall(place: Place, known: Known, toolkit: Path) -> Plan:
         plan.step("schedule", unschedule, toolkit, tree)
     for name in HOOKS:
         plan_unhook(plan, place, known, name)
+    plan_unhook_vault(plan, place)
     plan_unset(plan, place, known)
     for section, file, after, found in sections:
         if file is not None:
@@ -57,6 +60,23 @@ def plan_uninstall(place: Place, known: Known, toolkit: Path) -> Plan:
     plan.steps.insert(0, ("intention", partial(write_local, place, plan)))
     plan.stays = what_stays(place, known, plan)
     return plan
+
+
+def plan_unhook_vault(plan: Plan, place: Place) -> None:
+    """The hook that a sync has put into this machine's clone of the vault."""
+    path = None
+    with suppress(Invalid):
+        path = (load_json(str(place.top / ".claude" / "identity.json"), "") or {}).get("vault_path")
+    if not isinstance(path, str) or not path:
+        return
+    folder = place.top / os.path.expanduser(path)
+    if not (folder / ".git").is_dir():
+        return
+    hook, before = folder / ".git" / "hooks" / "pre-commit", folder / ".git" / "hooks" / "pre-commit.before"
+    if look(hook).data.split(b"\n")[1:2] and os.fsencode(f" of {place.top}. ") in look(hook).data.split(b"\n")[1]:
+        had_one = look(before).kind != "absent"
+        plan.hooks[show(hook)] = "yours again" if had_one else "removed"
+        plan.step("unhook vault", unhook, hook, before if had_one else None, False)
 
 
 def scheduled_trees(place: Place) -> list[Path]:
