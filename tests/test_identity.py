@@ -245,10 +245,13 @@ def test_without_an_identity_a_broken_users_file_is_what_is_named(world: World, 
         ({"users": {"a\nemail=evil@example.com\nuser=evil": "x"}}, "expected an object"),
         ({"users": {"a\ud800": "x"}}, "expected an object"),
         ({"users": {"mike": {"role": "\x1b[31m"}}}, "holds a control character"),
+        ({"users": {"mike": {"full_name": "Michael"}}}, "has full_name Mike Swanson, .claude/users.json has Michael"),
+        ({"users": {"mike": {}, "eve": {"email": "Mike@example.com"}}}, "which is eve in .claude/users.json"),
+        ({"users": {"mike": {"full_name": "Mike "}}}, "expected text without blanks at its ends"),
         (b"\xff\xfe\x00", "UTF-8"),
         (b"[" * 200_000, "not valid JSON"),
     ],
-    ids=range(14),
+    ids=range(17),
 )
 def test_a_users_file_broken_by_somebody_else_only_warns(
     world: World, machine: Machine, data: object, words: str
@@ -430,3 +433,20 @@ def test_a_machine_may_have_any_name(world: World, machine: Machine, name: str) 
     assert result.code == 0, result.text
     assert "Received: 1 file from Howard Lee (1 commit)" in result.out
     assert_no_traceback(result)
+
+
+def test_what_counts_before_user_is_set_as_well(machine: Machine) -> None:
+    (machine.home / "more").write_text("[author]\n\temail = agent@vendor.example\n[committer]\n\tname = Agent\n")
+    machine.git("config", "--global", "include.path", str(machine.home / "more"))
+    for _ in range(2):
+        assert machine.sync().code == 0
+        for who in ("AUTHOR", "COMMITTER"):
+            assert machine.git("var", f"GIT_{who}_IDENT").startswith("Mike Swanson <mike@example.com>")
+
+
+@pytest.mark.parametrize(("value", "code"), [("yes", 78), ("1", 78), ("off", 0), ("0", 0)])
+def test_booleans_are_read_as_git_reads_them(machine: Machine, value: str, code: int) -> None:
+    machine.git("config", "commit.gpgSign", value)
+    machine.git("config", "gpg.program", "false")
+    machine.write("a.md", "x\n")
+    assert machine.sync().code == code

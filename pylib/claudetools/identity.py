@@ -89,6 +89,8 @@ def text_of(data: dict[str, Any], key: str, shown: str, required: bool) -> str:
         raise Invalid(f"{shown}: key {key!r} holds a control character; expected one line of text")
     if not value.strip():
         raise Invalid(f"{shown}: key {key!r} holds spaces only; expected text")
+    if value != value.strip():
+        raise Invalid(f"{shown}: key {key!r} is {value!r}; expected text without blanks at its ends")
     if key == "email" and ("@" not in value or any(c in value for c in "<> ")):
         raise Invalid(f"{shown}: key 'email' is {value!r}; expected an address, for example {EXAMPLES['email']!r}")
     if key == "user" and not is_user_id(value):
@@ -169,6 +171,7 @@ def read_identity(top: str, git_email: str, host: str, file: str = "") -> Identi
     identity = Identity(**values, **{k: v for k, v in extra.items() if v}, problems=problems)
     if users:
         take_role(identity, users.get(identity.user))
+        tell_namesakes(identity, users)
     return identity
 
 
@@ -184,6 +187,21 @@ def take_role(identity: Identity, entry: dict[str, Any] | None) -> None:
             f".claude/identity.json has email {identity.email}, .claude/users.json has {entry['email']} "
             f"for {identity.user}"
         )
+    if entry.get("full_name") and entry["full_name"] != identity.full_name:
+        identity.problems.append(
+            f".claude/identity.json has full_name {identity.full_name}, .claude/users.json has {entry['full_name']} "
+            f"for {identity.user}"
+        )
+
+
+def tell_namesakes(identity: Identity, users: dict[str, dict[str, Any]]) -> None:
+    """Whose name or address is somebody else's in users.json would sign that person's work."""
+    for name, entry in users.items():
+        if name == identity.user or not entry.get("active", True):
+            continue
+        for key, mine in (("email", identity.email), ("full_name", identity.full_name)):
+            if str(entry.get(key) or "").lower() == mine.lower():
+                identity.problems.append(f".claude/identity.json has {key} {mine}, which is {name} in .claude/users.json")
 
 
 def derive(users: dict[str, dict[str, Any]], git_email: str, host: str, problems: list[str]) -> Identity:

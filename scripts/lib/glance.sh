@@ -84,7 +84,7 @@ glance_at_remote() {
     load_identity "$TOP" || return 1
     tell_identity_problems
   fi
-  [ "$CONFIG_NAME" = "$ID_NAME" ] && [ "$CONFIG_EMAIL" = "$ID_EMAIL" ] || return 1
+  is_git_reconciled || return 1
   begin_phase exchange
   remote_is_seen
   case $? in

@@ -66,7 +66,7 @@ read_identity_cache() {
 reconcile_git_config() {
   export GIT_AUTHOR_NAME=$ID_NAME GIT_AUTHOR_EMAIL=$ID_EMAIL GIT_COMMITTER_NAME=$ID_NAME GIT_COMMITTER_EMAIL=$ID_EMAIL
   [ -z "$DRY_RUN" ] || return 0
-  set_git_config "$CONFIG_NAME" user.name "$ID_NAME" && set_git_config "$CONFIG_EMAIL" user.email "$ID_EMAIL" || report_git_config
+  set_git_config "$CONFIG_NAME" user.name "$ID_NAME" && set_git_config "$CONFIG_EMAIL" user.email "$ID_EMAIL" && set_other_names || report_git_config
   return 0
 }
 
@@ -83,6 +83,26 @@ report_git_config() {
 }
 
 set_git_config() { [ "$1" = "$3" ] || patiently git -C "$TOP" config "$2" "$3"; }
+
+# author.* and committer.* count before user.*, wherever they stand (git var GIT_AUTHOR_IDENT).
+set_other_names() {
+  local pair
+  for pair in ${CONFIG_OTHER_NAMES[@]+"${CONFIG_OTHER_NAMES[@]}"}; do
+    case $pair in
+      *.name=*) set_git_config "${pair#*=}" "${pair%%=*}" "$ID_NAME" ;;
+      *) set_git_config "${pair#*=}" "${pair%%=*}" "$ID_EMAIL" ;;
+    esac || return
+  done
+}
+
+# Whether plain git signs with the name that commits here carry.
+is_git_reconciled() {
+  local pair
+  [ "$CONFIG_NAME" = "$ID_NAME" ] && [ "$CONFIG_EMAIL" = "$ID_EMAIL" ] || return 1
+  for pair in ${CONFIG_OTHER_NAMES[@]+"${CONFIG_OTHER_NAMES[@]}"}; do
+    case ${pair%%=*} in *.name) [ "${pair#*=}" = "$ID_NAME" ] ;; *) [ "${pair#*=}" = "$ID_EMAIL" ] ;; esac || return 1
+  done
+}
 
 # Sets VAULT, the folder that ID_VAULT names as seen from TOP.
 find_vault() {

@@ -88,6 +88,7 @@ read_configuration() {
   local entry key value
   CONFIG_EMAIL='' CONFIG_NAME='' CONFIG_SIGN='' CONFIG_HOOKS='' CONFIG_LIMIT_MB=50 CONFIG_SPARSE=no CONFIG_DRIVER='' CONFIG_BARE='' CONFIG_WORKTREES='' CONFIG_MAIN_ONLY=''
   CONFIG_CREDENTIALS=inline CONFIG_ALLOWED=() CONFIG_WHOLE=''
+  CONFIG_OTHER_NAMES=()
   BRANCH='' REMOTE='' REMOTES=' ' REMOTE_URLS=() BRANCH_REMOTES=()
   while IFS= read -r -d '' entry; do
     key=${entry%%$'\n'*}
@@ -96,11 +97,12 @@ read_configuration() {
       'end 0') CONFIG_WHOLE=1 ;;
       user.email) CONFIG_EMAIL=$value ;;
       user.name) CONFIG_NAME=$value ;;
-      commit.gpgsign) CONFIG_SIGN=$value ;;
+      author.name | author.email | committer.name | committer.email) CONFIG_OTHER_NAMES+=("$key=$value") ;;
+      commit.gpgsign) if is_true "$entry"; then CONFIG_SIGN=true; else CONFIG_SIGN=''; fi ;;
       core.hookspath) CONFIG_HOOKS=$value ;;
       core.sparsecheckout) CONFIG_SPARSE='' ;;
-      extensions.worktreeconfig) case $value in [fF]* | [nN]* | 0) CONFIG_WORKTREES='' ;; *) CONFIG_WORKTREES=1 ;; esac ;;
-      core.bare) [ "$value" != true ] || CONFIG_BARE=1 CONFIG_MAIN_ONLY=1 ;;
+      extensions.worktreeconfig) if is_true "$entry"; then CONFIG_WORKTREES=1; else CONFIG_WORKTREES=''; fi ;;
+      core.bare) ! is_true "$entry" || CONFIG_BARE=1 CONFIG_MAIN_ONLY=1 ;;
       core.worktree) CONFIG_MAIN_ONLY=1 ;;
       merge.*.driver) CONFIG_DRIVER=1 ;;
       claudetools.branch) BRANCH=$value ;;
@@ -116,6 +118,15 @@ read_configuration() {
       branch.*.remote) BRANCH_REMOTES+=("${key#branch.}=$value") ;;
     esac
   done
+}
+
+# is_true ENTRY: as git reads a boolean. A key alone is true, an empty value false.
+is_true() {
+  case $1 in *$'\n'*) ;; *) return 0 ;; esac
+  case ${1#*$'\n'} in
+    [Tt][Rr][Uu][Ee] | [Yy][Ee][Ss] | [Oo][Nn]) return 0 ;;
+    0 | *[!0-9kmgKMG-]* | '') return 1 ;;
+  esac
 }
 
 check_configuration() {
