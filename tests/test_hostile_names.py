@@ -192,7 +192,7 @@ def test_a_rename_of_case_alone_goes_through(world: World) -> None:
 
 def test_a_file_named_like_a_windows_path_is_moved_to_quarantine_not_deleted(world: World) -> None:
     a, b = two_machines(world)
-    cruft = ["C:\\Users\\mike\\notes.txt", "C:Usersmikex.txt", "D:\\temp\\x", "nul", "sub/C:\\x", "sub/D:/a", "sub/D:/b"]
+    cruft = ["C:\\Users\\mike\\notes.txt", "C:Usersmikex", "D:\\temp\\x", "nul", "sub/C:\\x", "sub/D:/a", "sub/D:/b"]
     for name in cruft:
         a.write(name, f"only copy of {name}\n")
     a.write("real.md", "goes\n")

@@ -201,7 +201,8 @@ def tell_namesakes(identity: Identity, users: dict[str, dict[str, Any]]) -> None
             continue
         for key, mine in (("email", identity.email), ("full_name", identity.full_name)):
             if str(entry.get(key) or "").lower() == mine.lower():
-                identity.problems.append(f".claude/identity.json has {key} {mine}, which is {name} in .claude/users.json")
+                text = f".claude/identity.json has {key} {mine}, which is {name} in .claude/users.json"
+                identity.problems.append(text)
 
 
 def derive(users: dict[str, dict[str, Any]], git_email: str, host: str, problems: list[str]) -> Identity:
