@@ -50,7 +50,10 @@ hold_one_unsealed() {
       contains "$path" ${GONE[@]+"${GONE[@]}"} ${UNSTAGED[@]+"${UNSTAGED[@]}"} || return 0
       hold "$path" "$RULE_TEXT" "$RULE_FIX" "$(allow_hint "$path")"
       ;;
-    *) hold_broken "$path" ;;
+    *)
+      forget_movable "$path" # it is no less plain under a new name
+      ! forget_path "$path" || hold "$path" "$RULE_TEXT" "$RULE_FIX" "$(allow_hint "$path")"
+      ;;
   esac
 }
 
@@ -117,7 +120,7 @@ hold_foreign_logs() {
 
 hold_broken() {
   forget_path "$1" || return 0
-  find_seal "$1" || may_move "$1" # what has to be encrypted is no less plain for having been so before
+  may_move "$1"
   hold "$1" "$RULE_TEXT" "$RULE_FIX" "$(allow_hint "$1")"
 }
 
