@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from vaults import AGE_TEXT
 from world import Machine, World, run_plain, write_identity
 
 LINES = "".join(f"line {i}\n" for i in range(10))
@@ -281,7 +282,7 @@ def test_deleted_there_and_edited_here_is_settled_by_taking_a_side(
 
 
 def test_edits_of_different_lines_of_an_encrypted_file_are_never_merged(world: World, machine: Machine) -> None:
-    sealed = "age-encryption.org/v1\n" + LINES
+    sealed = AGE_TEXT + LINES
     machine.write("acme.age", sealed)
     machine.sync()
     other = world.machine("LINUX-02", "howard")

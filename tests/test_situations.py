@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from forced import KILL_GROUP, at, copy_world, ended, was_reached
+from vaults import AGE_TEXT
 from world import SYNC, TOOLKIT, Machine, Result, World, folder_until_the_end, log_text, run_plain, write_identity
 
 DOCUMENT = TOOLKIT / "docs" / "situations.md"
@@ -82,7 +83,7 @@ class Scene:
         self.mike.run("git", "clone", "-q", self.world.root / "vault.git", folder)
         self.mike.git("-C", str(folder), "symbolic-ref", "HEAD", "refs/heads/main")
         write_identity(self.mike, vault_path=str(folder))
-        (folder / "acme.age").write_text("age-encryption.org/v1\n")
+        (folder / "acme.age").write_text(AGE_TEXT)
         return folder
 
 
@@ -267,9 +268,7 @@ def log_without_sections(s: Scene) -> Result:
     return s.save("session-logs/2026-06-05-mike-vpn.md", "# VPN\n")
 
 
-@situation(
-    "A file that should be encrypted", "encrypted", lambda s: s.mike.write("acme.age", "age-encryption.org/v1\n")
-)
+@situation("A file that should be encrypted", "encrypted", lambda s: s.mike.write("acme.age", AGE_TEXT))
 def plain_text(s: Scene) -> Result:
     return s.save("acme.age", "password\n")
 
@@ -689,9 +688,9 @@ def vault_conflict(s: Scene) -> Result:
     other = s.world.root / "vault-2"
     s.howard.run("git", "clone", "-q", s.world.root / "vault.git", other)
     write_identity(s.howard, vault_path=str(other))
-    (other / "acme.age").write_text("age-encryption.org/v1\nhoward\n")
+    (other / "acme.age").write_text(AGE_TEXT + "howard\n")
     assert s.howard.sync().code == 0
-    (folder / "acme.age").write_text("age-encryption.org/v1\nmike\n")
+    (folder / "acme.age").write_text(AGE_TEXT + "mike\n")
     return vault_line(s.mike.sync())
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from vaults import AGE_TEXT
 from world import TOOLKIT, WITH_LOCK, Machine, World, log_text, run_plain, write_identity
 
 
@@ -436,7 +437,7 @@ def vault(world: World, machine: Machine) -> Path:
 
 
 def test_the_vault_goes_through_the_same_steps(machine: Machine, vault: Path) -> None:
-    (vault / "acme.age").write_text("age-encryption.org/v1\n")
+    (vault / "acme.age").write_text(AGE_TEXT)
     result = machine.sync()
     assert result.code == 0, result.text
     assert re.search(r"^Vault:  [0-9a-f]{7} pushed$", result.out, re.M)
@@ -446,7 +447,7 @@ def test_the_vault_goes_through_the_same_steps(machine: Machine, vault: Path) ->
 
 def test_trouble_in_the_vault_never_hides_that_main_is_safe(world: World, machine: Machine, vault: Path) -> None:
     (world.root / "vault.git").rename(world.root / "gone")
-    (vault / "acme.age").write_text("age-encryption.org/v1\n")
+    (vault / "acme.age").write_text(AGE_TEXT)
     machine.write("a.md", "x\n")
     result = machine.sync("--json")
     facts = json.loads(result.out)
@@ -456,7 +457,7 @@ def test_trouble_in_the_vault_never_hides_that_main_is_safe(world: World, machin
 
 def test_mains_exit_code_wins_over_the_vaults(world: World, machine: Machine, vault: Path) -> None:
     (world.root / "vault.git").rename(world.root / "gone")
-    (vault / "acme.age").write_text("age-encryption.org/v1\n")
+    (vault / "acme.age").write_text(AGE_TEXT)
     machine.write(".env", "TOKEN=x\n")
     assert machine.sync().code == 65
 
@@ -567,7 +568,7 @@ def test_in_an_agents_shell_a_remote_that_never_answers_does_not_hold_the_run(ma
 def test_in_an_agents_shell_the_vaults_lock_is_waited_for_as_long_as_patience_lasts(
     machine: Machine, vault: Path, tmp_path: Path
 ) -> None:
-    (vault / "acme.age").write_text("age-encryption.org/v1\n")
+    (vault / "acme.age").write_text(AGE_TEXT)
     sync = [
         "env",
         "-u",

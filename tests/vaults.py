@@ -55,6 +55,7 @@ age__list_0__map_recipient = age1pfmln4ycvjqg6r6gesptdmep06yr5a4qn4rccqaje9unce7
 version                    = 3.11.0
 """
 AGE = b"age-encryption.org/v1\n-> X25519 8pyLABJclEP\nYdUOvtmSFpbj\n--- ihwzUBIC3O0\n" + bytes(range(40))
+AGE_TEXT = "age-encryption.org/v1\n-> X25519 abc\ndef\n--- ghi\njkl\n"  # as a text, for tests that look at lines
 # Two packets of OpenPGP: the session key for somebody, and what is encrypted with it.
 GPG = b"\x85\x00\x0d\x03" + b"k" * 12 + b"\xd2\x14\x01" + b"d" * 19
 GIT_CRYPT = b"\0GITCRYPT\0" + bytes(range(12)) + b"cipher"
