@@ -53,7 +53,7 @@ load exit_codes ui arguments patience python results identity owner remote deliv
 load_the_rest() {
   [ -z "$LOADED_FOR" ] || return 0
   LOADED_FOR=$ROLE
-  load claim lock times checks gates moves snapshot commit split unsplit others own_hooks replay exchange outgoing refusal \
+  load claim lock times checks gates cruft vault moves snapshot commit split unsplit others own_hooks replay exchange outgoing refusal \
     conflict advance recover points migrate first_time queue
 }
 LOADED_FOR=''
@@ -246,7 +246,7 @@ sync_vault() {
   find_vault && folder=$VAULT
   MAIN_TOP=$TOP
   [ -n "$VAULT_ONLY" ] || WANTED=() ALLOWED=() MESSAGE='' TAKE_UPSTREAM='' # said of the repository's own files
-  if ! is_own_repository "$folder"; then
+  if ! is_own_repository "$folder" "$MAIN_TOP"; then
     reset_results
     forget_repository "$folder"
     problem "$EXIT_SETUP" error "The vault $(visible "$ID_VAULT") is no repository of its own: it lies inside of $(visible "$VAULT_LIES_IN")." \

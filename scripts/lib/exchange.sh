@@ -33,8 +33,7 @@ exchange() {
 
 close_exchange() {
   note_reached
-  [ "$ROLE" != vault ] || [ -e "$TREE/branch" ] || keep_record "$TREE/branch" "$BRANCH" || return
-  [ "$TIP" != "$SEEN" ] || forget_written
+  note_exchanged || return
   leave_out_contained
   [ -z "$FRESH" ] || printf '%s' "$OTHERS_PUSHED" >"$TREE/crowded"
   FACTS+=(${REPLAY_FACTS[@]+"${REPLAY_FACTS[@]}"}) # of the attempt that counted
@@ -160,15 +159,7 @@ push_tip() {
   checkpoint push
   PUSH_FROM=$TOP
   LEFT_BEFORE=${#LEFT_OUT[@]}
-  find_unsafe_commits || return
-  if [ ${#UNSAFE[@]} -gt 0 ] && [ -z "$FRESH" ]; then
-    # Perhaps nothing will be pushed: then no lost race would tell that the remote has moved.
-    fetch_remote || return
-    if [ "$SEEN" != "$old" ]; then
-      LEFT_OUT=(${LEFT_OUT[@]+"${LEFT_OUT[@]:0:LEFT_BEFORE}"})
-      return 1
-    fi
-  fi
+  find_unsafe_commits && fetch_before_parting "$old" || return
   [ "$TIP" = "$HEAD_OID" ] || keep_pair "$TIP" || return
   if has_own_hook pre-push; then
     prepare_check_tree "$TIP" || return

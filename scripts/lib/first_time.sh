@@ -45,27 +45,3 @@ start_over_if_upgraded() {
   export CLAUDETOOLS_STARTED_OVER=1
   exec bash "$TOOLKIT/scripts/sync.sh" "$@"
 }
-
-# The commit hook in a clone of the vault, which has no claudetools of its own: it calls the repository's. A hook that was
-# there before runs as well; where git looks for hooks elsewhere, that is somebody's own choice.
-set_up_vault_hook() {
-  local ours=$MAIN_TOP/.claude/claudetools/hooks/git/pre-commit hook=$COMMON/hooks/pre-commit line='' of
-  [ -z "$DRY_RUN$CONFIG_HOOKS" ] && [ -e "$ours" ] || return 0
-  { read -r line && read -r line; } 2>/dev/null <"$hook"
-  case $line in
-    '# Installed by claudetools of '*)
-      of=${line#'# Installed by claudetools of '}
-      [ ! -e "${of%%. What was here*}/.claude/claudetools/hooks/git/pre-commit" ] || return 0
-      ;;
-    *) [ ! -e "$hook" ] || { [ ! -e "$hook.before" ] && mv "$hook" "$hook.before"; } || return 0 ;;
-  esac
-  {
-    mkdir -p "$COMMON/hooks" && print_vault_hook "$ours" >"$hook.new" && chmod 755 "$hook.new" && mv "$hook.new" "$hook"
-  } 2>/dev/null || info "The commit hook could not be written into the vault: $(visible "$hook")"
-}
-
-print_vault_hook() {
-  printf '#!/bin/sh\n# Installed by claudetools of %s. What was here before lies beside it as NAME.before and runs as well.\n' "$MAIN_TOP"
-  printf "ours='%s'\n" "${1//\'/\'\\\'\'}"
-  sed '1,/^ours=/d' "$TOOLKIT/hooks/git/shim"
-}

@@ -175,49 +175,6 @@ is_secret() {
   return 1
 }
 
-# Cruft is moved, not deleted: it may be the only copy of something. A folder named like that goes as one, and what goes
-# keeps its path.
-quarantine_path() {
-  local path=$1 place root
-  if [ -n "$DRY_RUN" ]; then
-    refuse_path "$path" "is a Windows path used as a file name" "A sync moves it to quarantine."
-    return 0
-  fi
-  if [ ! -e "$TOP/$path" ] && [ ! -L "$TOP/$path" ]; then # with its folder
-    REFUSED_PATHS+=("$path")
-    GONE+=("$path")
-    return 0
-  fi
-  is_path_cruft "$path"
-  root=$CRUFT_ROOT
-  [ -z "$(git -C "$TOP" ls-files -- ":(top,literal)$root")" ] || root=$path
-  place=$STATE/quarantine/$(utc_stamp)-${#REFUSED_PATHS[@]}
-  case $root in */*) place+=/${root%/*} ;; esac
-  if ! { (umask 077 && mkdir -p "$place") && mv "$TOP/$root" "$place/"; } 2>"$WORK/error"; then
-    refuse_path "$path" "is a Windows path used as a file name, and cannot be moved away" "Look at it: ls -l $(near "$path")"
-    return 0
-  fi
-  REFUSED_PATHS+=("$path")
-  GONE+=("$path")
-  note_fact "[INFO] Moved away: $(visible "$root") is a Windows path used as a file name. It is in $(visible "$place"). Keep such a name: git config --add claudetools.allow $(quoted "$root")"
-}
-
-# Cruft that somebody committed by plain git, or allowed on another machine: named, and left to a person. Once a day: every
-# sync would pay for the list of names.
-name_tracked_cruft() {
-  local path
-  is_first_save_of_day || return 0
-  git -C "$TOP" ls-files -z -- '*:*' '*\\\\*' '*[nN][uU][lL]*' '*tmpclaude-*' $'*\xef\x80\xba*' $'*\xef\x81\x9c*' >"$WORK/cruft" 2>"$WORK/error" || {
-    report_git_failure "git ls-files"
-    return "$EXIT_INTERNAL"
-  }
-  while IFS= read -r -d '' path; do
-    { [ -e "$TOP/$path" ] || [ -L "$TOP/$path" ]; } && is_path_cruft "$path" && is_wanted "$path" || continue
-    ! is_allowed "$path" || continue
-    note_fact "[WARN] $(visible "$path") is a Windows path used as a file name, and no Windows machine can check it out. Take it out: $(git_here) rm --cached -- $(quoted "$path")     or keep it: $(git_here) config --add claudetools.allow $(quoted "$path")"
-  done <"$WORK/cruft"
-}
-
 # --- what lies behind the name ------------------------------------------------
 
 hold_unmerged_paths() {
@@ -227,24 +184,6 @@ hold_unmerged_paths() {
       "Settle it in the file, then: $(git_here) add -- $(quoted "$path")"
   done
 }
-
-# A vault that is a submodule of this repository: a commit of it that its remote does not have could be fetched by nobody.
-hold_vault_commit() {
-  local path
-  find_vault_path && contains "$path" ${PATHS[@]+"${PATHS[@]}"} && ! is_allowed "$path" || return 0
-  ! is_on_vault_remote HEAD || return 0
-  forget_path "$path"
-  HELD+=("$path")
-  tell_once "[INFO] $(visible "$path") waits: the vault's remote does not have its commit yet. Once the vault is pushed, the next sync sends it."
-}
-
-# find_vault_path: sets the caller's `path`, where the vault lies in this tree; 1 when it lies elsewhere.
-find_vault_path() {
-  [ "$ROLE" = main ] && [ -n "${ID_VAULT:-}" ] && find_vault || return 1
-  case $VAULT in "$TOP"/?*) path=${VAULT#"$TOP"/} path=${path%/} ;; *) return 1 ;; esac
-}
-
-is_on_vault_remote() { [ -n "$(git -C "$VAULT" for-each-ref --count=1 --contains "$1" refs/remotes 2>/dev/null)" ]; }
 
 # Paths that came in and that the tree does not hold (pylib/claudetools/advance/unsettled.py).
 hold_unsettled_paths() {
@@ -340,29 +279,4 @@ list_case_twins() {
         if (lower in first) { print order[i]; print first[lower] } else first[lower] = order[i]
       }
     }' | tr '\n\001' '\0\n'
-}
-
-# More than half of everything gone at once is more often an accident than a wish. A file with a new name is not gone.
-hold_mass_deletion() {
-  local path gone=() tracked
-  [ "$JOB" != restore ] || return 0 # else what is to be brought back would count as still there
-  for path in ${GONE[@]+"${GONE[@]}"} ${UNSTAGED[@]+"${UNSTAGED[@]}"}; do
-    is_allowed "$path" || is_refused "$path" || gone+=("$path")
-  done
-  [ ${#gone[@]} -ge 10 ] || return 0
-  tracked=$(git -C "$TOP" ls-files -z | tr -dc '\0' | wc -c)
-  tracked=$((tracked + ${#UNSTAGED[@]}))
-  [ $((2 * ${#gone[@]})) -gt "$tracked" ] || return 0
-  if GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" diff-index --cached -M -l 4000 --no-rename-empty --diff-filter=D \
-    --name-only -z "$BASE_OID" >"$WORK/deleted" 2>"$WORK/error"; then
-    gone=()
-    while IFS= read -r -d '' path; do
-      is_allowed "$path" || contains "$path" ${HELD[@]+"${HELD[@]}"} || gone+=("$path")
-    done <"$WORK/deleted"
-  fi
-  [ ${#gone[@]} -ge 10 ] && [ $((2 * ${#gone[@]})) -gt "$tracked" ] || return 0
-  left_out "the deletion of ${#gone[@]} files" "more than half of the $tracked files here" \
-    "Bring them back: git -C $(quoted "$TOP") restore ." "Send the deletions: $(sync_command) --allow ."
-  GONE=()
-  HELD+=("${gone[@]}")
 }

@@ -109,11 +109,11 @@ find_vault() {
   case $ID_VAULT in \~/*) VAULT=$HOME/${ID_VAULT#\~/} ;; /* | [A-Za-z]:*) VAULT=$ID_VAULT ;; *) VAULT=$TOP/$ID_VAULT ;; esac
 }
 
-# is_own_repository FOLDER: 1 for a folder below the top of a repository, with VAULT_LIES_IN, that top. All of it would be
-# taken for the vault.
+# is_own_repository FOLDER MAIN: 1 for MAIN, the top of the user's repository, and for a folder below the top of any, with
+# VAULT_LIES_IN, that top. All of it would be taken for the vault.
 is_own_repository() {
   VAULT_LIES_IN=$(cd "$1" 2>/dev/null && git rev-parse --show-toplevel 2>/dev/null)
-  [ -z "$VAULT_LIES_IN" ] || [ "$VAULT_LIES_IN" -ef "$1" ]
+  [ -z "$VAULT_LIES_IN" ] || { [ "$VAULT_LIES_IN" -ef "$1" ] && ! [ "$VAULT_LIES_IN" -ef "$2" ]; }
 }
 
 # The path to type for a program of ours, seen from the top of the user's repository. Always of the toolkit that runs: that of

@@ -127,3 +127,28 @@ quarantine_cruft() {
     fi
   done
 }
+
+# More than half of everything gone at once is more often an accident than a wish. A file with a new name is not gone.
+hold_mass_deletion() {
+  local path gone=() tracked
+  [ "$JOB" != restore ] || return 0 # else what is to be brought back would count as still there
+  for path in ${GONE[@]+"${GONE[@]}"} ${UNSTAGED[@]+"${UNSTAGED[@]}"}; do
+    is_allowed "$path" || is_refused "$path" || gone+=("$path")
+  done
+  [ ${#gone[@]} -ge 10 ] || return 0
+  tracked=$(git -C "$TOP" ls-files -z | tr -dc '\0' | wc -c)
+  tracked=$((tracked + ${#UNSTAGED[@]}))
+  [ $((2 * ${#gone[@]})) -gt "$tracked" ] || return 0
+  if GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" diff-index --cached -M -l 4000 --no-rename-empty --diff-filter=D \
+    --name-only -z "$BASE_OID" >"$WORK/deleted" 2>"$WORK/error"; then
+    gone=()
+    while IFS= read -r -d '' path; do
+      is_allowed "$path" || contains "$path" ${HELD[@]+"${HELD[@]}"} || gone+=("$path")
+    done <"$WORK/deleted"
+  fi
+  [ ${#gone[@]} -ge 10 ] && [ $((2 * ${#gone[@]})) -gt "$tracked" ] || return 0
+  left_out "the deletion of ${#gone[@]} files" "more than half of the $tracked files here" \
+    "Bring them back: git -C $(quoted "$TOP") restore ." "Send the deletions: $(sync_command) --allow ."
+  GONE=()
+  HELD+=("${gone[@]}")
+}

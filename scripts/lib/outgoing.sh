@@ -66,7 +66,21 @@ note_written() {
   { printf '%s\n' "$@" >>"$TREE/written"; } 2>/dev/null || : # then it is looked at once more
 }
 
-forget_written() { [ ! -s "$TREE/written" ] || : >"$TREE/written"; }
+# What is on the remote need not be known any more; and the vault has its branch (choose_branch).
+note_exchanged() {
+  [ "$TIP" != "$SEEN" ] || [ ! -s "$TREE/written" ] || : >"$TREE/written"
+  [ "$ROLE" != vault ] || [ -e "$TREE/branch" ] || keep_record "$TREE/branch" "$BRANCH"
+}
+
+# fetch_before_parting OLD: where nothing of what is unsafe will be pushed, no lost race would tell that the remote has moved.
+# 1 when it has: go round again.
+fetch_before_parting() {
+  [ ${#UNSAFE[@]} -gt 0 ] && [ -z "$FRESH" ] || return 0
+  fetch_remote || return
+  [ "$SEEN" != "$1" ] || return 0
+  LEFT_OUT=(${LEFT_OUT[@]+"${LEFT_OUT[@]:0:LEFT_BEFORE}"})
+  return 1
+}
 
 # Sets ADDED (commit and path in pairs, new or changed), ADDED_BLOBS and ADDED_KINDS (new, changed), OUTGOING_GONE and
 # SEAL_PATHS.

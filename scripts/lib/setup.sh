@@ -51,7 +51,7 @@ refuse_bad_vault() {
   git -C "$VAULT" rev-parse --show-toplevel >/dev/null 2>&1 ||
     die "$EXIT_SETUP" "The vault $(visible "$vault") is not the working tree of a git repository." \
       "Clone it first, then: bash $(setup_command) --vault $(quoted "$vault")"
-  is_own_repository "$VAULT" ||
+  is_own_repository "$VAULT" "$TOP" ||
     die "$EXIT_SETUP" "The vault $(visible "$vault") is no repository of its own: it lies inside of $(visible "$VAULT_LIES_IN")." \
       "Make it one: git -C $(quoted "$VAULT") init"
 }
