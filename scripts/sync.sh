@@ -53,10 +53,10 @@ load exit_codes ui arguments patience python results identity owner remote deliv
 load_the_rest() {
   [ -z "$LOADED_FOR" ] || return 0
   LOADED_FOR=$ROLE
-  load claim lock times checks gates cruft vault moves snapshot commit split unsplit others own_hooks replay exchange outgoing refusal \
-    conflict advance recover points migrate first_time queue
+  load claim lock times checks gates cruft vault moves snapshot commit split unsplit others check_tree run_hook own_hooks \
+    message_hooks push_hook replay exchange outgoing refusal conflict advance recover points migrate first_time queue background
 }
-LOADED_FOR=''
+LOADED_FOR='' LEFT_RUNNING=''
 
 main() {
   CALLED_WITH=("$@")
@@ -71,13 +71,13 @@ main() {
   trap 'end_by_signal 129' HUP
   trap 'end_by_signal 130' INT
   trap 'end_by_signal 143' TERM
-  trap 'stop_clock; let_go' EXIT
+  trap 'end_run "$?"' EXIT
 
   if [ -n "$VAULT_ONLY" ]; then look_for_vault; else sync_repository . main; fi
   FINAL_EXIT=$REPO_EXIT
-  # Where main came to nothing (another branch, a merge under way, a lock) the vault is synced all the same.
+  # Where main came to nothing (another branch, a merge under way, a lock) the vault is synced all the same. What goes on without us does it itself.
   [ -n "${ID_VAULT+known}" ] || [ "$JOB" != sync ] || [ ! -d "$STATE" ] || load_identity "$TOP"
-  if [ -n "$VAULT_ONLY" ] || { [ "$JOB" = sync ] && [ -n "${ID_VAULT:-}" ]; }; then
+  if [ -n "$VAULT_ONLY" ] || { [ "$JOB" = sync ] && [ -n "${ID_VAULT:-}" ] && [ -z "$LEFT_RUNNING" ]; }; then
     sync_vault
     [ "$FINAL_EXIT" -ne 0 ] || FINAL_EXIT=$REPO_EXIT
   fi
@@ -98,11 +98,16 @@ sync_repository() {
   begin_phase look
   if open_repository "$folder" && make_state && ! nothing_to_do; then
     load_the_rest
-    work_under_lock
+    if ! wants_background; then
+      work_under_lock
+    elif sync_in_background; then
+      [ -z "$TOLD_ALL" ] || exit "$REPO_EXIT"
+      return
+    fi
   fi
   end_phase
   deliver_notes
-  [ "$JOB" != sync ] || write_history
+  [ "$JOB" != sync ] || [ -n "$LEFT_RUNNING" ] || write_history
   tell_result "$role"
 }
 
@@ -150,6 +155,7 @@ take_lock() {
 # The index first: without our claim, nothing would tell later whose its lock is.
 let_go() {
   [ -n "$LOCK_RECORD" ] || return 0
+  end_hook
   drop_fetch
   drop_receive
   unlock_index
@@ -183,7 +189,7 @@ sync_tree() {
     status=$?
     [ "$status" -ne 1 ] || continue
     [ "$status" -eq 0 ] && [ -z "$DRY_RUN" ] || return "$status"
-    ! more_requests_wait || continue
+    [ -n "$SAVING_REFUSED" ] || ! more_requests_wait || continue
     begin_phase exchange
     exchange || {
       status=$?
@@ -217,7 +223,9 @@ look_at_tree() {
 
 # 0 saved, or nothing to save; 1 go round again; else an exit code.
 save_changes() {
+  local status
   COMMIT_PARENT=$HEAD_OID SPLIT_FACTS=() WAITS=()
+  [ -z "$SAVING_REFUSED" ] || return 0
   if [ $((${#PATHS[@]} + ${#GONE[@]} + ${#UNSTAGED[@]} + ${#UNMERGED[@]})) -eq 0 ] && [ "$BASE_OID" = "$HEAD_OID" ] &&
     [ ! -s "$TREE/unsettled" ] && ! ledger_is_news; then
     return 0
@@ -232,13 +240,20 @@ save_changes() {
     return 0
   fi
   begin_phase check
-  run_own_hooks || return # 1: without what they refuse
+  ask_own_hooks || {
+    status=$? # 1: without what they refuse
+    [ -z "$SAVING_REFUSED" ] || COMMIT_OID='' status=0
+    return "$status"
+  }
   begin_phase commit
   land_commit || return
   if [ -n "$FIXED_TREE" ]; then take_over_fixes || return; fi
+  run_post_commit_hooks || return
   forget_acks
   prune_points
 }
+
+ask_own_hooks() { run_own_hooks && run_message_hooks; }
 
 # The vault's trouble never hides or undoes what main did: it has its own report and its own exit code.
 sync_vault() {
@@ -275,8 +290,18 @@ refuse_to_run_inside_a_sync() {
   exit "$EXIT_DEFERRED"
 }
 
+end_run() {
+  stop_clock
+  let_go
+  [ -z "$BACKGROUND" ] || printf '%s\n' "$1" 2>/dev/null >"$BACKGROUND/status"
+}
+
 end_by_signal() {
   trap - HUP INT TERM
+  if [ -n "$LEFT_RUNNING" ]; then
+    error "Ended by a signal. The sync goes on in the background; see $(sync_command) --status"
+    exit "$1"
+  fi
   error "Ended by a signal. Nothing is lost; the next sync goes on from here."
   exit "$1"
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -89,18 +88,13 @@ def hook(machine: Machine, text: str) -> None:
 
 
 def test_a_hook_that_does_not_end_is_ended_with_all_that_it_started(machine: Machine, tmp_path: Path) -> None:
-    """The real limit is 60 s; in an agent's shell what is left of its patience, here 1 s."""
-    toolkit = tmp_path / "toolkit"
-    toolkit.mkdir()
-    for name in ("scripts", "pylib", "hooks"):
-        shutil.copytree(Path(__file__).parent.parent / name, toolkit / name)
-    own = toolkit / "scripts" / "lib" / "own_hooks.sh"
-    own.write_text(own.read_text().replace("HOOK_LIMIT_SECONDS=60", "HOOK_LIMIT_SECONDS=1"))
+    machine.git("config", "claudetools.hookSeconds", "1")
     hook(machine, f"sleep 1000 & echo $! > {tmp_path}/pid; wait")
     machine.write("a.md", "x\n")
-    result = machine.run("bash", toolkit / "scripts" / "sync.sh")
+    result = machine.sync()
     assert result.code == 65, result.text
-    assert "did not end within 1 s" in result.out
+    assert result.out.startswith("[ERROR] Your repository's own pre-commit hook did not end within 1 s"), result.text
+    assert "claudetools.hookSeconds 2" in result.out
     assert is_over((tmp_path / "pid").read_text().strip())
     assert machine.status() == "?? a.md"
     machine.assert_sound()
@@ -177,3 +171,125 @@ def test_a_filter_stores_the_one_and_shows_the_other(world: World, machine: Mach
     assert machine.sync().code == 0
     assert machine.read("x.big") == "content\nmore\n"
     assert machine.status() == other.status() == ""
+
+
+# --- what hooks do, and what they refuse ----------------------------------------------
+
+
+def install(machine: Machine, name: str, text: str) -> None:
+    path = machine.common / "hooks" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+DOES = {
+    "writes into .git": "echo x >.git/x && mkdir -p .git/team && echo x >.git/info/x",
+    "leaves locks": "touch .git/index.lock .git/HEAD.lock .git/config.lock",
+    "commits": "echo x >made.md; git add made.md; git -c core.hooksPath=/dev/null commit -q -m inner; git tag -f inner",
+    "stashes": "echo x >>README.md; git stash -q",
+    "resets": "git reset -q --hard HEAD",
+    "moves refs": "git update-ref refs/heads/main HEAD~0; git branch -f side; git symbolic-ref HEAD refs/heads/side",
+    "configures": "git config user.name Nobody; git config core.bare true",
+    "collects": "git reflog expire --expire=all --all && git gc -q --prune=now",
+    "deletes": "git rm -q --cached README.md; rm -f README.md a.md",
+}
+
+
+@pytest.mark.parametrize("deed", DOES)
+def test_what_a_hook_does_by_git_stays_in_its_copy(world: World, machine: Machine, deed: str) -> None:
+    """And the next one finds its copy in order, whatever the last one left."""
+    machine.git("commit", "-q", "--allow-empty", "-m", "nobody has a ref to it", env=AUTHOR)
+    loose = machine.git("rev-parse", "HEAD")
+    machine.git("reset", "-q", "--soft", "HEAD^")
+    for name in ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", "pre-push"):
+        if deed != "commits" or not name.endswith("-msg"):  # git would take the message of the inner commit
+            install(machine, name, DOES[deed])
+    for n, path in enumerate(("a.md", "b.md")):
+        config = (machine.common / "config").read_bytes() if n else b""
+        machine.write(path, "x\n")
+        result = machine.sync("-m", f"save {path}")
+        assert result.code == 0, result.text
+        assert world.remote_file(path) == "x\n" and world.remote_file("README.md") == "# ops\n"
+        assert machine.read("a.md") == "x\n" and machine.read("README.md") == "# ops\n" and machine.status() == ""
+        assert machine.git("log", "-1", "--format=%an: %s") == f"Mike Swanson: save {path}"
+        refs = machine.git("for-each-ref", "--format=%(refname)", "refs/heads", "refs/tags", "refs/stash")
+        assert refs == "refs/heads/main"
+        assert n == 0 or (machine.common / "config").read_bytes() == config
+    machine.git("cat-file", "-e", loose)
+    machine.assert_sound()
+
+
+AUTHOR = {
+    "GIT_AUTHOR_NAME": "m",
+    "GIT_AUTHOR_EMAIL": "m@example.com",
+    "GIT_COMMITTER_NAME": "m",
+    "GIT_COMMITTER_EMAIL": "m@example.com",
+}
+
+
+def test_what_a_hook_stages_goes_along_and_what_lies_about_does_not(world: World, machine: Machine) -> None:
+    install(machine, "pre-commit", "echo made >made.md; git add made.md; echo x >report.txt; echo more >>a.md")
+    machine.write("a.md", "x\n")
+    assert machine.sync().code == 0
+    assert world.remote_file("made.md") == machine.read("made.md") == "made\n"
+    assert world.remote_file("a.md") == machine.read("a.md") == "x\nmore\n"
+    assert "report.txt" not in world.remote_files() and machine.status() == ""
+
+
+def test_message_hooks_have_the_last_word_and_our_trailers_stay_readable(world: World, machine: Machine) -> None:
+    install(machine, "prepare-commit-msg", 'printf "\\nSigned-off-by: Mike <m@example.com>\\n" >>"$1"')
+    install(machine, "commit-msg", 'sed "1s/^/OPS-1 /" "$1" >.git/m && cat .git/m >"$1"')
+    install(machine, "post-commit", "git log -1 --format=%B >>.git/seen; git status --short >>.git/seen")
+    machine.write("a.md", "x\n")
+    result = machine.sync("-m", "acme: firewall", env={"CLAUDETOOLS_SESSION_ID": "me"})
+    assert result.code == 0 and "OPS-1 acme: firewall" in result.out, result.text
+    assert machine.git("log", "-1", "--format=%s", "origin/main") == "OPS-1 acme: firewall"
+    for key, value in (("Signed-off-by", "Mike <m@example.com>"), ("Machine", "LINUX-01"), ("Session-Id", "me")):
+        assert machine.git("log", "-1", f"--format=%(trailers:key={key},valueonly)").strip() == value
+    seen = (machine.state / "trees/main/check/.git/seen").read_text()
+    assert seen == machine.git("log", "-1", "--format=%B") + "\n"
+
+
+def test_a_message_that_is_refused_holds_its_commit_and_a_better_one_goes(world: World, machine: Machine) -> None:
+    install(machine, "commit-msg", "grep -q '^OPS-' \"$1\" || { echo 'needs a ticket' >&2; exit 1; }")
+    machine.write("a.md", "x\n")
+    result = machine.sync("-m", "no ticket")
+    assert result.code == 65, result.text
+    assert result.out.startswith("[ERROR] Your repository's own commit-msg hook refused this commit."), result.text
+    assert "needs a ticket" in result.out and "-m TEXT" in result.out and machine.status() == "?? a.md"
+    result = machine.sync("-m", "OPS-1 a")
+    assert result.code == 0, result.text
+    assert world.remote_file("a.md") == "x\n"
+
+
+def test_a_push_that_the_hook_refuses_is_told_as_the_hooks(world: World, machine: Machine) -> None:
+    refuse = '[ ! -e bad.md ] || { echo "12 tests failed"; exit 1; }'
+    install(machine, "pre-push", f'echo "$@" >>.git/runs; cat >>.git/runs; {refuse}')
+    machine.write("bad.md", "x\n")
+    result = machine.sync()
+    runs = machine.state / "trees/main/check/.git/runs"
+    assert result.code == 65, result.text
+    assert result.out.startswith("[ERROR] Your repository's own pre-push hook refused the push."), result.text
+    assert "12 tests failed" in result.out and "refused by" not in result.out
+    assert len(runs.read_text().splitlines()) == 2, "asked once"
+    other = world.machine("LINUX-02", "howard")
+    other.write("h.md", "x\n")
+    assert other.sync().code == 0
+    machine.write("good.md", "x\n")
+    result = machine.sync()
+    assert result.code == 65 and "refused 1 of 2 commits" in result.out, result.text
+    assert "good.md" in world.remote_files() and "bad.md" not in world.remote_files()
+    assert machine.read("h.md") == "x\n"
+    (machine.top / "bad.md").unlink()
+    assert machine.sync().code == 0
+    assert "bad.md" not in world.remote_files()
+    machine.assert_sound()
+
+
+def test_a_hook_that_may_not_be_executed_is_told(machine: Machine) -> None:
+    install(machine, "pre-push", "exit 1")
+    (machine.common / "hooks" / "pre-push").chmod(0o644)
+    machine.write("a.md", "x\n")
+    result = machine.sync()
+    assert result.code == 0 and "pre-push is not executable" in result.out, result.text

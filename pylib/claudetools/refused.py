@@ -4,8 +4,12 @@ Commits are tried one by one on top of what the remote has. A refused one is set
 touches the same paths; at the end those are tried once more as one commit, because a later commit may have mended
 what was refused. What stays refused is put on top of what was pushed: the tree keeps it, and the next sync tries again.
 
+With --ask, the repository's own pre-push hook has a say as well: `ask COMMIT BASE` goes out on stdout, and `yes` or
+`no` comes in on stdin. What it refuses is set aside in the same way.
+
 Lines on stdout, tab-separated: `pushed OID`, `tip OID` (what the branch holds here: pushed, then refused),
-`replayed OLD NEW`, `refused OLD NEW SUBJECT`, `held OLD NEW SUBJECT` (by our own gates), `said TEXT`.
+`replayed OLD NEW`, `refused OLD NEW SUBJECT`, `held OLD NEW SUBJECT` (by our own gates), `hooked OLD NEW SUBJECT` (by
+the hook), `said TEXT`.
 Exit status: 0, or 1 when somebody else pushed meanwhile.
 """
 
@@ -14,6 +18,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import sys
 from dataclasses import dataclass, field
 
 from claudetools import git, merging, replay
@@ -31,29 +36,35 @@ class Outcome:
     replayed: list[tuple[str, str]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     held: set[str] = field(default_factory=set)
+    hooked: set[str] = field(default_factory=set)
     said: list[str] = field(default_factory=list)
     as_it_is: bool = False  # nothing was made anew: what is refused stays where it stands
 
 
 @dataclass(frozen=True)
 class Remote:
-    """Where to push, and from which folder (the check worktree, for a pre-push hook). `stripped`: commits and the
-    paths that they go without, which belong to this machine alone."""
+    """Where to push, and whether the repository's own hook is to be asked before. `stripped`: commits and the paths
+    that they go without, which belong to this machine alone."""
 
     top: str
-    source: str
     name: str
     branch: str
-    hooks: str
+    ask: bool
     stripped: dict[str, set[bytes]] = field(default_factory=dict)
+
+    def is_let_through(self, commit: str, seen: str) -> bool:
+        """What the repository's own pre-push hook says."""
+        if not self.ask:
+            return True
+        print(f"ask\t{commit}\t{seen}", flush=True)
+        return sys.stdin.readline() == "yes\n"
 
     def push(self, commit: str, seen: str) -> str:
         """'' when it was taken on top of `seen`, else the remote's words."""
-        option = ("-c", f"core.hooksPath={self.hooks}") if self.hooks else ()
         target = f"{commit}:refs/heads/{self.branch}"
         try:
             lease = f"--force-with-lease=refs/heads/{self.branch}:{seen}"
-            git.run(self.source, *option, "push", lease, self.name, target, starts_programs=True)
+            git.run(self.top, "push", "--no-verify", lease, self.name, target, starts_programs=True)
         except git.GitError as error:
             return str(error).partition(": ")[2]  # without our own words in front
         return ""
@@ -80,6 +91,7 @@ def settle(remote: Remote, scratch: str, seen: str, tip: str, unsafe: dict[str, 
     ]
     result = Outcome(seen)
     set_aside: set[bytes] = set()
+    hooked_paths: set[bytes] = set()
     unsafe_paths = {path for paths in unsafe.values() for path in paths}
     if any(len(row) != 2 for row in rows):
         result.refused, result.as_it_is = [row[0] for row in rows], bool(unsafe)
@@ -90,9 +102,13 @@ def settle(remote: Remote, scratch: str, seen: str, tip: str, unsafe: dict[str, 
         touched = replay.paths_of(top, parent, commit)
         if commit in unsafe or touched & unsafe_paths:
             result.held.add(commit)
+        if touched & hooked_paths:
+            result.hooked.add(commit)
         if commit in unsafe or touched & set_aside or not try_commit(remote, scratch, result, commit, parent):
             result.refused.append(commit)
             set_aside |= touched
+        if commit in result.hooked:
+            hooked_paths |= touched
     if len(result.refused) > 1:
         try_as_one(remote, scratch, result, unsafe_paths)
     return result
@@ -111,7 +127,7 @@ def push_what_is_below(remote: Remote, result: Outcome, tip: str, unsafe: set[st
     for commit in branch:
         below = set(git.run(top, "rev-list", commit, *unless(seen)).decode().split())
         if not below & unsafe and (not seen or git.is_ancestor(top, seen, commit)):
-            if push(remote, result, commit):
+            if remote.is_let_through(commit, seen) and push(remote, result, commit):
                 result.replayed = [(one, one) for one in result.refused if one in below]
             break
     done = {old for old, _ in result.replayed}
@@ -132,6 +148,9 @@ def try_commit(remote: Remote, scratch: str, result: Outcome, commit: str, paren
     if remote.stripped and git.tree_of(remote.top, new) == git.tree_of(remote.top, result.pushed):
         result.replayed.append((commit, result.pushed))
         return True
+    if not remote.is_let_through(new, result.pushed):
+        result.hooked.add(commit)
+        return False
     if not push(remote, result, new):
         return False
     result.replayed.append((commit, new))
@@ -179,7 +198,7 @@ def try_as_one(remote: Remote, scratch: str, result: Outcome, unsafe_paths: set[
     if not pairs or unsafe_paths & replay.paths_of(remote.top, result.pushed, pairs[-1][1]):
         return
     sum_of_all = replay.rewrite(remote.top, result.refused[-1], git.tree_of(remote.top, pairs[-1][1]), [result.pushed])
-    if push(remote, result, sum_of_all):
+    if remote.is_let_through(sum_of_all, result.pushed) and push(remote, result, sum_of_all):
         result.replayed += [(commit, sum_of_all) for commit in result.refused]
         result.refused = []
 
@@ -198,13 +217,13 @@ def read_unsafe(path: str) -> dict[str, set[bytes]]:
 def main(argv: list[str]) -> int:
     """See the module."""
     parser = argparse.ArgumentParser(prog="refused")
-    for name in ("--top", "--tree-state", "--seen", "--tip", "--source", "--remote", "--branch"):
+    for name in ("--top", "--tree-state", "--seen", "--tip", "--remote", "--branch"):
         parser.add_argument(name, required=True)
-    parser.add_argument("--hooks", default="")
+    parser.add_argument("--ask", action="store_true")
     parser.add_argument("--unsafe", default="")
     parser.add_argument("--stripped", default="")
     args = parser.parse_args(argv)
-    remote = Remote(args.top, args.source, args.remote, args.branch, args.hooks, read_unsafe(args.stripped))
+    remote = Remote(args.top, args.remote, args.branch, args.ask, read_unsafe(args.stripped))
     scratch = os.path.join(args.tree_state, "work")
     try:
         result = settle(remote, scratch, args.seen, args.tip, read_unsafe(args.unsafe))
@@ -220,7 +239,8 @@ def main(argv: list[str]) -> int:
         print(f"replayed\t{old}\t{new}")
     for old, new in pairs:
         subject = git.run(args.top, "log", "-1", "--format=%s", old).decode("utf-8", "replace").strip()
-        print(f"{'held' if old in result.held else 'refused'}\t{old}\t{new}\t{subject}")
+        kind = "held" if old in result.held else "hooked" if old in result.hooked else "refused"
+        print(f"{kind}\t{old}\t{new}\t{subject}")
     for line in result.said:
         print(f"said\t{line}")
     return 0

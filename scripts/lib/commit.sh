@@ -48,7 +48,6 @@ count_changes() {
 
 # write_commit PARENT: COMMIT_TREE as a commit; sets COMMIT_OID. Trailers tell later runs whose it is.
 write_commit() {
-  local sign=() parent=()
   compose_subject
   {
     printf '%s\n\n' "$SUBJECT"
@@ -59,6 +58,12 @@ write_commit() {
     [ "$1" != "$COMMIT_PARENT" ] || print_acks # once, with the first of several
     print_request_trailers
   } >"$WORK/message"
+  create_commit "$1"
+}
+
+# create_commit PARENT: COMMIT_TREE with the message in the work folder; sets COMMIT_OID.
+create_commit() {
+  local sign=() parent=()
   [ "$CONFIG_SIGN" != true ] || sign=(-S)
   [ -z "$1" ] || parent=(-p "$1")
   COMMIT_OID=$(exec git -C "$TOP" commit-tree ${sign[@]+"${sign[@]}"} ${parent[@]+"${parent[@]}"} -F "$WORK/message" "$COMMIT_TREE" 2>"$WORK/error") && return 0

@@ -4,7 +4,7 @@
 
 unset CDPATH
 IFS=$' \t\n'
-readonly CALLER_LC_ALL=${LC_ALL-unset}
+readonly CALLER_LC_ALL=${LC_ALL-unset} CALLER_EDITOR=${GIT_EDITOR-unset} CALLER_SSH=${GIT_SSH_COMMAND-unset} # hooks get these back
 export LC_ALL=C
 
 # A hook of git's exports these; with them set, "git -C elsewhere" would work on the wrong repository.

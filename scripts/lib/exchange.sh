@@ -154,26 +154,30 @@ ask_remote() {
 
 # push_tip: 0 done, or settled with a remote that refused some of it; 1 lost the race; else an exit code.
 push_tip() {
-  local old=$SEEN
+  local old=$SEEN status
   require_lock || return
   checkpoint push
-  PUSH_FROM=$TOP
   LEFT_BEFORE=${#LEFT_OUT[@]}
   find_unsafe_commits && fetch_before_parting "$old" || return
   [ "$TIP" = "$HEAD_OID" ] || keep_pair "$TIP" || return
-  if has_own_hook pre-push; then
-    prepare_check_tree "$TIP" || return
-    PUSH_FROM=$CHECK_TREE
-  fi
   if [ $((${#UNSAFE[@]} + ${#STRIPPED[@]})) -gt 0 ]; then
     : >"$WORK/push-error"
     settle_refusal
     return
   fi
+  may_push || {
+    status=$?
+    [ "$status" -eq 1 ] || return "$status"
+    : >"$WORK/push-error"
+    fetch_remote || return
+    [ "$SEEN" = "$old" ] || return 1
+    settle_refusal
+    return
+  }
   begin_receive
   expect_tracking_lock
   # Only where the remote still is where we think: put back to an older commit, it would take its removed ones again.
-  if network git -C "$PUSH_FROM" ${HOOKS_OPTION[@]+"${HOOKS_OPTION[@]}"} push --porcelain "--force-with-lease=refs/heads/$BRANCH:$SEEN" \
+  if network git -C "$TOP" push --no-verify --porcelain "--force-with-lease=refs/heads/$BRANCH:$SEEN" \
     "$REMOTE" "$TIP:refs/heads/$BRANCH" >"$WORK/push" 2>"$WORK/error"; then
     expect_git_locks
     checkpoint pushed

@@ -42,6 +42,6 @@ start_over_if_upgraded() {
   [ -z "${REQUEST:-}" ] || rm -f "$TREE/queue/$REQUEST"
   let_go
   stop_clock
-  export CLAUDETOOLS_STARTED_OVER=1
+  export CLAUDETOOLS_STARTED_OVER=1 CLAUDETOOLS_BACKGROUND=$BACKGROUND
   exec bash "$TOOLKIT/scripts/sync.sh" "$@"
 }

@@ -1,117 +1,138 @@
 # shellcheck shell=bash
-# The repository's own git hooks. They meet a check worktree that holds the would-be commit, never the shared tree:
-# a hook that stashes or formats there would destroy what others write at that moment.
-# Needs: repository, report.
+# The repository's own pre-commit hook, once for all that goes out, and what becomes of what a hook refuses: it keeps nobody
+# else's work back.
+# Needs: repository, report, check_tree, run_hook, commit.
 
-readonly HOOK_LIMIT_SECONDS=60
-
-# has_own_hook NAME: and sets HOOKS_OPTION, the hooks folder by an absolute path (a relative one would be looked for in
-# the check worktree, where generated hook files do not exist, and git would silently run nothing).
-has_own_hook() {
-  local folder=$CONFIG_HOOKS line=''
-  HOOKS_OPTION=()
-  case $folder in
-    '') folder=$COMMON/hooks ;;
-    \~/*) folder=$HOME/${folder#\~/} ;;
-    /*) ;;
-    *) folder=$TOP/$folder ;;
-  esac
-  [ -x "$folder/$1" ] || return 1
-  # Our own shim (hooks/git/shim) stands for the hook that was there before it, if there was one.
-  { read -r line && read -r line; } 2>/dev/null <"$folder/$1"
-  case $line in '# Installed by claudetools'*) [ -x "$folder/$1.before" ] || return 1 ;; esac
-  HOOKS_OPTION=(-c "core.hooksPath=$folder")
-}
-
-# prepare_check_tree COMMIT: CHECK_TREE, a linked worktree in our state, moved to COMMIT. Made once: a fresh one costs
-# seconds in a large repository.
-prepare_check_tree() {
-  local commit=$1 line
-  CHECK_TREE=$TREE/check
-  if [ ! -e "$CHECK_TREE/.git" ]; then
-    git -C "$TOP" worktree prune
-    git -C "$TOP" -c core.hooksPath=/dev/null worktree add --quiet --force --detach "$CHECK_TREE" "$commit" 2>"$WORK/error" || {
-      report_git_failure "git worktree add"
-      return "$EXIT_INTERNAL"
-    }
-    link_tools
-    return 0
-  fi
-  read -r line <"$CHECK_TREE/.git" && rm -f "${line#gitdir: }/index.lock"
-  { git -C "$CHECK_TREE" -c core.hooksPath=/dev/null checkout --quiet --force --detach "$commit" &&
-    git -C "$CHECK_TREE" clean -ffdq; } 2>"$WORK/error" && link_tools && return 0
-  # Whatever state it is in, it is ours alone: make a new one.
-  git -C "$TOP" worktree remove --force "$CHECK_TREE" 2>/dev/null || rm -rf "$CHECK_TREE"
-  git -C "$TOP" worktree prune
-  git -C "$TOP" -c core.hooksPath=/dev/null worktree add --quiet --force --detach "$CHECK_TREE" "$commit" 2>"$WORK/error" && link_tools && return 0
-  report_git_failure "git worktree add"
-  return "$EXIT_INTERNAL"
-}
-
-# Hooks find installed tools where they expect them: these two names, not a setting.
-link_tools() {
-  local name
-  for name in node_modules .venv; do
-    [ -d "$TOP/$name" ] && [ ! -e "$CHECK_TREE/$name" ] && ln -s "$TOP/$name" "$CHECK_TREE/$name"
-  done
-  return 0
-}
-
-# run_own_hooks: the repository's pre-commit on COMMIT_OID. Sets FIXED_TREE when it rewrote files ('' when not).
-# 0; 1 when it refuses paths by name, which the next round leaves out; 65 when it refuses and names none.
+# run_own_hooks: pre-commit on COMMIT_OID, the tip of MADE. Sets FIXED_TREE when it rewrote files ('' when not). 0; 1 when
+# it refuses something that the next round leaves out; 65 when nothing of it may be saved; else another exit code.
 run_own_hooks() {
   local status
   FIXED_TREE=''
-  has_own_hook pre-commit || return 0
-  prepare_check_tree "$COMMIT_OID" || return
-  # HEAD at the parent, index and files at the commit: the hook sees exactly the change that is to be committed.
-  if [ -n "$COMMIT_PARENT" ]; then
-    hold_by_stdin git -C "$CHECK_TREE" reset --quiet --soft "$COMMIT_PARENT" 2>"$WORK/error" || return "$EXIT_INTERNAL"
-  fi
-  HOOK_SECONDS=$(seconds_left)
-  [ "$HOOK_SECONDS" -lt "$HOOK_LIMIT_SECONDS" ] || HOOK_SECONDS=$HOOK_LIMIT_SECONDS
-  run_limited "$HOOK_SECONDS" run_hook pre-commit >"$WORK/hook" 2>&1
-  status=$?
-  FIXED_TREE=$(git -C "$CHECK_TREE" add -A 2>/dev/null && git -C "$CHECK_TREE" write-tree 2>"$WORK/error") || return "$EXIT_INTERNAL"
-  [ "$FIXED_TREE" != "$COMMIT_TREE" ] || FIXED_TREE=''
-  if [ "$status" -ne 0 ] && [ -n "$FIXED_TREE" ]; then
+  find_hook pre-commit || return 0
+  prepare_check_tree "$COMMIT_OID" "$COMMIT_PARENT" || return
+  run_hook pre-commit "$COMMIT_OID"
+  collect_fixes || return
+  if [ "$HOOK_STATUS" -ne 0 ] && [ -z "$HOOK_BROKE" ] && [ -n "$FIXED_TREE" ]; then
     # A formatter fails once and is content with its own work: ask it again.
-    run_limited "$HOOK_SECONDS" run_hook pre-commit >"$WORK/hook" 2>&1
-    status=$?
+    run_hook pre-commit "$COMMIT_OID"
+    collect_fixes || return
   fi
-  if [ "$status" -eq 0 ]; then
+  if [ "$HOOK_STATUS" -eq 0 ]; then
     [ -z "$FIXED_TREE" ] || [ ${#MADE[@]} -eq 1 ] || ! share_fixes || return 1
     return 0
   fi
-  [ "$status" -eq 124 ] || ! peel_off_named_paths || return 1
-  [ "$status" -eq 124 ] || ! peel_off_refused_commit || return 1
-  report_hook_refusal "$status"
+  FIXED_TREE=''
+  if [ -z "$HOOK_BROKE" ]; then
+    ! peel_off_named_paths || return 1
+    if [ ${#MADE[@]} -gt 1 ]; then
+      peel_off_refused_commit
+      return
+    fi
+  fi
+  report_hook_refusal pre-commit
 }
 
 # The hook names no path, and there are several commits: the first that it refuses is left out of the next round, the
-# others go. 1 when there is only one.
+# others go. 1, or an exit code.
 peel_off_refused_commit() {
-  local i line lines=() ids words=$WORK/hook
-  [ ${#MADE[@]} -gt 1 ] || return 1
+  local i words=$WORK/hook.tip
+  cp "$WORK/hook" "$words" || return "$EXIT_CANNOT_CREATE"
   for ((i = 0; i < ${#MADE[@]} - 1; i++)); do
-    prepare_check_tree "${MADE[i]%% *}" || return
-    [ -z "$COMMIT_PARENT" ] || hold_by_stdin git -C "$CHECK_TREE" reset --quiet --soft "$COMMIT_PARENT" 2>"$WORK/error" || return
-    run_limited "$HOOK_SECONDS" run_hook pre-commit >"$WORK/hook.below" 2>&1 && continue
-    words=$WORK/hook.below
+    prepare_check_tree "${MADE[i]%% *}" "$COMMIT_PARENT" || return
+    run_hook pre-commit "${MADE[i]%% *}"
+    [ "$HOOK_STATUS" -ne 0 ] || continue
+    words=$WORK/hook
     break
   done
-  ids=${MADE_IDS[i]}
+  peel_off "$i" pre-commit "$words"
+}
+
+# peel_off N HOOK WORDS: the next round goes without the work of the Nth commit. 1.
+peel_off() {
+  local ids=${MADE_IDS[$1]} subject
+  subject=$(visible "${MADE[$1]#* }")
   REFUSED_WORK+=("${ids:--}")
-  while IFS= read -r line; do
-    [ ${#lines[@]} -ge 8 ] || [ -z "$line" ] || lines+=("  $(visible "$line")")
-  done <"$words"
   case ",$ids," in
     ,, | *",${SESSION:-none},"*)
-      problem "$EXIT_HELD" error "Your repository's own pre-commit hook refused: $(visible "${MADE[i]#* }")" ${lines[@]+"${lines[@]}"} \
-        "It was not committed; your files stay as they are, the other commits go. Mend what it says, then: $(sync_command)"
+      read_hook_words "$3"
+      problem "$EXIT_HELD" error "Your repository's own $2 hook refused: $subject" ${HOOK_LINES[@]+"${HOOK_LINES[@]}"} \
+        "It was not committed; your files stay as they are, the other commits go. $(way_to_mend "$2")"
       ;;
-    *) note_fact "[INFO] Left out, not yours: your pre-commit hook refuses $(visible "${MADE[i]#* }")." ;;
+    *) note_fact "[INFO] Left out, not yours: your $2 hook refuses $subject." ;;
   esac
+  return 1
+}
+
+# Whether what this session asked for was refused: it is told when it saves by itself.
+is_refused_work() {
+  local ids
+  for ids in ${REFUSED_WORK[@]+"${REFUSED_WORK[@]}"}; do
+    case ",$ids," in *",${1:--},"*) return 0 ;; esac
+  done
+  return 1
+}
+
+way_to_mend() {
+  case $1 in
+    *-msg) printf 'With another subject: %s -m TEXT' "$(sync_command)" ;;
+    *) printf 'Mend what it says, then: %s' "$(sync_command)" ;;
+  esac
+}
+
+# report_hook_refusal NAME: nothing is saved in this run; what was committed before goes. 65.
+report_hook_refusal() {
+  local mend=$HOOK_MEND
+  [ -n "$HOOK_BROKE" ] || mend=$(way_to_mend "$1")
+  SAVING_REFUSED=1
+  read_hook_words
+  problem "$EXIT_HELD" error "Your repository's own $1 hook ${HOOK_BROKE:-refused this commit}." ${HOOK_LINES[@]+"${HOOK_LINES[@]}"} \
+    "Nothing was committed; your files stay as they are. $mend"
+  return "$EXIT_HELD"
+}
+
+# --- what a formatter rewrote -----------------------------------------------------
+
+# collect_fixes: sets FIXED_TREE, COMMIT_TREE with what the hook changed in it or staged; '' when that is nothing.
+collect_fixes() {
+  local tree
+  FIXED_TREE=''
+  # Whatever it did to its copy of the settings, and what it left in the way.
+  rm -f "$CHECK_GIT/index.lock"
+  print_check_settings "${#COMMIT_OID}" >"$CHECK_GIT/config"
+  tree=$(in_check_tree add -u 2>"$WORK/error" && in_check_tree write-tree 2>"$WORK/error") || {
+    report_git_failure "reading what your pre-commit hook left"
+    return "$EXIT_INTERNAL"
+  }
+  [ "$tree" != "$COMMIT_TREE" ] || return 0
+  { printf '%s\n^%s\n' "$tree" "$COMMIT_TREE" | git -C "$CHECK_TREE" pack-objects --revs --stdout -q | git -C "$TOP" unpack-objects -q; } 2>"$WORK/error" &&
+    keep_fixes "$tree" && return 0
+  report_git_failure "taking over what your pre-commit hook rewrote"
+  return "$EXIT_INTERNAL"
+}
+
+# What the hook deleted or took back (by reset, stash or restore) stays in the commit: it was done to the copy, not to the
+# work of those who sync.
+keep_fixes() {
+  local entry path rest differ=() i=0 index=$WORK/index.fixed
+  while IFS= read -r -d '' path; do differ+=("$path"); done < <(
+    git -C "$TOP" diff-tree -r -z --no-renames --name-only "${COMMIT_PARENT:-$(empty_tree)}" "$1"
+  )
+  git -C "$TOP" diff-tree -r -z --no-renames --raw --diff-filter=AMT "$COMMIT_TREE" "$1" >"$WORK/fixes" 2>"$WORK/error" || return
+  while IFS= read -r -d '' entry && IFS= read -r -d '' path; do
+    while [[ ${differ[i]-$path} < $path ]]; do i=$((i + 1)); done
+    [ "${differ[i]-}" = "$path" ] || continue
+    rest=${entry#* } # newmode oldoid newoid kind
+    entry=${rest#* * }
+    case $rest in 160000*) ;; *) printf '%s %s 0\t%s\0' "${rest%% *}" "${entry% *}" "$path" ;; esac
+  done <"$WORK/fixes" >"$WORK/fixed"
+  [ -s "$WORK/fixed" ] || return 0
+  rm -f "$index"
+  FIXED_TREE=$({
+    GIT_INDEX_FILE=$index git -C "$TOP" read-tree "$COMMIT_TREE" &&
+      GIT_INDEX_FILE=$index git -C "$TOP" update-index -z --index-info <"$WORK/fixed" &&
+      GIT_INDEX_FILE=$index git -C "$TOP" write-tree
+  } 2>"$WORK/error") || return
+  [ "$FIXED_TREE" != "$COMMIT_TREE" ] || FIXED_TREE=''
 }
 
 # A formatter rewrote what several sessions are about to commit: the folder gets its version first, so that the next
@@ -157,52 +178,18 @@ hold_what_hooks_refused() {
   done
 }
 
-run_hook() {
-  if [ "$CALLER_LC_ALL" = unset ]; then unset LC_ALL; else export LC_ALL=$CALLER_LC_ALL; fi
-  CLAUDETOOLS_IN_SYNC=$LOCK_TOKEN hold_by_stdin git -C "$CHECK_TREE" ${HOOKS_OPTION[@]+"${HOOKS_OPTION[@]}"} hook run "$1"
-}
-
-# run_limited SECONDS COMMAND...: 124 when it took longer; then the command and all that it started are ended.
-run_limited() {
-  local limit=$1 pid began
-  shift
-  set -m
-  ("$@") </dev/null &
-  pid=$!
-  set +m
-  began=$(monotonic_ms)
-  while kill -0 "$pid" 2>/dev/null; do
-    if [ $(($(monotonic_ms) - began)) -ge $((limit * 1000)) ]; then
-      kill -TERM -- "-$pid" 2>/dev/null
-      pause 200
-      kill -KILL -- "-$pid" 2>/dev/null
-      wait "$pid" 2>/dev/null
-      return 124
-    fi
-    pause 20
-  done
-  wait "$pid"
-}
-
-report_hook_refusal() {
-  local status=$1 line lines=() why="refused this commit"
-  [ "$status" -ne 124 ] || why="did not end within $HOOK_SECONDS s"
-  while IFS= read -r line; do
-    [ ${#lines[@]} -ge 8 ] || [ -z "$line" ] || lines+=("  $(visible "$line")")
-  done <"$WORK/hook"
-  problem "$EXIT_HELD" error "Your repository's own pre-commit hook $why." ${lines[@]+"${lines[@]}"} \
-    "Nothing was committed; your files stay as they are. Mend what it says, then: $(sync_command)"
-  return "$EXIT_HELD"
-}
-
-# What the repository's own formatter rewrote: the commit is replaced before it is pushed, the tree by compare-and-swap.
+# take_over_fixes: the last commit is replaced before it is pushed, the tree by compare-and-swap.
 take_over_fixes() {
-  local fixed before=$COMMIT_OID
+  local last=$((${#COMMITS[@]} - 1)) before=$COMMIT_OID
+  git -C "$TOP" cat-file commit "$COMMIT_OID" >"$WORK/commit" 2>"$WORK/error" && sed '1,/^$/d' "$WORK/commit" >"$WORK/message" || {
+    report_git_failure "git cat-file"
+    return "$EXIT_INTERNAL"
+  }
   COMMIT_TREE=$FIXED_TREE
-  write_commit "$COMMIT_BELOW" || return
-  fixed=$COMMIT_OID
-  REPLAYED_PAIRS=("$before $fixed")
-  COMMITS[${#COMMITS[@]} - 1]="$fixed ${COMMITS[${#COMMITS[@]} - 1]#* }"
-  advance_tree "$fixed" || return
+  create_commit "$COMMIT_BELOW" || return
+  REPLAYED_PAIRS=("$before $COMMIT_OID")
+  COMMITS[last]="$COMMIT_OID ${COMMITS[last]#* }"
+  MADE[${#MADE[@]} - 1]=${COMMITS[last]}
+  advance_tree "$COMMIT_OID" || return
   note_fact "[INFO] Your pre-commit hook rewrote files; its version was saved."
 }

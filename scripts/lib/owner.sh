@@ -51,6 +51,13 @@ read_owner() {
   return 0
 }
 
+is_running() { # is_running PID; a zombie does not run
+  local stat
+  [ -n "$1" ] && kill -0 "$1" 2>/dev/null || return 1
+  read -r stat 2>/dev/null <"/proc/$1/stat" || return 0
+  case ${stat##*) } in Z*) return 1 ;; esac
+}
+
 # A cheap hint, never a verdict.
 owner_seems_alive() {
   read_owner || return 0
@@ -126,11 +133,21 @@ hold_by_stdout() {
   if [ "$BEACON_FD" = 9 ] && [ -p "$LOCK_RECORD.alive" ]; then "$@" >&9 9>&-; else "$@"; fi
 }
 
+# describe_hook: the hook that the owner of the lock runs (run_hook.sh). 1 when it runs none.
+describe_hook() {
+  local name='' since='' token=''
+  read -r name since token _ 2>/dev/null <"$STATE/hook" && read_owner && [ -n "$token" ] && [ "$token" = "$OWNER_TOKEN" ] || return 1
+  case $since in '' | *[!0-9]*) return 1 ;; esac
+  read_epoch
+  printf "your repository's %s hook, %s s" "$(visible "$name")" $((NOW - since))
+}
+
 # Whether a sync of this repository has started us, as a hook of its own or below one.
 runs_inside_a_sync() {
   local common
   [ -n "${CLAUDETOOLS_IN_SYNC:-}" ] || return 1
   common=$(git rev-parse --path-format=absolute --git-common-dir 2>/dev/null) || return 1
+  common=${common%/claudetools/trees/*/check*} # its check tree is a repository of its own
   LOCK_DIR=$common/$LOCK_NAME
   read_owner && [ "$OWNER_TOKEN" = "$CLAUDETOOLS_IN_SYNC" ]
 }

@@ -8,7 +8,9 @@ readonly AGENT_SECONDS=100
 start_clock() {
   read_clock
   RUN_BEGAN=$NOW_MS WATCHDOG='' NETWORK_PID='' TIMED_OUT=''
-  [ -n "${CLAUDECODE:-}" ] || return 0
+  BACKGROUND=${CLAUDETOOLS_BACKGROUND:-} # our folder, where nobody's patience ends us (background.sh)
+  unset CLAUDETOOLS_BACKGROUND
+  [ -n "${CLAUDECODE:-}" ] && [ -z "$BACKGROUND" ] || return 0
   trap 'end_network' ALRM
   # The watchdog must not hold the beacon, and must not leave its sleep behind.
   (

@@ -212,6 +212,7 @@ answer_requests() {
   [ ${#SERVED[@]} -gt 0 ] && verify_lock || return 0
   for ((i = 0; i < ${#SERVED[@]}; i++)); do
     LOCK_LITTER+=("$TREE/queue/${SERVED[i]}")
+    ! is_refused_work "${SERVED_SESSIONS[i]}" || continue # its own sync tells why
     # Without a claim nobody waits: it gave up and said that the next sync does it.
     [ "${SERVED[i]}" != "$REQUEST" ] && [ -e "$LOCK_STATE/claims/${SERVED_CLAIMS[i]}" ] || continue
     waits=()

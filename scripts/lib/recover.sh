@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What a killed run may have left, finished or removed by the next one. Called with the lock held.
-# Needs: repository, lock, python, times, advance.
+# Needs: repository, lock, python, times, advance, run_hook.
 
 recover_from_dead_runs() {
   local claim dead=''
@@ -14,6 +14,7 @@ recover_from_dead_runs() {
     find_python && run_python_with_packages lock sweep "$LOCK_DIR" "$LOCK_STATE" "$MACHINE_ID" "$BOOT_ID" >/dev/null 2>&1
   fi
   for claim in "$LOCK_STATE"/claims/dead.*; do [ ! -e "$claim" ] || rm -f "$claim" "$claim.alive"; done
+  note_killed_hook
   expect_git_locks
 }
 

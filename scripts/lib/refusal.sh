@@ -12,9 +12,16 @@ settle_refusal() {
   printf '%s\0' ${UNSAFE[@]+"${UNSAFE[@]}"} >"$WORK/unsafe"
   printf '%s\0' ${STRIPPED[@]+"${STRIPPED[@]}"} >"$WORK/stripped"
   expect_tracking_lock
-  out=$(run_python refused --unsafe "$WORK/unsafe" --stripped "$WORK/stripped" --top "$TOP" --tree-state "$TREE" --seen "$SEEN" --tip "$TIP" --source "$PUSH_FROM" \
-    --remote "$REMOTE" --branch "$BRANCH" --hooks "${HOOKS_OPTION[1]+${HOOKS_OPTION[1]#core.hooksPath=}}" 2>>"$WORK/push-error")
-  status=$?
+  export CLAUDETOOLS_TOOLKIT=$TOOLKIT
+  compose_python refused --unsafe "$WORK/unsafe" --stripped "$WORK/stripped" --top "$TOP" --tree-state "$TREE" --seen "$SEEN" --tip "$TIP" \
+    --remote "$REMOTE" --branch "$BRANCH"
+  if find_hook pre-push; then
+    answer_push_questions "${PYTHON_CALL[@]}" --ask 2>>"$WORK/push-error"
+    status=$? out=$ANSWER_LINES
+  else
+    out=$("${PYTHON_CALL[@]}" 2>>"$WORK/push-error")
+    status=$?
+  fi
   expect_git_locks
   if [ "$status" -eq 1 ]; then
     fetch_remote || return
@@ -28,7 +35,7 @@ settle_refusal() {
 }
 
 read_refused() {
-  local word one other subject pushed='' tip='' refused=() held=0 back=() said=() moved=() total HINT
+  local word one other subject pushed='' tip='' refused=() hooked=() held=0 back=() said=() moved=() total HINT
   while IFS=$'\t' read -r word one other subject; do
     case $word in
       pushed) pushed=$one ;;
@@ -36,6 +43,11 @@ read_refused() {
       replayed) moved+=("$one $other") ;;
       refused)
         refused+=("${other:0:7} $(visible "$subject")")
+        back+=("$other")
+        moved+=("$one $other")
+        ;;
+      hooked)
+        hooked+=("${other:0:7} $(visible "$subject")")
         back+=("$other")
         moved+=("$one $other")
         ;;
@@ -58,9 +70,10 @@ read_refused() {
   TIP=$tip
   # Mended by a later commit: nothing is left out after all.
   [ "$held" -gt 0 ] || LEFT_OUT=(${LEFT_OUT[@]+"${LEFT_OUT[@]:0:LEFT_BEFORE}"})
+  [ ${#hooked[@]} -eq 0 ] || report_push_hook ${#hooked[@]} "$total" "${hooked[@]:0:10}" || :
   [ ${#refused[@]} -gt 0 ] || return 0
   hint_at_vault ${said[@]+"${said[@]}"}
-  problem "$EXIT_REFUSED" warn "$(visible "$REMOTE") refused ${#refused[@]} of $(count_of "$total" commit)$(rest_of $((total - ${#refused[@]} - held)))." \
+  problem "$EXIT_REFUSED" warn "$(visible "$REMOTE") refused ${#refused[@]} of $(count_of "$total" commit)$(rest_of $((total - ${#refused[@]} - ${#hooked[@]} - held)))." \
     "${refused[@]:0:10}" ${said[@]+"${said[@]}"} \
     ${HINT:+"$HINT"} "Nothing is lost: they stay committed here. Mend the file, then: $(sync_command)"
 }
@@ -91,6 +104,10 @@ report_unparted() {
 # All of it was refused, and nothing can be told apart (the first push, or no Python).
 report_refusal() {
   local line lines=()
+  if [ -n "$HOOK_REFUSED_TIP" ]; then
+    report_push_hook all all
+    return
+  fi
   while IFS= read -r line; do
     case $line in
       'remote: '*[!\ ]* | 'error: '* | 'fatal: '*) [ ${#lines[@]} -ge 8 ] || lines+=("  $(visible "${line#remote: }")") ;;

@@ -64,6 +64,7 @@ print_status_line() {
     "$EXIT_OK" | "$EXIT_HELD") ;;
     *) return 0 ;; # the problem itself is the first line
   esac
+  [ -z "$SAVING_REFUSED$PUSH_REFUSED" ] || return 0
   [ "$REPO_EXIT" = "$EXIT_OK" ] || [ ${#LEFT_OUT[@]} -gt 0 ] || [ "$own" -gt 0 ] || return 0
   if [ ${#PARKED[@]} -gt 0 ]; then
     print_parked_line
@@ -214,7 +215,7 @@ report_lock() {
   case $1 in
     "$EXIT_DEFERRED")
       problem "$EXIT_DEFERRED" deferred "Another sync is running. Your files are on disk${REQUEST:+ and your request is queued}; the next sync sends them." \
-        "${LOCK_MESSAGE:-$(describe_owner)}" "See it: $(sync_command) --status"
+        "${LOCK_MESSAGE:-$(describe_owner)}$(tell_running_hook)" "See it: $(sync_command) --status"
       ;;
     *)
       problem "$EXIT_CANNOT_CREATE" error "The lock cannot be created: $(visible "$LOCK_MESSAGE")" \
@@ -222,6 +223,11 @@ report_lock() {
       ;;
   esac
   return "$1"
+}
+
+tell_running_hook() {
+  local hook
+  hook=$(describe_hook) && printf ' It runs %s.' "$hook"
 }
 
 tell_identity_problems() {
@@ -237,10 +243,11 @@ tell_identity_problems() {
 }
 
 show_status() {
-  local word oid when waiting=("$TREE"/queue/*)
+  local word oid when hook waiting=("$TREE"/queue/*)
   read_process_facts
   if [ -e "$LOCK_DIR/owner" ]; then say "Running: $(describe_owner)"; else say "Running: no sync"; fi
+  hook=$(describe_hook) && say "Hook:    $hook"
   [ ! -e "${waiting[0]}" ] || say "Waiting: $(count_of ${#waiting[@]} request)"
   read -r word oid when 2>/dev/null <"$STATE/status" && say "Last sync: $word, at $oid, $(clock_time "$when")"
-  return 0
+  show_background
 }

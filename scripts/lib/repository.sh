@@ -8,6 +8,7 @@ readonly STATE_FORMAT=1
 forget_repository() {
   TOP=$1 PREFIX='' TRACKED_OWN=() BRANCH='' REMOTE='' HEAD_OID='' HEAD_BRANCH='' SEEN='' TIP='' UPSTREAM='' RELATED='' AHEAD='' BEHIND='' WORK=/nonexistent STATE=/nonexistent
   COMMIT_PARENT='' COMMIT_OID='' TOLD_REWRITTEN=none POSTPONED='' PUT_BACK=0 FIXES_SHARED='' REFUSED_WORK=() LOG_PATH='' SAVED_ARTICLES=0 CHANGED=() REPLAYED_PAIRS=() CONTAINED=() PARKED=() CONFLICTS=() RESOLVED='' HOOK_REFUSED=() HOOK_WORDS=() FOREIGN_LOGS=() FOREIGN_WHY=() FOREIGN_FIX=() REMOTE_MOVED='' UNSAFE=() MOVED_AWAY=() GLANCE=() RECEIVING_FOR='' SEALS_SAVED=''
+  HOOKS='' IGNORED_HOOKS='' SAVING_REFUSED='' PUSH_REFUSED='' HOOK_REFUSED_TIP=''
 }
 
 # begin_look FOLDER: asks git where the repository lies and how it is configured, both in the background.
@@ -87,6 +88,7 @@ git_words() { visible "$(git -C "$TOP" "$@" 2>&1 >/dev/null | head -n 1)"; } # w
 read_configuration() {
   local entry key value
   CONFIG_EMAIL='' CONFIG_NAME='' CONFIG_SIGN='' CONFIG_HOOKS='' CONFIG_LIMIT_MB=50 CONFIG_SPARSE=no CONFIG_DRIVER='' CONFIG_BARE='' CONFIG_WORKTREES='' CONFIG_MAIN_ONLY=''
+  CONFIG_FILTERS='' CONFIG_HOOK_SECONDS=600
   CONFIG_CREDENTIALS=inline CONFIG_ALLOWED=() CONFIG_WHOLE=''
   CONFIG_OTHER_NAMES=()
   BRANCH='' REMOTE='' REMOTES=' ' REMOTE_URLS=() BRANCH_REMOTES=()
@@ -105,9 +107,11 @@ read_configuration() {
       core.bare) ! is_true "$entry" || CONFIG_BARE=1 CONFIG_MAIN_ONLY=1 ;;
       core.worktree) CONFIG_MAIN_ONLY=1 ;;
       merge.*.driver) CONFIG_DRIVER=1 ;;
+      filter.*) CONFIG_FILTERS+=$key=$value$'\n' ;;
       claudetools.branch) BRANCH=$value ;;
       claudetools.remote) REMOTE=$value ;;
       claudetools.limitmb) CONFIG_LIMIT_MB=$value ;;
+      claudetools.hookseconds) CONFIG_HOOK_SECONDS=$value ;;
       claudetools.credentials) CONFIG_CREDENTIALS=$value ;;
       claudetools.allow) CONFIG_ALLOWED+=("$value") ;;
       remote.*.url)
@@ -133,6 +137,12 @@ check_configuration() {
   case $CONFIG_LIMIT_MB in '' | *[!0-9]*)
     problem "$EXIT_SETUP" error "git config claudetools.limitMB is '$CONFIG_LIMIT_MB'; expected whole megabytes." \
       "Fix: git config claudetools.limitMB 50"
+    return "$EXIT_SETUP"
+    ;;
+  esac
+  case $CONFIG_HOOK_SECONDS in '' | *[!0-9]* | 0 | ??????*)
+    problem "$EXIT_SETUP" error "git config claudetools.hookSeconds is '$(visible "$CONFIG_HOOK_SECONDS")'; expected whole seconds." \
+      "Fix: git config claudetools.hookSeconds 600"
     return "$EXIT_SETUP"
     ;;
   esac
