@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -88,13 +89,13 @@ def hook(machine: Machine, text: str) -> None:
 
 
 def test_a_hook_that_does_not_end_is_ended_with_all_that_it_started(machine: Machine, tmp_path: Path) -> None:
-    machine.git("config", "claudetools.hookSeconds", "1")
+    machine.git("config", "claudetools.hookSeconds", "3")
     hook(machine, f"sleep 1000 & echo $! > {tmp_path}/pid; wait")
     machine.write("a.md", "x\n")
     result = machine.sync()
     assert result.code == 65, result.text
-    assert result.out.startswith("[ERROR] Your repository's own pre-commit hook did not end within 1 s"), result.text
-    assert "claudetools.hookSeconds 2" in result.out
+    assert result.out.startswith("[ERROR] Your repository's own pre-commit hook did not end within 3 s"), result.text
+    assert "claudetools.hookSeconds 6" in result.out
     assert is_over((tmp_path / "pid").read_text().strip())
     assert machine.status() == "?? a.md"
     machine.assert_sound()
@@ -285,6 +286,75 @@ def test_a_push_that_the_hook_refuses_is_told_as_the_hooks(world: World, machine
     assert machine.sync().code == 0
     assert "bad.md" not in world.remote_files()
     machine.assert_sound()
+
+
+PLACES = {
+    "tracked": ".githooks",
+    "generated and ignored": ".husky/_",
+    "outside": "{home}/somewhere/hooks",
+    "below home": "~/my hooks",
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_hooks_are_found_where_git_finds_them(world: World, machine: Machine, place: str) -> None:
+    """And one that is a link to a program elsewhere runs by the name of the link."""
+    setting = PLACES[place].format(home=machine.home)
+    folder = machine.top / setting.replace("~", str(machine.home))
+    folder.mkdir(parents=True)
+    script = machine.home / "program"
+    script.write_text('#!/bin/sh\necho "${0##*/}" >>.git/ran\n')
+    script.chmod(0o755)
+    (folder / "pre-commit").symlink_to(script)
+    shutil.copy(script, folder / "pre-push")
+    shutil.copy(script, folder / "commit-msg.bat")
+    machine.git("config", "core.hooksPath", setting)
+    (machine.common / "info" / "exclude").write_text(".husky/\n")
+    machine.write("a.md", "x\n")
+    result = machine.sync()
+    assert result.code == 0, result.text
+    assert (machine.state / "trees/main/check/.git/ran").read_text() == "pre-commit\npre-push\n"
+    assert world.remote_file("a.md") == "x\n"
+
+
+def test_a_batch_file_in_the_place_of_a_hook_refuses_as_with_git(machine: Machine) -> None:
+    (machine.common / "hooks").mkdir(exist_ok=True)
+    (machine.common / "hooks" / "pre-commit").write_text("@echo off\r\nexit /b 0\r\n")
+    (machine.common / "hooks" / "pre-commit").chmod(0o755)
+    machine.write("a.md", "x\n")
+    machine.git("add", "a.md")
+    assert machine.run("git", "commit", "-m", "by hand", env=AUTHOR).code != 0
+    result = machine.sync()
+    assert result.code == 65 and "pre-commit hook refused" in result.out, result.text
+
+
+@pytest.mark.parametrize("required", ["true", "false"])
+def test_a_filter_that_cannot_work_in_the_copy_holds_nothing_up(
+    world: World, machine: Machine, tmp_path: Path, required: str
+) -> None:
+    """It works in the folder alone; the hook sees the stored bytes, and nothing is filtered twice."""
+    script = tmp_path / "filter"
+    script.write_text(f"#!/bin/sh\n[ \"$PWD\" -ef '{machine.top}' ] || exit 1\nexec rev\n")
+    script.chmod(0o755)
+    for key, value in (("clean", str(script)), ("smudge", str(script)), ("required", required)):
+        machine.git("config", f"filter.turn.{key}", value)
+    install(machine, "pre-commit", "cat secrets/* >>.git/seen; touch secrets/*; echo more >>notes.md")
+    machine.write(".gitattributes", "secrets/** filter=turn\n")
+    for n, text in enumerate(("abc\n", "def\n")):
+        machine.write(f"secrets/{n}.txt", text)
+        machine.write("notes.md", "x\n")
+        result = machine.sync()
+        assert result.code == 0, result.text
+    assert world.remote_file("secrets/0.txt") == "cba\n" and world.remote_file("secrets/1.txt") == "fed\n"
+    assert machine.read("secrets/1.txt") == "def\n" and machine.read("notes.md") == "x\nmore\n"
+    assert machine.status() == ""
+    # Set up anew, it is tried again.
+    script.write_text("#!/bin/sh\nexec rev\n")
+    machine.git("config", "filter.turn.clean", f"{script} ")
+    machine.write("secrets/2.txt", "ghi\n")
+    assert machine.sync().code == 0
+    assert (machine.state / "trees/main/check/.git/seen").read_text().endswith("abc\ndef\nghi\n")
+    assert world.remote_file("secrets/2.txt") == "ihg\n" and machine.status() == ""
 
 
 def test_a_hook_that_may_not_be_executed_is_told(machine: Machine) -> None:

@@ -94,11 +94,14 @@ report_hook_refusal() {
 
 # collect_fixes: sets FIXED_TREE, COMMIT_TREE with what the hook changed in it or staged; '' when that is nothing.
 collect_fixes() {
-  local tree
+  local staged tree
   FIXED_TREE=''
   # Whatever it did to its copy of the settings, and what it left in the way.
   rm -f "$CHECK_GIT/index.lock"
   print_check_settings "${#COMMIT_OID}" >"$CHECK_GIT/config"
+  # By reset or stash it has put its copy back as a whole: that is no formatting.
+  staged=$(in_check_tree write-tree 2>/dev/null)
+  [ "$staged" != "$(git -C "$TOP" rev-parse "${COMMIT_PARENT:-$(empty_tree)}^{tree}")" ] || return 0
   tree=$(in_check_tree add -u 2>"$WORK/error" && in_check_tree write-tree 2>"$WORK/error") || {
     report_git_failure "reading what your pre-commit hook left"
     return "$EXIT_INTERNAL"
@@ -110,17 +113,11 @@ collect_fixes() {
   return "$EXIT_INTERNAL"
 }
 
-# What the hook deleted or took back (by reset, stash or restore) stays in the commit: it was done to the copy, not to the
-# work of those who sync.
+# What the hook deleted in its copy stays in the commit: nobody of those who sync has deleted it.
 keep_fixes() {
-  local entry path rest differ=() i=0 index=$WORK/index.fixed
-  while IFS= read -r -d '' path; do differ+=("$path"); done < <(
-    git -C "$TOP" diff-tree -r -z --no-renames --name-only "${COMMIT_PARENT:-$(empty_tree)}" "$1"
-  )
+  local entry path rest index=$WORK/index.fixed
   git -C "$TOP" diff-tree -r -z --no-renames --raw --diff-filter=AMT "$COMMIT_TREE" "$1" >"$WORK/fixes" 2>"$WORK/error" || return
   while IFS= read -r -d '' entry && IFS= read -r -d '' path; do
-    while [[ ${differ[i]-$path} < $path ]]; do i=$((i + 1)); done
-    [ "${differ[i]-}" = "$path" ] || continue
     rest=${entry#* } # newmode oldoid newoid kind
     entry=${rest#* * }
     case $rest in 160000*) ;; *) printf '%s %s 0\t%s\0' "${rest%% *}" "${entry% *}" "$path" ;; esac
@@ -131,8 +128,7 @@ keep_fixes() {
     GIT_INDEX_FILE=$index git -C "$TOP" read-tree "$COMMIT_TREE" &&
       GIT_INDEX_FILE=$index git -C "$TOP" update-index -z --index-info <"$WORK/fixed" &&
       GIT_INDEX_FILE=$index git -C "$TOP" write-tree
-  } 2>"$WORK/error") || return
-  [ "$FIXED_TREE" != "$COMMIT_TREE" ] || FIXED_TREE=''
+  } 2>"$WORK/error")
 }
 
 # A formatter rewrote what several sessions are about to commit: the folder gets its version first, so that the next
@@ -151,6 +147,8 @@ peel_off_named_paths() {
   local path line found=1
   for path in "${ALL_CHANGED[@]}"; do
     while IFS= read -r line; do
+      clean_hook_line "$line"
+      line=$HOOK_LINE
       case " $line " in
         *[\ \	\"\'\(\[]"$path"[\ \	:,\"\'\)\]]*)
           HOOK_REFUSED+=("$path")

@@ -40,30 +40,32 @@ note_ignored_hook() {
 # from the file HOOK_INPUT. Its words are in $WORK/hook. Sets HOOK_STATUS; and where it said neither yes nor no, HOOK_BROKE,
 # why, and HOOK_MEND. One that takes too long is ended with all that it started.
 run_hook() {
-  local name=$1 commit=$2 began step=10 told=0
+  local name=$1 commit=$2 began ran step=10 told=0
   shift 2
   HOOK_STATUS=0 HOOK_BROKE=''
   : >"$WORK/hook"
   ! is_killed_each_time "$name" || return 0
   limit_hook
   read_epoch
-  began=$NOW
   keep_hook_record "$name" "$LOCK_TOKEN"
+  read_clock
+  began=$NOW_MS
   checkpoint "hook-$name"
   set -m
   start_hook "$name" "$commit" "$@" <"${HOOK_INPUT:-/dev/null}" >"$WORK/hook" 2>&1 &
   HOOK_PID=$!
   set +m
   while kill -0 "$HOOK_PID" 2>/dev/null; do
-    read_epoch
-    if [ $((NOW - began)) -ge "$HOOK_SECONDS" ]; then
+    read_clock
+    ran=$(((NOW_MS - began) / 1000))
+    if [ "$ran" -ge "$HOOK_SECONDS" ]; then
       end_hook
       HOOK_STATUS=1 HOOK_BROKE="did not end within $HOOK_SECONDS s, and was ended"
       HOOK_MEND="If it needs longer: git -C $(quoted "$TOP") config claudetools.hookSeconds $((CONFIG_HOOK_SECONDS * 2))"
       break
     fi
-    if [ $((NOW - began)) -ge $((told * 15 + 2)) ]; then
-      info "Your repository's $name hook is running, $((NOW - began)) s of at most $HOOK_SECONDS."
+    if [ "$ran" -ge $((told * 15 + 2)) ]; then
+      info "Your repository's $name hook is running, $ran s of at most $HOOK_SECONDS."
       told=$((told + 1))
     fi
     pause "$step"
@@ -182,11 +184,20 @@ restore_variable() { # restore_variable NAME VALUE, or "unset"
   if [ "$2" = unset ]; then unset "$1"; else export "$1=$2"; fi
 }
 
-# read_hook_words [FILE]: sets HOOK_LINES, what it said, for a message.
+# read_hook_words [FILE]: sets HOOK_LINES, the end of what it said, for a message.
 read_hook_words() {
   local line
   HOOK_LINES=()
   while IFS= read -r line || [ -n "$line" ]; do
-    [ ${#HOOK_LINES[@]} -ge 8 ] || [ -z "$line" ] || HOOK_LINES+=("  $(visible "$line")")
+    clean_hook_line "$line"
+    [ -z "$HOOK_LINE" ] || HOOK_LINES+=("  $(visible "$HOOK_LINE")")
+    [ ${#HOOK_LINES[@]} -le 8 ] || HOOK_LINES=("${HOOK_LINES[@]:1}")
   done <"${1:-$WORK/hook}"
+}
+
+# clean_hook_line LINE: sets HOOK_LINE: without colours, and with the files of its copy named as those of the folder.
+clean_hook_line() {
+  local colour=$'\033''\[[0-9;]*[A-Za-z]'
+  HOOK_LINE=${1//"$CHECK_TREE/"/}
+  while [[ $HOOK_LINE =~ $colour ]]; do HOOK_LINE=${HOOK_LINE/"${BASH_REMATCH[0]}"/}; done
 }
