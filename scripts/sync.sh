@@ -29,8 +29,8 @@
 #
 # Exit status: 0 saved or nothing to do; 64 usage; 65 something was left out or needs you; 69 remote unreachable (your
 # work is committed here); 70 internal; 73 lock or state cannot be created, or a lock file of git's is in the
-# way; 75 deferred, another sync runs; 77 refused by the remote; 78 not set up, wrong branch, or somebody's merge in
-# progress; 128+N ended by signal N.
+# way; 75 deferred, another sync runs or this one goes on in the background (--status); 77 refused by the remote; 78 not
+# set up, wrong branch, or somebody's merge in progress; 128+N ended by signal N.
 # Environment: CLAUDETOOLS_SESSION_ID, CLAUDE_CODE_SESSION_ID or CODEX_SESSION_ID name the session.
 #   CLAUDETOOLS_PYTHON is the interpreter for the helpers.
 set -uo pipefail

@@ -71,8 +71,8 @@ class Scene:
         hook.write_text(f"#!/bin/sh\n{text}\n")
         hook.chmod(0o755)
 
-    def own_hook(self, text: str) -> None:
-        hook = self.mike.top / ".git" / "hooks" / "pre-commit"
+    def own_hook(self, text: str, name: str = "pre-commit") -> None:
+        hook = self.mike.top / ".git" / "hooks" / name
         hook.parent.mkdir(exist_ok=True)
         hook.write_text(f"#!/bin/sh\n{text}\n")
         hook.chmod(0o755)
@@ -293,6 +293,18 @@ def mass_deletion(s: Scene) -> Result:
 @situation("Your pre-commit hook refuses", "mended", lambda s: s.mike.write("a.md", "short\n"))
 def hook_refuses(s: Scene) -> Result:
     s.own_hook("[ -e a.md ] && grep -q long a.md || exit 0; echo 'a.md: line 1 is too long' >&2; exit 1")
+    return s.save("a.md", "long\n")
+
+
+@situation("Your commit-msg hook refuses the subject", "as it is", lambda s: None)
+def message_refused(s: Scene) -> Result:
+    s.own_hook("grep -q ^OPS- \"$1\" || { echo 'needs a ticket' >&2; exit 1; }", "commit-msg")
+    return s.save("a.md", "x\n")
+
+
+@situation("Your pre-push hook refuses", "mended", lambda s: s.mike.write("a.md", "short\n"))
+def push_hook_refuses(s: Scene) -> Result:
+    s.own_hook("! grep -q long a.md || { echo '1 test failed' >&2; exit 1; }", "pre-push")
     return s.save("a.md", "long\n")
 
 

@@ -633,6 +633,23 @@ def test_a_refused_session_is_left_out_and_the_others_go(shared: Machine, world:
         assert "[INFO] Left out, not yours: your pre-commit hook refuses acme: acme vpn" in result.out, result.text
 
 
+def test_a_message_of_one_session_that_is_refused_keeps_no_other_back(shared: Machine, world: World) -> None:
+    hook = shared.top / ".git/hooks/commit-msg"
+    hook.write_text('#!/bin/sh\n! grep -q vpn "$1" || { echo "no vpn"; exit 1; }\necho "Seen-by: hook" >>"$1"\n')
+    hook.chmod(0o755)
+    ended, me = Agent(shared, "ended", "acme vpn"), Agent(shared, "me", "isp")
+    for agent in (ended, me):
+        agent.append(LIST, f"of {agent.id}")
+    ended.end()
+    result = me.sync()
+    assert result.code == 0, result.text
+    assert "[INFO] Left out, not yours: your commit-msg hook refuses acme: acme vpn." in result.out, result.text
+    assert ids(shared, 2) == [["me"], []] and world.remote_file(LIST).endswith("l7\nof me\n")
+    assert shared.read(LIST).endswith("l7\nof ended\nof me\n")
+    hook.unlink()
+    assert me.sync().code == 0 and ids(shared, 2) == [["ended"], ["me"]] and shared.status() == ""
+
+
 def test_a_formatter_in_the_hook_gives_each_session_its_own_lines(shared: Machine, world: World) -> None:
     install_hook(shared, f"sed 's/ *$//' {LIST} >x && cat x >{LIST} && rm x")
     ended, me = Agent(shared, "ended"), Agent(shared, "me")

@@ -64,7 +64,7 @@ run_hook() {
       HOOK_MEND="If it needs longer: git -C $(quoted "$TOP") config claudetools.hookSeconds $((CONFIG_HOOK_SECONDS * 2))"
       break
     fi
-    if [ "$ran" -ge $((told * 15 + 2)) ]; then
+    if [ "$ran" -ge $((told * 30 + 2)) ]; then
       info "Your repository's $name hook is running, $ran s of at most $HOOK_SECONDS."
       told=$((told + 1))
     fi
