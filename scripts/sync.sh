@@ -240,10 +240,10 @@ save_changes() {
     return 0
   fi
   begin_phase check
-  ask_own_hooks || {
-    status=$? # 1: without what they refuse
-    [ -z "$SAVING_REFUSED" ] || COMMIT_OID='' status=0
-    return "$status"
+  run_own_hooks || { # 1: without what they refuse
+    status=$?
+    [ -n "$SAVING_REFUSED" ] || return "$status"
+    return 0
   }
   begin_phase commit
   land_commit || return
@@ -252,8 +252,6 @@ save_changes() {
   forget_acks
   prune_points
 }
-
-ask_own_hooks() { run_own_hooks && run_message_hooks; }
 
 # The vault's trouble never hides or undoes what main did: it has its own report and its own exit code.
 sync_vault() {
@@ -298,11 +296,7 @@ end_run() {
 
 end_by_signal() {
   trap - HUP INT TERM
-  if [ -n "$LEFT_RUNNING" ]; then
-    error "Ended by a signal. The sync goes on in the background; see $(sync_command) --status"
-    exit "$1"
-  fi
-  error "Ended by a signal. Nothing is lost; the next sync goes on from here."
+  error "Ended by a signal. Nothing is lost; ${LEFT_RUNNING:+the sync goes on in the background, and }the next sync goes on from here."
   exit "$1"
 }
 

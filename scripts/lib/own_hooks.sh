@@ -3,10 +3,12 @@
 # else's work back.
 # Needs: repository, report, check_tree, run_hook, commit.
 
-# run_own_hooks: pre-commit on COMMIT_OID, the tip of MADE. Sets FIXED_TREE when it rewrote files ('' when not). 0; 1 when
-# it refuses something that the next round leaves out; 65 when nothing of it may be saved; else another exit code.
-run_own_hooks() {
-  local status
+# run_own_hooks: for MADE, before it is on the branch. 0; 1 when they refuse something that the next round leaves out; 65
+# with SAVING_REFUSED when nothing of it may be saved; else another exit code.
+run_own_hooks() { ask_pre_commit && run_message_hooks; }
+
+# ask_pre_commit: on COMMIT_OID, the tip. Sets FIXED_TREE when it rewrote files ('' when not).
+ask_pre_commit() {
   FIXED_TREE=''
   find_hook pre-commit || return 0
   prepare_check_tree "$COMMIT_OID" "$COMMIT_PARENT" || return
@@ -83,7 +85,7 @@ way_to_mend() {
 report_hook_refusal() {
   local mend=$HOOK_MEND
   [ -n "$HOOK_BROKE" ] || mend=$(way_to_mend "$1")
-  SAVING_REFUSED=1
+  SAVING_REFUSED=1 COMMIT_OID=''
   read_hook_words
   problem "$EXIT_HELD" error "Your repository's own $1 hook ${HOOK_BROKE:-refused this commit}." ${HOOK_LINES[@]+"${HOOK_LINES[@]}"} \
     "Nothing was committed; your files stay as they are. $mend"
