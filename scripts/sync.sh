@@ -101,8 +101,7 @@ sync_repository() {
     if ! wants_background; then
       work_under_lock
     elif sync_in_background; then
-      [ -z "$TOLD_ALL" ] || exit "$REPO_EXIT"
-      return
+      if [ -n "$TOLD_ALL" ]; then exit "$REPO_EXIT"; else return; fi
     fi
   fi
   end_phase
@@ -240,11 +239,9 @@ save_changes() {
     return 0
   fi
   begin_phase check
-  run_own_hooks || { # 1: without what they refuse
-    status=$?
-    [ -n "$SAVING_REFUSED" ] || return "$status"
-    return 0
-  }
+  run_own_hooks # 1: without what they refuse
+  status=$?
+  [ "$status" -eq 0 ] || return $((${#SAVING_REFUSED} ? 0 : status))
   begin_phase commit
   land_commit || return
   if [ -n "$FIXED_TREE" ]; then take_over_fixes || return; fi
