@@ -244,7 +244,7 @@ save_changes() {
   [ "$status" -eq 0 ] || return $((${#SAVING_REFUSED} ? 0 : status))
   begin_phase commit
   land_commit || return
-  if [ -n "$FIXED_TREE" ]; then take_over_fixes || return; fi
+  [ -z "$FIXED_TREE" ] || advance_tree "$HEAD_OID" || return
   run_post_commit_hooks || return
   forget_acks
   prune_points

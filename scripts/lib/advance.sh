@@ -170,9 +170,10 @@ find_base() {
   BASE_OID=${text%%\"*}
 }
 
-# After a commit on top of HEAD: but for unsaved edits, the tree holds SPLIT_TREE. When that is the commit's tree, HEAD is the base again.
+# After a commit on top of HEAD: but for unsaved edits, the tree holds SPLIT_TREE. When that is the commit's tree, HEAD is
+# the base again; it is not where a hook has rewritten the commit (FIXED_TREE).
 settle_base() {
-  if [ "$BASE_OID" = "$COMMIT_PARENT" ]; then
+  if [ "$BASE_OID" = "$COMMIT_PARENT" ] && [ -z "$FIXED_TREE" ]; then
     BASE_OID=$HEAD_OID
     return 0
   fi
@@ -182,7 +183,7 @@ settle_base() {
     return
   fi
   # Never to get onto the branch, for it holds what others did as if it were ours: "old" is a value the branch never has.
-  BASE_OID=$(git -C "$TOP" commit-tree "$SPLIT_TREE" -p "$COMMIT_PARENT" -m "the tree") || return "$EXIT_INTERNAL"
+  BASE_OID=$(git -C "$TOP" commit-tree "$SPLIT_TREE" ${COMMIT_PARENT:+-p "$COMMIT_PARENT"} -m "the tree") || return "$EXIT_INTERNAL"
   printf '{"base": "%s", "new": "%s", "ref": "%s", "old": "%s", "stage": "stands"}\n' \
     "$BASE_OID" "$BASE_OID" "refs/heads/$BRANCH" "$BASE_OID" >"$TREE/journal.new" && mv "$TREE/journal.new" "$TREE/journal"
 }

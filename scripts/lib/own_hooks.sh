@@ -20,8 +20,12 @@ ask_pre_commit() {
     collect_fixes || return
   fi
   if [ "$HOOK_STATUS" -eq 0 ]; then
-    [ -z "$FIXED_TREE" ] || [ ${#MADE[@]} -eq 1 ] || ! share_fixes || return 1
-    return 0
+    [ -n "$FIXED_TREE" ] || return 0
+    if [ ${#MADE[@]} -gt 1 ] || [ "$FIXED_TREE" = "$(git -C "$TOP" rev-parse --quiet --verify "$COMMIT_PARENT^{tree}")" ]; then
+      ! share_fixes || return 1
+    fi
+    use_fixes
+    return
   fi
   FIXED_TREE=''
   if [ -z "$HOOK_BROKE" ]; then
@@ -133,8 +137,8 @@ keep_fixes() {
   } 2>"$WORK/error")
 }
 
-# A formatter rewrote what several sessions are about to commit: the folder gets its version first, so that the next
-# round gives each session its own lines of it. 1 when that cannot be: then the last commit takes all of it.
+# The folder gets what a formatter made of it first: where several sessions are about to commit, so that the next round
+# gives each its own lines of that; and where nothing is left to commit. 1 when that cannot be: then the last commit takes it.
 share_fixes() {
   local new
   [ -z "$FIXES_SHARED" ] && [ "$BASE_OID" = "$HEAD_OID" ] && [ ! -s "$TREE/journal" ] && find_python || return 1
@@ -178,18 +182,12 @@ hold_what_hooks_refused() {
   done
 }
 
-# take_over_fixes: the last commit is replaced before it is pushed, the tree by compare-and-swap.
-take_over_fixes() {
-  local last=$((${#COMMITS[@]} - 1)) before=$COMMIT_OID
-  git -C "$TOP" cat-file commit "$COMMIT_OID" >"$WORK/commit" 2>"$WORK/error" && sed '1,/^$/d' "$WORK/commit" >"$WORK/message" || {
-    report_git_failure "git cat-file"
-    return "$EXIT_INTERNAL"
-  }
-  COMMIT_TREE=$FIXED_TREE
-  create_commit "$COMMIT_BELOW" || return
-  REPLAYED_PAIRS=("$before $COMMIT_OID")
-  COMMITS[last]="$COMMIT_OID ${COMMITS[last]#* }"
-  MADE[${#MADE[@]} - 1]=${COMMITS[last]}
-  advance_tree "$COMMIT_OID" || return
+# The last commit is made anew with what the hook rewrote, before any of it is on the branch: whatever fails later, nothing
+# goes out as it was before the hook. The folder follows behind the branch (settle_base).
+use_fixes() {
+  local last=$((${#MADE[@]} - 1))
+  COMMIT_TREE=$FIXED_TREE SNAPSHOT_WHOLE=''
+  create_commit "$COMMIT_BELOW" || return # with the message that write_commit has left
+  MADE[last]="$COMMIT_OID ${MADE[last]#* }"
   note_fact "[INFO] Your pre-commit hook rewrote files; its version was saved."
 }
