@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vaults import with_vault
+from vaults import YAML, with_vault
 from world import Machine, Result, World, run_plain, write_identity
 
 
@@ -99,6 +99,26 @@ def test_the_vault_alone_leaves_the_repository_alone(world: World, mike: tuple[M
     assert [one["subject"] for one in facts["vault"]["commits"]] == ["vault: b"]
     assert machine.run("git", "status", "--porcelain", cwd=folder).out == "?? c.txt\n"
     assert "a.md" not in world.remote_files()
+
+
+def test_both_of_two_ciphertexts_are_kept_under_two_names(world: World, mike: tuple[Machine, Path]) -> None:
+    """Edits of different lines of one file of sops, which git would merge into what nobody could open."""
+    machine, folder = mike
+    (folder / "db.yaml").write_text(YAML)
+    assert machine.sync().code == 0
+    other, there = with_vault(world, "LINUX-02", "howard")
+    assert other.sync().code == 0
+    theirs, mine = YAML.replace("db:", "database:"), YAML.replace("second:", "third:")
+    (there / "db.yaml").write_text(theirs)
+    assert other.sync().code == 0
+    (folder / "db.yaml").write_text(mine)
+    assert machine.sync().code == 65
+    assert machine.sync("--vault", "--resolve").code == 0
+    taken = machine.sync("--vault", "--resolve", "--take", "both", "db.yaml")
+    assert taken.code == 0 and "theirs keeps the name" in taken.out, taken.text
+    result = machine.sync()
+    assert result.code == 0, result.text
+    assert (folder / "db.yaml").read_text() == theirs and (folder / "db-2.yaml").read_text() == mine
 
 
 def test_mains_trouble_does_not_leave_the_vault_unsaid(world: World, mike: tuple[Machine, Path]) -> None:
