@@ -82,16 +82,6 @@ is_upstream() {
   is_ancestor "$1" "$SEEN"
 }
 
-# Asked twice where git fails: "no" would mean that the remote's history was rewritten, or that ours was never sent.
-is_ancestor() {
-  git -C "$TOP" merge-base --is-ancestor "$1" "$2" 2>/dev/null
-  case $? in
-    0) ;;
-    1) return 1 ;;
-    *) git -C "$TOP" merge-base --is-ancestor "$1" "$2" 2>/dev/null ;;
-  esac
-}
-
 # TIP: HEAD itself when it already contains what the remote has, else HEAD's own commits replayed on top of that.
 plan_tip() {
   TIP=$HEAD_OID UPSTREAM=$SEEN PARKED=() REPLAYED_PAIRS=() CONTAINED=()

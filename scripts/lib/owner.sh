@@ -84,7 +84,7 @@ find_stopped() {
   local pid parent state start list family=" $OWNER_PID " before='' stopped='' what='It is stopped'
   STOPPED=''
   [ -n "$OWNER_PID" ] && [ "$OWNER_BOOT" = "${BOOT_ID:-}" ] || return 0
-  list=$(list_processes) # once: where we run below the owner, each look would find a new child, itself
+  list=$(list_processes)               # once: where we run below the owner, each look would find a new child, itself
   while [ "$family" != "$before" ]; do # until nobody's child is missing
     before=$family stopped=''
     while read -r pid parent state start; do

@@ -33,6 +33,16 @@ relate() {
   RELATED="$SEEN $HEAD_OID"
 }
 
+# Asked twice where git fails: "no" would mean that the remote's history was rewritten, or that ours was never sent.
+is_ancestor() {
+  git -C "$TOP" merge-base --is-ancestor "$1" "$2" 2>/dev/null
+  case $? in
+    0) ;;
+    1) return 1 ;;
+    *) git -C "$TOP" merge-base --is-ancestor "$1" "$2" 2>/dev/null ;;
+  esac
+}
+
 # has_root LINES: one of the commits has no parent. Histories without a common commit show all of theirs.
 has_root() {
   local line
