@@ -54,7 +54,7 @@ load_the_rest() {
   [ -z "$LOADED_FOR" ] || return 0
   LOADED_FOR=$ROLE
   load claim lock times checks gates cruft vault moves snapshot commit split unsplit others check_tree run_hook own_hooks \
-    message_hooks push_hook replay exchange outgoing refusal conflict advance recover points migrate first_time queue background
+    message_hooks push_hook replay exchange outgoing refusal conflict advance base recover points migrate first_time queue background
 }
 LOADED_FOR='' LEFT_RUNNING=''
 

@@ -160,34 +160,6 @@ finish_advance() {
   return "$EXIT_INTERNAL"
 }
 
-# The commit that the tree holds: HEAD, or what the journal of an advance says that lost its branch to a plain commit.
-find_base() {
-  local text
-  BASE_OID=$HEAD_OID
-  [ -s "$TREE/journal" ] || return 0
-  text=$(<"$TREE/journal")
-  text=${text##*\"new\": \"}
-  BASE_OID=${text%%\"*}
-}
-
-# After a commit on top of HEAD: but for unsaved edits, the tree holds SPLIT_TREE. When that is the commit's tree, HEAD is
-# the base again; it is not where a hook has rewritten the commit (FIXED_TREE).
-settle_base() {
-  if [ "$BASE_OID" = "$COMMIT_PARENT" ] && [ -z "$FIXED_TREE" ]; then
-    BASE_OID=$HEAD_OID
-    return 0
-  fi
-  if [ "$COMMIT_TREE" = "$SPLIT_TREE" ]; then
-    BASE_OID=$HEAD_OID
-    rm -f "$TREE/journal"
-    return
-  fi
-  # Never to get onto the branch, for it holds what others did as if it were ours: "old" is a value the branch never has.
-  BASE_OID=$(git -C "$TOP" commit-tree "$SPLIT_TREE" ${COMMIT_PARENT:+-p "$COMMIT_PARENT"} -m "the tree") || return "$EXIT_INTERNAL"
-  printf '{"base": "%s", "new": "%s", "ref": "%s", "old": "%s", "stage": "stands"}\n' \
-    "$BASE_OID" "$BASE_OID" "refs/heads/$BRANCH" "$BASE_OID" >"$TREE/journal.new" && mv "$TREE/journal.new" "$TREE/journal"
-}
-
 # Before the snapshot: a commit of a tree from which a write is still missing would take it out again.
 carry_late_writes() {
   local out

@@ -145,6 +145,7 @@ land_commit() {
   [ "$status" -eq 0 ] || return "$status"
   checkpoint index
   note_written ${MADE[@]+"${MADE[@]%% *}"}
+  [ -z "$FIXED_TREE" ] || note_standing "$TREE/landing.$COMMIT_OID" || return
   move_branch "$COMMIT_OID" "$HEAD_OID" || return
   note_landed_commits
   note_idle_commits

@@ -34,7 +34,7 @@ end_glance() {
 nothing_is_left_over() {
   local trace
   for trace in "$LOCK_DIR" "$TREE/journal" "$TREE/unsettled" "$TREE/stopped" "$TREE/conflict-since" "$TREE/resolve" \
-    "$TREE/put-back.json" "$LOCK_STATE"/claims/* "$TREE"/queue/*; do
+    "$TREE/put-back.json" "$TREE"/landing.* "$LOCK_STATE"/claims/* "$TREE"/queue/*; do
     [ ! -e "$trace" ] || return 1
   done
   [ "$STATE_FOUND" = "$STATE_FORMAT" ] && [ -z "$TRACKED_IDENTITY" ] && ! needs_setup && ! late_writes_wait && ! ledger_is_news

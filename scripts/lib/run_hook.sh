@@ -68,10 +68,10 @@ run_hook() {
       info "Your repository's $name hook is running, $ran s of at most $HOOK_SECONDS."
       told=$((told + 1))
     fi
-    pause "$step"
+    pause "$step" 2>/dev/null # where bash tells that a hook was killed
     [ "$step" -ge 200 ] || step=$((step + 10))
   done
-  [ -n "$HOOK_BROKE" ] || wait "$HOOK_PID" || HOOK_STATUS=$?
+  [ -n "$HOOK_BROKE" ] || wait "$HOOK_PID" 2>/dev/null || HOOK_STATUS=$?
   HOOK_PID=''
   : >"$STATE/hook"
 }
