@@ -144,7 +144,7 @@ ask_remote() {
 
 # push_tip: 0 done, or settled with a remote that refused some of it; 1 lost the race; else an exit code.
 push_tip() {
-  local old=$SEEN status
+  local old=$SEEN
   require_lock || return
   checkpoint push
   LEFT_BEFORE=${#LEFT_OUT[@]}
@@ -156,12 +156,7 @@ push_tip() {
     return
   fi
   may_push || {
-    status=$?
-    [ "$status" -eq 1 ] || return "$status"
-    : >"$WORK/push-error"
-    fetch_remote || return
-    [ "$SEEN" = "$old" ] || return 1
-    settle_refusal
+    settle_hook_refusal "$?" "$old"
     return
   }
   begin_receive

@@ -1,13 +1,22 @@
 # shellcheck shell=bash
 # The repository's own pre-push hook, with what `git push` would give it. It runs before the connection is made: its time is
 # not the network's, and what it refuses is not told as the remote's refusal.
-# Needs: repository, check_tree, run_hook, own_hooks, python.
+# Needs: repository, check_tree, run_hook, own_hooks, exchange, refusal, python.
 
 # may_push: 0 when the hook lets TIP go, or there is none; 1 when it refuses; else an exit code.
 may_push() {
   HOOK_REFUSED_TIP=''
   find_hook pre-push || return 0
   ask_pre_push "$TIP" "$SEEN"
+}
+
+# settle_hook_refusal STATUS SEEN: what may_push said. Nothing was pushed that would tell whether the remote has moved since.
+settle_hook_refusal() {
+  [ "$1" -eq 1 ] || return "$1"
+  : >"$WORK/push-error"
+  fetch_remote || return
+  [ "$SEEN" = "$2" ] || return 1
+  settle_refusal
 }
 
 # ask_pre_push COMMIT BASE: may COMMIT go on top of BASE? 0, 1, or an exit code. Once for each URL, as git does.
