@@ -26,7 +26,7 @@ install: ## put claudetools into a repository: make install REPO=path [CI=github
 test: $(STAMP) ## the tests: real git, real processes, real signals (K=word picks, SEED=number repeats a run, TEST_BASH=path)
 	@$(RUN)/python -m pytest -n $(JOBS) $${K:+-k "$$K"}
 
-test-fast: $(STAMP) ## after each edit: what needs no repository, what every sync does, a part of the rest
+test-fast: $(STAMP) ## after each edit: what needs no repository, the core of sync, a small part of the rest
 	@FAST=1 $(RUN)/python -m pytest -n $(JOBS) $${K:+-k "$$K"}
 
 e2e: $(STAMP) ## the real Claude Code, brought by npm into .e2e/ (235 MB), offline against a scripted model

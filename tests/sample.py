@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent
-FAST = 16  # `make test-fast` takes one in so many of what needs a repository
+FAST = 48  # `make test-fast` takes one in so many of what needs a repository
 
 
 def seed_of_head() -> int:
@@ -57,8 +57,8 @@ def leave_to_the_lab(items: Iterable[pytest.Item], seed: int) -> None:
 
 
 def leave_most(items: Iterable[pytest.Item], seed: int) -> None:
-    """For a run after each edit: all that needs no repository, what every sync does, and a part of the rest."""
-    rest = {item.nodeid: item for item in items if needs_a_folder(item) and item.path.name != "test_sync.py"}
+    """For a run after each edit: all that needs no repository, the core, and a part of the rest."""
+    rest = {item.nodeid: item for item in items if needs_a_folder(item) and not item.get_closest_marker("core")}
     leave(rest, FAST, seed)
 
 

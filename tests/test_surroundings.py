@@ -47,7 +47,8 @@ SOME = (
 def run_pytest(*args: str, **env: str) -> str:
     command = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args)
     here = TOOLKIT / "tests"
-    done = subprocess.run(command, cwd=here, env={**os.environ, **env}, capture_output=True, text=True, umask=0o077)
+    ours = {name: text for name, text in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    done = subprocess.run(command, cwd=here, env={**ours, **env}, capture_output=True, text=True, umask=0o077)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -23,6 +23,7 @@ def normal(text: str) -> str:
     return re.sub(r"\d\d:\d\d(:\d\d)?", "TIME", text)
 
 
+@pytest.mark.core
 def test_nothing_to_do_says_where_both_stand(machine: Machine) -> None:
     result = machine.sync()
     assert (result.code, normal(result.out), result.err) == (
@@ -33,6 +34,7 @@ def test_nothing_to_do_says_where_both_stand(machine: Machine) -> None:
     machine.assert_sound()
 
 
+@pytest.mark.core
 def test_a_changed_file_is_saved_pushed_and_summed_up(world: World, machine: Machine) -> None:
     machine.write("clients/acme/notes.md", "one\ntwo\n")
     result = machine.sync()
@@ -106,6 +108,7 @@ def test_history_and_status_are_written(machine: Machine) -> None:
     assert "Running: no sync" in said and "Last sync: nothing" in said
 
 
+@pytest.mark.core
 def test_incoming_files_arrive_and_are_counted(world: World, machine: Machine) -> None:
     other = world.machine("LINUX-02", "howard")
     other.write("clients/acme/notes.md", "from howard\n")
@@ -119,6 +122,7 @@ def test_incoming_files_arrive_and_are_counted(world: World, machine: Machine) -
     machine.assert_sound()
 
 
+@pytest.mark.core
 def test_both_sides_changed_different_files_and_the_history_stays_linear(world: World, machine: Machine) -> None:
     other = world.machine("LINUX-02", "howard")
     other.write("b.md", "b\n")
@@ -134,6 +138,7 @@ def test_both_sides_changed_different_files_and_the_history_stays_linear(world: 
     machine.assert_sound()
 
 
+@pytest.mark.core
 def test_edits_of_different_lines_of_one_file_are_merged(world: World, machine: Machine) -> None:
     machine.write("n.md", "".join(f"{i}\n" for i in range(20)))
     machine.sync()
@@ -167,6 +172,7 @@ def test_without_a_remote_the_work_is_saved_here(world: World, machine: Machine)
     assert "no remote is configured" in machine.sync().out
 
 
+@pytest.mark.core
 def test_an_unreachable_remote_is_69_and_the_next_sync_sends_everything(world: World, machine: Machine) -> None:
     world.remote.rename(world.root / "away.git")
     machine.write("a.md", "x\n")
@@ -208,6 +214,7 @@ def test_a_refused_push_is_77_and_keeps_the_commit(world: World, machine: Machin
     assert world.remote_file("a.md") == "x\n"
 
 
+@pytest.mark.core
 def test_a_true_conflict_is_65_touches_nothing_and_marks_nothing(world: World, machine: Machine) -> None:
     machine.write("n.md", "one\n")
     machine.sync()
