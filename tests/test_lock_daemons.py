@@ -56,7 +56,7 @@ def test_daemons_left_by_hooks_and_by_a_credential_helper_do_not_keep_a_dead_syn
 def test_the_push_of_a_dead_sync_keeps_its_lock_and_says_how_to_end_it(tmp_path: Path) -> None:
     world, mike = new_world(tmp_path)
     gate = Gate(tmp_path, "push")
-    write_hook(mike.common / "hooks", "pre-push", gate.shell)
+    write_hook(world.remote / "hooks", "pre-receive", gate.shell)
     try:
         sync = mike.start_sync()
         gate.reached()
@@ -82,7 +82,7 @@ def test_the_push_of_a_dead_sync_keeps_its_lock_and_says_how_to_end_it(tmp_path:
 def test_a_stopped_sync_is_named_as_stopped_with_what_lets_it_go_on(tmp_path: Path) -> None:
     world, mike = new_world(tmp_path)
     gate = Gate(tmp_path, "push")
-    write_hook(mike.common / "hooks", "pre-push", gate.shell)
+    write_hook(world.remote / "hooks", "pre-receive", gate.shell)
     sync = mike.start_sync()
     try:
         gate.reached()

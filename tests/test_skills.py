@@ -83,7 +83,7 @@ def test_checkpoint_has_a_second_name_that_no_client_knows() -> None:
 def test_a_hook_of_the_settings_is_there_and_silent_where_it_is_not(event: str, tmp_path: Path) -> None:
     for group in SETTINGS["hooks"][event]:
         for handler in group["hooks"]:
-            name = re.search(r"hooks/agent/([\w-]+);", handler["command"])
+            name = re.search(r"; set -- ([\w-]+);", handler["command"])
             assert name and (TOOLKIT / "hooks/agent" / name[1]).is_file()
             assert 0 < handler["timeout"] <= 10
             for project in (tmp_path, tmp_path / "a b"):

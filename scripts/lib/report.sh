@@ -215,7 +215,7 @@ report_lock() {
   case $1 in
     "$EXIT_DEFERRED")
       problem "$EXIT_DEFERRED" deferred "Another sync is running. Your files are on disk${REQUEST:+ and your request is queued}; the next sync sends them." \
-        "${LOCK_MESSAGE:-$(describe_owner)}$(tell_running_hook)" "See it: $(sync_command) --status"
+        "${LOCK_MESSAGE:-$(describe_owner)}" "$(tell_running_hook)" "See it: $(sync_command) --status"
       ;;
     *)
       problem "$EXIT_CANNOT_CREATE" error "The lock cannot be created: $(visible "$LOCK_MESSAGE")" \
@@ -227,7 +227,7 @@ report_lock() {
 
 tell_running_hook() {
   local hook
-  hook=$(describe_hook) && printf ' It runs %s.' "$hook"
+  hook=$(describe_hook) && printf 'It runs %s.' "$hook"
 }
 
 tell_identity_problems() {
