@@ -473,6 +473,18 @@ def test_a_plain_commit_with_a_secret_waits_and_the_others_go(world: World, mach
     machine.assert_sound()
 
 
+def test_a_key_in_a_large_bundle_waits_and_its_deletion_takes_it_out(world: World, machine: Machine) -> None:
+    machine.sync()
+    key = "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n"
+    plain_commit(machine, "site.pem", key + "-----BEGIN CERTIFICATE-----\n" + "MIIB\n" * 100_000, "bundle")
+    (machine.top / "site.pem").rename(machine.home / "site.pem")
+    result = machine.sync("--", "README.md")
+    assert result.code == 65 and "site.pem (added by commit " in result.out, result.text
+    result = machine.sync()
+    assert result.code == 0, result.text
+    assert "BEGIN PRIVATE KEY" not in world.remote_git("log", "-p", "main")
+
+
 def test_taking_the_secret_out_again_sends_the_rest_without_it(world: World, machine: Machine) -> None:
     machine.sync()
     plain_commit(machine, ".env", "TOKEN=1\n", "oops")

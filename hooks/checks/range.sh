@@ -114,7 +114,7 @@ judge_commit_file() {
 # What one of the commits shows of a vault is shown, whatever comes after: merges count with what they bring themselves.
 judge_commit_seals() {
   git rev-list --reverse "${COMMITS_NEW[@]}" -- >"$CONVENTIONS/.commits"
-  [ ${#SEAL_PATHS[@]} -gt 0 ] || git rev-list --merges "${COMMITS_NEW[@]}" -- | grep -q . || return 0
+  [ ${#SEAL_PATHS[@]} -gt 0 ] || [ -n "$(git rev-list --merges --max-count=1 "${COMMITS_NEW[@]}" --)" ] || return 0
   GIT_INDEX_FILE=$CONVENTIONS/.index judge_seals report_shown --commits "$CONVENTIONS/.commits" --base "$OLD" --tip "$NEW"
 }
 

@@ -156,6 +156,14 @@ is_refused() {
   return 1
 }
 
+# holds_key BLOB: what cannot be read may be one. Not through a pipe: grep ends at the first match, and git would fail then.
+holds_key() {
+  local found=1
+  if ! git -C "$TOP" cat-file blob "$1" >"$WORK/key" 2>"$WORK/error" || grep -q 'PRIVATE KEY' "$WORK/key"; then found=0; fi
+  rm -f "$WORK/key"
+  return "$found"
+}
+
 # is_secret PATH [BLOB]: by its name, and for a certificate by what is in the file, or in the blob.
 is_secret() {
   local name=${1##*/} blob=${2:-}
@@ -165,7 +173,7 @@ is_secret() {
     *.pfx | *.p12 | *.ppk | *.jks | *.keystore | *.kdbx) return 0 ;;
     *.pem | *.key)
       if [ -n "$blob" ]; then
-        git -C "$TOP" cat-file blob "$blob" 2>/dev/null | grep -q 'PRIVATE KEY'
+        holds_key "$blob"
         return
       fi
       # Never through a link, never from a pipe: that would read outside the tree, or for ever.
