@@ -615,3 +615,10 @@ def test_the_branch_is_called_by_its_name(world: World, machine: Machine) -> Non
     machine.git("-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-q", "-m", "By hand")
     result = machine.sync()
     assert result.out.startswith("[OK] Pushed: trunk is at "), result.text
+
+
+def test_a_variable_that_somebody_has_exported_changes_nothing(machine: Machine) -> None:
+    names = ("PHASE", "PYTHON", "STATE", "TREE", "JOB", "ROLE", "TOP", "MAIN_TOP", "REQUEST", "BOOT_ID", "ID_VAULT")
+    machine.write("a.md", "x\n")
+    result = machine.sync(env=dict.fromkeys(names, "build"))
+    assert result.code == 0 and "[OK] Saved and pushed: 1 commit." in result.out and not result.err, result.text
