@@ -158,10 +158,10 @@ is_refused() {
 
 # holds_key BLOB: what cannot be read may be one. Not through a pipe: grep ends at the first match, and git would fail then.
 holds_key() {
-  local found=1
-  if ! git -C "$TOP" cat-file blob "$1" >"$WORK/key" 2>"$WORK/error" || grep -q 'PRIVATE KEY' "$WORK/key"; then found=0; fi
+  local status=1
+  if ! git -C "$TOP" cat-file blob "$1" >"$WORK/key" 2>"$WORK/error" || grep -q 'PRIVATE KEY' "$WORK/key"; then status=0; fi
   rm -f "$WORK/key"
-  return "$found"
+  return "$status"
 }
 
 # is_secret PATH [BLOB]: by its name, and for a certificate by what is in the file, or in the blob.
