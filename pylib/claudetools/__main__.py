@@ -27,6 +27,7 @@ JOBS = {
     "replay": "replay",
     "resolve": "resolve",
     "sealed": "vault.judge",
+    "secrets": "secrets_job",
     "split": "sessions.split",
     "touched": "touched",
     "unhooked": "sessions.unhooked",
