@@ -254,7 +254,7 @@ def log_body(user: str, machine: str) -> str:
     return f"## {REQUIRED[0]}\n- **User:** {full_name} ({user})\n- **Machine:** {machine}\n{others}"
 
 
-def write_identity(machine: Machine, **more: str) -> None:
+def write_identity(machine: Machine, **more: object) -> None:
     person = USERS["users"][machine.user]
     identity = {
         "user": machine.user,

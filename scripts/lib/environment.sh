@@ -4,7 +4,7 @@
 
 unset CDPATH
 # Names of ours that are asked for before they are set: somebody may have exported one.
-unset PHASE PYTHON STATE TREE WORK JOB ROLE TOP MAIN_TOP REQUEST BOOT_ID ID_VAULT SEAL_FOLDER
+unset PHASE PYTHON STATE TREE WORK JOB ROLE TOP MAIN_TOP REQUEST BOOT_ID SEAL_FOLDER
 IFS=$' \t\n'
 readonly CALLER_LC_ALL=${LC_ALL-unset} CALLER_EDITOR=${GIT_EDITOR-unset} CALLER_SSH=${GIT_SSH_COMMAND-unset} # hooks get these back
 export LC_ALL=C

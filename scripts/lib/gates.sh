@@ -10,7 +10,7 @@ hold_back_unsafe_paths() {
   hold_foreign_logs
   hold_unmerged_paths
   hold_unsettled_paths
-  hold_vault_commit
+  hold_vault_commits
   sort_out_names || return
   hold_large_files || return
   hold_case_twins

@@ -3,8 +3,8 @@
 # And which session: whoever started us says it in one of these, the first counts (ID_VARIABLES in registry.py).
 # Needs: environment, exit_codes, ui, python, repository.
 
-# load_identity FOLDER: sets ID_USER, ID_NAME, ID_EMAIL, ID_MACHINE, ID_ROLE, ID_VAULT, ID_TIMEZONE, ID_HOSTNAME,
-# ID_SOURCE, ID_FOREIGN (1: what lies there came with a commit and is not read) and ID_PROBLEMS from FOLDER/.claude. 0 or 78.
+# load_identity FOLDER: sets ID_USER, ID_NAME, ID_EMAIL, ID_MACHINE, ID_ROLE, ID_TIMEZONE, ID_HOSTNAME, ID_VAULTS, VAULT_FAULTS
+# (entries of vault_path that name no folder), ID_SOURCE, ID_FOREIGN (1: what lies there came with a commit and is not read) and ID_PROBLEMS from FOLDER/.claude. 0 or 78.
 load_identity() {
   local folder=$1 cache=$STATE/identity text
   if [ "$GIT_FOLDER" != "$COMMON" ]; then
@@ -41,8 +41,8 @@ is_cache_fresh() {
 
 read_identity_cache() {
   local key value
-  ID_USER='' ID_NAME='' ID_EMAIL='' ID_MACHINE='' ID_ROLE='' ID_VAULT='' ID_TIMEZONE='' ID_HOSTNAME='' ID_SOURCE='' ID_FOREIGN=''
-  ID_PROBLEMS=()
+  ID_USER='' ID_NAME='' ID_EMAIL='' ID_MACHINE='' ID_ROLE='' ID_TIMEZONE='' ID_HOSTNAME='' ID_SOURCE='' ID_FOREIGN=''
+  ID_PROBLEMS=() ID_VAULTS=() VAULT_FAULTS=() IDENTITY_READ=1
   while IFS='=' read -r key value; do
     case $key in
       user) ID_USER=$value ;;
@@ -50,7 +50,8 @@ read_identity_cache() {
       email) ID_EMAIL=$value ;;
       machine) ID_MACHINE=$value ;;
       role) ID_ROLE=$value ;;
-      vault_path) ID_VAULT=$value ;;
+      vault_path) [ -z "$value" ] || ID_VAULTS+=("$value") ;;
+      vault_fault) VAULT_FAULTS+=("$value") ;;
       timezone) ID_TIMEZONE=$value ;;
       hostname) ID_HOSTNAME=$value ;;
       source) ID_SOURCE=$value ;;
@@ -104,18 +105,6 @@ is_git_reconciled() {
   done
 }
 
-# Sets VAULT, the folder that ID_VAULT names as seen from TOP.
-find_vault() {
-  case $ID_VAULT in \~/*) VAULT=$HOME/${ID_VAULT#\~/} ;; /* | [A-Za-z]:*) VAULT=$ID_VAULT ;; *) VAULT=$TOP/$ID_VAULT ;; esac
-}
-
-# is_own_repository FOLDER MAIN: 1 for MAIN, the top of the user's repository, and for a folder below the top of any, with
-# VAULT_LIES_IN, that top. All of it would be taken for the vault.
-is_own_repository() {
-  VAULT_LIES_IN=$(cd "$1" 2>/dev/null && git rev-parse --show-toplevel 2>/dev/null)
-  [ -z "$VAULT_LIES_IN" ] || { [ "$VAULT_LIES_IN" -ef "$1" ] && ! [ "$VAULT_LIES_IN" -ef "$2" ]; }
-}
-
 # The path to type for a program of ours, seen from the top of the user's repository. Always of the toolkit that runs: that of
 # a repository may be somebody else's.
 command_path() {
@@ -129,12 +118,13 @@ command_path() {
 
 setup_command() { command_path setup.sh; }
 
-MAIN_TOP='' # the user's repository, while the vault is synced
+MAIN_TOP='' # the user's repository, while a vault is synced
+ID_VAULTS=() VAULT_FAULTS=() IDENTITY_READ=''
 
 # What is said of the vault is settled there, by the same program in the same folder.
 sync_command() {
   local vault=''
-  [ -z "$MAIN_TOP" ] || vault=' --vault'
+  [ -z "$MAIN_TOP" ] || vault=" $(vault_option)"
   if runs_from_here "${MAIN_TOP:-${TOP:-.}}" && [ -e "${MAIN_TOP:-${TOP:-.}}/.claude/scripts/sync.sh" ]; then
     printf 'bash .claude/scripts/sync.sh%s' "$vault"
   else

@@ -118,14 +118,14 @@ strip_machines_own() {
 
 # A merge shows modes and ids of each parent, then its own: `::old old new  old old new  kinds`.
 take_outgoing_entry() {
-  local entry=$1 parents words path=''
+  local entry=$1 parents words
   read -r -a words <<<"$entry"
   parents=${entry%%[!:]*} parents=${#parents}
   case ${words[parents]} in
     000000) return 0 ;;
     160000)
-      ! find_vault_path || [ "$path" != "$3" ] || is_on_vault_remote "${words[2 * parents + 1]}" ||
-        name_unsafe_file "$2" "$3" "the vault's remote does not have its commit" "Send the vault first: $(sync_command) --vault"
+      ! is_vault_path "$3" || is_on_vault_remote "${words[2 * parents + 1]}" ||
+        name_unsafe_file "$2" "$3" "the vault's remote does not have its commit" "Send the vault first: $(sync_command) $(vault_option)"
       return 0
       ;;
   esac

@@ -44,8 +44,9 @@ def vault() -> None:
 @click.argument("target", metavar="FILE:LINE[-LINE]")
 @click.argument("name")
 @click.option("--stdin", "told", is_flag=True, help="Read the value from stdin: for a line where it is not plain.")
+@click.option("--vault", "wanted", metavar="FOLDER", default="", help="Of several vaults, the one it goes into.")
 @click.option("--dry-run", is_flag=True, help="Show what the line would read; change nothing.")
-def put(target: str, name: str, told: bool, dry_run: bool) -> int:
+def put(target: str, name: str, told: bool, wanted: str, dry_run: bool) -> int:
     """Move a value out of a file into the vault, encrypted as NAME, and leave its path.
 
     `password: hunter2` becomes `password: vault:NAME`. Of several lines, such as a key, all of them become one. The
@@ -53,9 +54,7 @@ def put(target: str, name: str, told: bool, dry_run: bool) -> int:
     """
     place = cli.here()
     path, first, last = read_target(place, target)
-    folder = desk.vault_folder(place) or cli.fail(
-        cli.SETUP, "This machine has no vault.", f"Name it: bash {cli.script('setup.sh')} --vault PATH"
-    )
+    folder = choose(desk.vault_folders(place), wanted)
     if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         cli.fail(cli.USAGE, f"{visible(name)} is no name for a secret.", "Such as: acme/graph-secret")
     text = read(place, path)
@@ -92,6 +91,18 @@ def read_target(place: Place, target: str) -> tuple[str, int, int]:
         cli.fail(cli.USAGE, f"{visible(found['path'])} is no file of this tree.")
     first = int(found["first"])
     return path, first, int(found["last"] or first)
+
+
+def choose(folders: list[str], wanted: str) -> str:
+    """The vault that was asked for, or the only one. Raises Stop."""
+    if not folders:
+        cli.fail(cli.SETUP, "This machine has no vault.", f"Name it: bash {cli.script('setup.sh')} --vault PATH")
+    asked = os.path.realpath(os.path.expanduser(wanted))
+    found = [folder for folder in folders if not wanted or os.path.realpath(folder) == asked]
+    if len(found) == 1:
+        return found[0]
+    what = f"{visible(wanted)} is no vault of this machine." if wanted else "This machine has several vaults."
+    cli.fail(cli.USAGE, what, "Say which:", *(f"  --vault {shlex.quote(folder)}" for folder in folders))
 
 
 def read(place: Place, path: str) -> str:
