@@ -62,46 +62,77 @@ read_identity_cache() {
   [ -n "$ID_USER" ] && [ -n "$ID_NAME" ] && [ -n "$ID_EMAIL" ] && [ -n "$ID_MACHINE" ]
 }
 
-# The commits carry the identity explicitly; plain git beside us shall write the same one. Where git's settings cannot be
-# written, that is said, and the work is saved all the same.
+# The commits carry the identity explicitly; plain git beside us shall write the same one (git var GIT_AUTHOR_IDENT). Where
+# git's settings cannot be written, or others count before them, that is said, and the work is saved all the same.
 reconcile_git_config() {
+  local i
   export GIT_AUTHOR_NAME=$ID_NAME GIT_AUTHOR_EMAIL=$ID_EMAIL GIT_COMMITTER_NAME=$ID_NAME GIT_COMMITTER_EMAIL=$ID_EMAIL
   [ -z "$DRY_RUN" ] || return 0
-  set_git_config "$CONFIG_NAME" user.name "$ID_NAME" && set_git_config "$CONFIG_EMAIL" user.email "$ID_EMAIL" && set_other_names || report_git_config
-  return 0
+  find_wrong_settings
+  for ((i = 0; i < ${#WRONG[@]}; i += 2)); do
+    if ! patiently git -C "$TOP" config --replace-all "${WRONG[i]}" "${WRONG[i + 1]}"; then
+      report_git_config "${WRONG[i]}" "${WRONG[i + 1]}"
+    elif [ "$(git -C "$TOP" config --get "${WRONG[i]}")" != "${WRONG[i + 1]}" ]; then
+      report_overruled "${WRONG[i]}" "${WRONG[i + 1]}"
+    fi
+  done
+}
+
+# WRONG: the settings, each with the value that it has to have, by which plain git would sign with another name. The last
+# value of a setting counts; author.* and committer.* count before user.*, wherever they stand.
+find_wrong_settings() {
+  local i key known=' '
+  WRONG=()
+  judge_setting user.name "$CONFIG_NAME"
+  judge_setting user.email "$CONFIG_EMAIL"
+  for ((i = ${#CONFIG_OTHER_NAMES[@]} - 1; i >= 0; i--)); do
+    key=${CONFIG_OTHER_NAMES[i]%%=*}
+    case $known in *" $key "*) continue ;; esac
+    known+="$key "
+    judge_setting "$key" "${CONFIG_OTHER_NAMES[i]#*=}"
+  done
+}
+
+judge_setting() {
+  local value=$ID_NAME
+  case $1 in *.email) value=$ID_EMAIL ;; esac
+  [ "$2" = "$value" ] || WRONG+=("$1" "$value")
+}
+
+is_git_reconciled() {
+  find_wrong_settings
+  [ ${#WRONG[@]} -eq 0 ]
 }
 
 report_git_config() {
-  local what git
-  what="git's user.name and user.email cannot be set to $(visible "$ID_NAME <$ID_EMAIL>")"
+  local what
+  what="git's $1 cannot be set to $(visible "$2")"
   if find_git_lock "$(<"$WORK/error")"; then
     report_git_lock "$what"
     return
   fi
-  git="git -C $(quoted "$TOP") config"
   problem "$EXIT_SETUP" error "$what: $(first_words "$WORK/error")" \
-    "Commits by plain git carry another name. Set them: $git user.name $(quoted "$ID_NAME") && $git user.email $(quoted "$ID_EMAIL")"
+    "Commits by plain git carry another name. Set it: git -C $(quoted "$TOP") config --replace-all $1 $(quoted "$2")"
 }
 
-set_git_config() { [ "$1" = "$3" ] || patiently git -C "$TOP" config "$2" "$3"; }
-
-# author.* and committer.* count before user.*, wherever they stand (git var GIT_AUTHOR_IDENT).
-set_other_names() {
-  local pair
-  for pair in ${CONFIG_OTHER_NAMES[@]+"${CONFIG_OTHER_NAMES[@]}"}; do
-    case $pair in
-      *.name=*) set_git_config "${pair#*=}" "${pair%%=*}" "$ID_NAME" ;;
-      *) set_git_config "${pair#*=}" "${pair%%=*}" "$ID_EMAIL" ;;
-    esac || return
-  done
+# A file that is included, or a worktree's own, is read after the repository's.
+report_overruled() {
+  local origin
+  origin=$(git -C "$TOP" config --show-origin -z --get "$1" | tr '\0' '\n')
+  origin=${origin%%$'\n'*} origin=${origin#file:}
+  case $origin in /* | [A-Za-z]:*) ;; *) origin=$TOP/$origin ;; esac
+  problem "$EXIT_SETUP" error "git's $1 is not $(visible "$2"): $(visible "$origin") counts before the repository's own settings." \
+    "Commits by plain git carry another name. Set it there: git config --file $(quoted "$origin") --replace-all $1 $(quoted "$2")"
 }
 
-# Whether plain git signs with the name that commits here carry.
-is_git_reconciled() {
-  local pair
-  [ "$CONFIG_NAME" = "$ID_NAME" ] && [ "$CONFIG_EMAIL" = "$ID_EMAIL" ] || return 1
-  for pair in ${CONFIG_OTHER_NAMES[@]+"${CONFIG_OTHER_NAMES[@]}"}; do
-    case ${pair%%=*} in *.name) [ "${pair#*=}" = "$ID_NAME" ] ;; *) [ "${pair#*=}" = "$ID_EMAIL" ] ;; esac || return 1
+# What the caller's shell has exported counts before all settings, there alone.
+tell_names_of_environment() {
+  local name was value
+  for name in AUTHOR_NAME AUTHOR_EMAIL COMMITTER_NAME COMMITTER_EMAIL; do
+    was=CALLER_$name value=$ID_NAME
+    case $name in *EMAIL) value=$ID_EMAIL ;; esac
+    [ -z "${!was}" ] || [ "${!was}" = "$value" ] ||
+      note_fact "[WARN] GIT_$name is $(visible "${!was}") in this shell: plain git signs with that here. Take it out: unset GIT_$name"
   done
 }
 

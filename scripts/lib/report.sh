@@ -243,6 +243,7 @@ tell_identity_problems() {
     note_fact "[INFO] The commit hook and git's settings are not set up in this clone: bash $(setup_command)"
   fi
   for text in ${ID_PROBLEMS[@]+"${ID_PROBLEMS[@]}"}; do note_fact "[WARN] $(visible "$text")"; done
+  tell_names_of_environment
 }
 
 show_status() {
