@@ -18,7 +18,7 @@ load_identity() {
   if is_cache_fresh "$cache" "$folder" && read_identity_cache "$cache" && [ -z "$ID_FOREIGN" ]; then return 0; fi
   if ! find_python; then
     problem "$EXIT_SETUP" error "Python $PYTHON_FLOOR or newer is not to be found, and .claude/identity.json has changed." \
-      "Nothing was changed. Install it, or: bash $(setup_command)"
+      "Nothing was changed. Install it, or: bash $(setup_command)" "PATH is $(visible "$PATH"); CLAUDETOOLS_PYTHON may name it."
     return "$EXIT_SETUP"
   fi
   text=$(run_python identity --git-email="$CONFIG_EMAIL" --host="${HOSTNAME:-}" -- "$folder" "$cache" 2>&1) &&

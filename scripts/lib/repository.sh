@@ -70,6 +70,10 @@ open_repository() {
 
 report_no_repository() {
   local words
+  command -v git >/dev/null || {
+    problem "$EXIT_SETUP" error "git is not to be found on PATH, which is $(visible "$PATH")" "Nothing was changed."
+    return "$EXIT_SETUP"
+  }
   words=$(git_words rev-parse --show-toplevel)
   case $words in
     '' | *'not a git repository'* | *'must be run in a work tree'* | *'cannot change to'*)
