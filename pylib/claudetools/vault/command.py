@@ -20,7 +20,7 @@ from claudetools.place import Place
 from claudetools.sessions import ledger
 from claudetools.sessions.registry import current_id
 from claudetools.text import counted, visible
-from claudetools.vault import seal, storing
+from claudetools.vault import seal, sending, storing
 from claudetools.vault.value import PREFIX, find_cell, find_told, find_value
 from claudetools.wiki import desk
 
@@ -50,7 +50,8 @@ def put(target: str, name: str, told: bool, wanted: str, dry_run: bool) -> int:
     """Move a value out of a file into the vault, encrypted as NAME, and leave its path.
 
     `password: hunter2` becomes `password: vault:NAME`. Of several lines, such as a key, all of them become one. The
-    vault's .gpg-id, .age-recipients or .sops.yaml says for whom to encrypt. The value is never shown.
+    vault's .gpg-id, .age-recipients or .sops.yaml says for whom to encrypt. The value is never shown. Where the vault
+    has a remote, the line changes once that has the file.
     """
     place = cli.here()
     path, first, last = read_target(place, target)
@@ -69,8 +70,8 @@ def put(target: str, name: str, told: bool, wanted: str, dry_run: bool) -> int:
         sealed = found.close(folder, value)
     except seal.SealError as error:
         cli.fail(cli.HELD, str(error), "Nothing was changed.")
-    refuse_name_of_others(folder, name + found.suffix)
-    exchange(place, path, text, after, Secret(folder, name + found.suffix, sealed))
+    again = (target, name, *(["--stdin"] if told else []), *(["--vault", wanted] if wanted else []))
+    exchange(place, path, text, after, Secret(folder, name + found.suffix, sealed, shlex.join(again)))
     print(f"[OK] {len(value)} characters lie in the vault as {name}{found.suffix} now, by {found.program}.")
     print(f"     {visible(path)}:{first} reads: {line}")
     if value in committed(place, path):
@@ -123,6 +124,8 @@ def move(text: str, first: int, last: int, name: str, told: str, path: str) -> t
     line = lines[first - 1]
     if told:
         span = find_told(line, told)
+    elif is_in_head(lines, first - 1):
+        span = None
     else:
         span = find_cell(lines, first - 1) if line.strip().startswith("|") else find_value(line)
     if span is None:
@@ -138,12 +141,18 @@ def move(text: str, first: int, last: int, name: str, told: str, path: str) -> t
     return line[start:end], "\n".join(lines)
 
 
+def is_in_head(lines: list[str], index: int) -> bool:
+    """Whether the line is of a log's front matter, where `user: mike` is no secret."""
+    return lines[0].strip() == "---" and not any(line.strip() == "---" for line in lines[1 : index + 1])
+
+
 class Secret(NamedTuple):
-    """What goes into the vault: its folder, the file's name there, and what is in it, encrypted."""
+    """What goes into the vault: its folder, the file's name there, what is in it, encrypted; and how to do it again."""
 
     folder: str
     name: str
     sealed: bytes
+    again: str
 
     def make_room(self) -> str:
         """The file's path, with the folders above it. Raises Stop when they lead out of the vault, OSError."""
@@ -159,8 +168,8 @@ class Secret(NamedTuple):
 def exchange(place: Place, path: str, before: str, after: str, secret: Secret) -> None:
     """The secret into the vault, and the file's new text, unless somebody has changed it. Raises Stop, OSError.
 
-    Both under the file's lock: of two who do the same only one comes here. Killed in between, it goes on when it is
-    done once more.
+    Both under the file's lock: of two who do the same only one comes here. The vault's remote has the secret before
+    the line changes. Killed in between, or not sent, it goes on when it is done once more.
     """
     os.makedirs(place.tree, mode=0o700, exist_ok=True)
     names.sweep(place.tree)
@@ -172,9 +181,21 @@ def exchange(place: Place, path: str, before: str, after: str, secret: Secret) -
         nonlocal is_stored
         if now != before:
             cli.fail(cli.HELD, f"{visible(path)} has changed meanwhile.", "Nothing was changed. Do it again.")
+        if not (os.path.exists(stored) and storing.was_cut_off(place.tree, key, stored)):
+            sending.refuse_name_of_others(secret.folder, secret.name)
         storing.store(place.tree, key, stored, secret.sealed)
         is_stored = True
         checkpoint("vault-stored")
+        if sending.has_remote(secret.folder):
+            is_stored = False  # it stays, whatever comes: a commit may have it
+            send(place, path, secret)
+            checkpoint("vault-sent")
+            if read(place, path) != before:
+                cli.fail(
+                    cli.HELD,
+                    f"{visible(path)} has changed meanwhile, and still holds the value.",
+                    f"Write {PREFIX}{visible(os.path.splitext(secret.name)[0])} in its place: the vault has it.",
+                )
         return after
 
     try:
@@ -190,31 +211,16 @@ def exchange(place: Place, path: str, before: str, after: str, secret: Secret) -
     record(place, current_id(os.environ) or "", path, old, new, "vault")
 
 
-def refuse_name_of_others(folder: str, name: str) -> None:
-    """Another machine may have put that name, and this one not received it yet: the vault's remote is asked, where it
-    can be. Raises Stop."""
-    remote = ""
-    ssh = os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o ConnectTimeout=10")
-    with suppress(git.GitError):
-        remote = git.run(folder, "rev-parse", "--abbrev-ref", "@{upstream}").decode().strip()
-    if not remote:
-        return  # nobody else writes there
-    place, _, branch = remote.partition("/")
-    spec = f"+refs/heads/{branch}:refs/remotes/{remote}"
-    options = ("-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=10", "fetch", "--quiet", "--no-tags")
-    env = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": ssh}
-    try:
-        git.run(folder, *options, "--no-recurse-submodules", place, spec, env=env, starts_programs=True)
-    except git.GitError:
-        cli.warn(
-            "The vault's remote cannot be asked whether another machine has that name.", "The next sync will tell."
-        )
-        return
-    if git.entry(folder, f"refs/remotes/{remote}", os.fsencode(name))[1]:
+def send(place: Place, path: str, secret: Secret) -> None:
+    """To the vault's remote. Raises Stop where that does not have it afterwards."""
+    code, words = sending.send(place, secret.folder, secret.name)
+    if code:
         cli.fail(
-            cli.HELD,
-            f"The vault has {visible(name)} already, from another machine.",
-            f"Nothing was changed. Take another name, or receive it first: bash {cli.script('sync.sh')} --vault",
+            code,
+            f"The vault's remote does not have {visible(secret.name)} yet: {words}",
+            f"{visible(path)} is unchanged, and still holds the value. Encrypted, it lies in the vault here.",
+            f"Send it: bash {cli.script('sync.sh')} --vault={visible(shlex.quote(secret.folder))}",
+            f"Then it goes on by: {cli.typed('claudetools.sh vault put')} {visible(secret.again)}",
         )
 
 
