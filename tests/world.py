@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from claudetools import identity
 from claudetools.logs.sections import REQUIRED
 
 Env = Mapping[str, str] | None
@@ -97,6 +98,16 @@ class Machine:
             with contextlib.suppress(OSError):  # a test has made it read-only
                 cache.parent.mkdir(mode=0o700, exist_ok=True)
                 cache.symlink_to(compiled())
+
+    def know(self) -> None:
+        """What setup.sh leaves beside identity.json: who works here, and the Python that was found. The first sync of
+        a clone that nobody set up takes as long again to find both."""
+        state, file = self.top / ".git" / "claudetools", self.top / ".claude" / "identity.json"
+        state.mkdir(mode=0o700)
+        assert identity.main(["--own", str(self.top), str(state / "identity")]) == 0
+        (state / "python").write_text(f"{sys.executable}\n")
+        newest = max(path.stat().st_mtime_ns for path in (file, file.with_name("users.json")))
+        os.utime(state / "identity", ns=(newest + 1, newest + 1))  # clocks of file systems are coarse
 
     def git(self, *args: str, check: bool = True, env: Env = None) -> str:
         result = self.run("git", *args, env=env)
@@ -179,6 +190,7 @@ class World:
         else:
             self._clone(machine)
         write_identity(machine)
+        machine.know()
         return machine
 
     def _clone(self, machine: Machine) -> None:
