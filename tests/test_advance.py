@@ -447,6 +447,7 @@ def test_files_hidden_by_a_sparse_checkout_change_in_the_index_only(mike: Machin
     assert mike.git("show", "HEAD:dir/b.txt") + "\n" == NEW
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("cone", [True, False])
 def test_what_is_added_below_a_hidden_folder_stays_hidden(mike: Machine, howard: Machine, cone: bool) -> None:
     howard.write("dir/keep/k.txt", "k\n")
@@ -488,6 +489,7 @@ def test_a_file_in_the_way_below_a_hidden_folder_is_never_taken_for_an_edit(mike
     assert mike.status() == "" and not (mike.top / "hidden/x.txt").exists()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("flag", ["assume-unchanged", "skip-worktree"])
 def test_a_file_that_git_is_told_not_to_look_at_waits_alone(mike: Machine, howard: Machine, flag: str) -> None:
     for name in ("a.txt", "dir/b.txt", "dir/c.txt"):
@@ -604,6 +606,7 @@ def without_kernel_exchange(machine: Machine) -> Iterator[dict[str, str]]:
     del machine.extra_env["CLAUDETOOLS_PYTHON"]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("place", ["exchange-linked", "exchange-renamed"])
 def test_a_sync_killed_within_such_an_exchange_is_finished_by_the_next(
     mike: Machine, howard: Machine, two: World, place: str
@@ -858,7 +861,7 @@ REWRITERS = ("writes beside and renames", "truncates and rewrites")
 CALM_OR_NOT = [(how, rate) for how in WRITERS for rate in (20, 1000) if rate == 20 or how not in REWRITERS]
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize(("how", "rate"), CALM_OR_NOT)
 def test_writers_lose_nothing_while_their_files_are_received(two: World, how: str, rate: float) -> None:
     figures = torture(two, how, 2, rate, 4)

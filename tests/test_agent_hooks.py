@@ -93,6 +93,7 @@ def complaints(machine: Machine) -> str:
 # --- the recorded payloads -------------------------------------------------------------
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("path", PAYLOADS, ids=lambda p: p.stem)
 def test_every_recorded_payload_is_taken_in_silence_or_answered_in_the_clients_own_format(
     path: Path, machine: Machine
@@ -141,6 +142,7 @@ def test_clear_gives_a_second_session_in_the_same_process(machine: Machine) -> N
 # --- never fail the client ---------------------------------------------------------------
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("event", EVENTS)
 def test_nothing_that_is_handed_to_a_hook_makes_it_fail(event: str, machine: Machine) -> None:
     deep = b"[" * 100_000

@@ -516,6 +516,7 @@ def test_branches_and_first_pushes(server: World, mike: Machine) -> None:
     assert mike.run("git", "push", "-q", "origin", ":refs/heads/feature", "HEAD:refs/tags/v1").code == 0
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", ["github", "gitea"])
 def test_the_ci_job_runs_the_same_rules(world: World, installed: Machine, name: str) -> None:
     workflow = yaml.safe_load((TOOLKIT / "hooks" / "ci" / f"{name}.yml").read_text())

@@ -54,6 +54,7 @@ def test_both_sides_added_a_file_of_one_name_and_nothing_is_lost(
     assert world.remote_file("both.txt") == "howard's\nmike's\n"
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("driver", ["true", "cp %B %A"])
 def test_a_merge_driver_that_keeps_one_side_drops_nobodys_lines(
     world: World, machine: Machine, other: Machine, driver: str
@@ -115,6 +116,7 @@ def test_a_true_conflict_parks_its_commit_and_the_others_go(world: World, machin
     machine.assert_sound()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("failing", [1, 2, 3])
 def test_a_push_that_fails_while_a_conflict_waits_loses_nothing(
     world: World, machine: Machine, other: Machine, failing: int
@@ -185,6 +187,7 @@ def test_a_later_commit_to_a_parked_path_is_parked_with_it(world: World, machine
     assert "mike" not in world.remote_file("n.md")
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("side", "line"), [("mine", "mike's\n"), ("theirs", "howard's\n")])
 def test_taking_a_side_settles_it(world: World, machine: Machine, other: Machine, side: str, line: str) -> None:
     clash(machine, other)
@@ -243,6 +246,7 @@ def test_an_edit_after_laying_out_is_never_dropped(machine: Machine, other: Mach
     assert "one more thought" in machine.read(".claudetools-resolve/n.md")
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("wrote", ["", "mine and howard's\n"])
 def test_a_conflict_that_goes_by_itself_leaves_no_folder_behind_and_nothing_is_lost(
     world: World, machine: Machine, other: Machine, wrote: str
@@ -373,6 +377,7 @@ SAY_NOTHING = """
 if git diff --name-only $old $new | grep -q '^locked/'; then exit 1; fi"""
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("by", ["path", "nothing said", "size"])
 def test_whatever_the_reason_is_only_the_refused_commit_stays(world: World, machine: Machine, by: str) -> None:
     """By a hook that knows folders, by one that says nothing, and by git's own limit for what comes in at once."""

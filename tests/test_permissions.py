@@ -86,6 +86,7 @@ class TestAsAnotherUser:
         assert set(names) <= set(world.remote_files())
         machine.assert_sound()
 
+    @pytest.mark.sampled(2)
     @pytest.mark.parametrize("mode", ["all of it", "one file"])
     def test_state_that_a_sync_with_sudo_has_taken_over_is_named_with_the_way_back(
         self, open_world: World, mode: str

@@ -311,6 +311,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(machine: Machine, tm
     assert program_of(machine).exists()
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("wish", "every"),
     [
@@ -348,6 +349,7 @@ STANDINS = {
 }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("kind", STANDINS)
 def test_status_asks_the_scheduler_whether_it_still_has_it(machine: Machine, tmp_path: Path, kind: str) -> None:
     pretend(machine, tmp_path, **STANDINS[kind])

@@ -227,6 +227,7 @@ def test_a_change_that_two_commands_may_have_made_is_one_step_once_it_is_saved(s
     assert one.sync("--all").code == 0 and ids(shared, 1) == [["three"]], message(shared)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("data", [b"\0\1\2", b""])
 def test_what_has_no_lines_goes_as_a_whole(shared: Machine, world: World, data: bytes) -> None:
     one, two = Agent(shared, "one"), Agent(shared, "two")
@@ -558,6 +559,7 @@ def overwrite(machine: Machine) -> tuple[Agent, Agent]:
     return one, two
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("saver", ["one", "two"])
 def test_a_proved_lost_update_is_put_back_and_said(shared: Machine, world: World, saver: str) -> None:
     one, two = overwrite(shared)
@@ -614,6 +616,7 @@ def install_hook(machine: Machine, script: str) -> None:
     hook.chmod(0o755)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("bad", ["me", "ended"])
 def test_a_refused_session_is_left_out_and_the_others_go(shared: Machine, world: World, bad: str) -> None:
     install_hook(shared, "! git grep --cached -q FORBIDDEN || { echo 'a forbidden word'; exit 1; }")

@@ -266,6 +266,7 @@ def test_nothing_of_a_store_goes_out_that_is_changed_new_or_renamed(world: World
     assert set(news) <= set(remote_files(world))
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("way", ["added and removed", "merged", "in a merge", "with the rule gone"])
 def test_nothing_of_a_store_goes_out_by_plain_git(world: World, vault: tuple[Machine, Path], way: str) -> None:
     machine, folder = vault

@@ -125,7 +125,9 @@ class Machine:
         """Commit and push all of it by plain git: what a test about the one who receives needs of the one who sends,
         at a third of what a sync costs."""
         person = USERS["users"][self.user]
-        command = 'git add -A && git -c user.name="$1" -c user.email="$2" commit -qm "Change" && git push -q origin HEAD:main'
+        command = (
+            'git add -A && git -c user.name="$1" -c user.email="$2" commit -qm "Change" && git push -q origin HEAD:main'
+        )
         result = self.run("bash", "-c", command, "bash", str(person["full_name"]), str(person["email"]))
         assert result.code == 0, result.text
 
