@@ -65,7 +65,7 @@ report_unreachable() {
       agent="SSH_AUTH_SOCK is not set here, so ssh asks no agent, and a key with a passphrase stays closed: a scheduled sync needs a key without one."
       ;;
   esac
-  if find_git_lock "$(<"$WORK/error")" || is_disk_failure "$(<"$WORK/error")" || { [ ! -s "$WORK/error" ] && ! printf '\n' 2>/dev/null >"$WORK/probe"; }; then
+  if find_git_lock "$(<"$WORK/error")" || is_disk_failure "$(<"$WORK/error")" || { [ ! -s "$WORK/error" ] && probe_disk && [ -n "$PROBED" ]; }; then
     report_git_failure "git fetch" # it is this machine's disk that stops us, not the network
     return "$EXIT_CANNOT_CREATE"
   fi
