@@ -179,7 +179,7 @@ class World:
         self.machines: dict[str, Machine] = {}
         run_plain(root, "git", "init", "-q", "--bare", "-b", "main", str(self.remote))
 
-    def machine(self, name: str = "LINUX-01", user: str = "mike", clone: bool = True) -> Machine:
+    def machine(self, name: str = "LINUX-01", user: str = "mike", clone: bool = True, set_up: bool = True) -> Machine:
         """A new machine; its clone starts from the remote, or with the first commit when the remote is empty."""
         home = self.root / f"home-{name}"
         home.mkdir()
@@ -192,7 +192,8 @@ class World:
         else:
             self._clone(machine)
         write_identity(machine)
-        machine.know()
+        if set_up:
+            machine.know()
         return machine
 
     def _clone(self, machine: Machine) -> None:
