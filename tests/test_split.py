@@ -288,6 +288,18 @@ def test_a_renamed_file_goes_with_what_others_have_not_saved_in_it(shared: Machi
     shared.assert_sound()
 
 
+def test_a_new_file_goes_with_the_lines_and_the_mode_of_who_saves(shared: Machine, world: World) -> None:
+    one, two = Agent(shared, "one"), Agent(shared, "two")
+    one.write("new.sh", b"of one\n")
+    (shared.top / "new.sh").chmod(0o755)
+    two.append("new.sh", "of two")
+    assert one.sync().code == 0
+    assert world.remote_file("new.sh") == "of one\n"
+    assert world.remote_git("ls-tree", "main", "new.sh").startswith("100755")
+    assert two.sync().code == 0 and shared.status() == ""
+    assert world.remote_file("new.sh") == "of one\nof two\n"
+
+
 def test_a_renamed_folder_of_ones_own_waits_for_nobody(shared: Machine, world: World) -> None:
     one, two = Agent(shared, "one"), Agent(shared, "two")
     two.write("b.txt", b"b\n")
