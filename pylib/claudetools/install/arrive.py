@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from claudetools.install import agent_settings
+from claudetools.install.archive import Item, version_of
 from claudetools.install.clone import plan_clone
 from claudetools.install.files import plan_file, plan_removal, plan_sweep
 from claudetools.install.merged import as_record
@@ -15,7 +16,7 @@ from claudetools.install.plan import Plan, finish_plan
 from claudetools.install.record import FORMAT, Known, as_json
 from claudetools.install.sections import SECTIONS, plan_section
 from claudetools.install.steps import digest_of, look, prune, put
-from claudetools.install.toolkit import MANIFEST, SHIMS, WORKFLOWS, Item, files_of, is_inside, version_of
+from claudetools.install.toolkit import MANIFEST, SHIMS, WORKFLOWS, files_of, is_inside
 
 
 def plan_install(place: Place, toolkit: Path, known: Known, server: str = "") -> Plan:

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from claudetools.install import agent_settings
+from claudetools.install.archive import Item
 from claudetools.install.clone import HOOKS
 from claudetools.install.place import HOME_OF_OURS, KEPT, NEW, SETUP, Place, Refused, refuse_links
 from claudetools.install.plan import Plan
 from claudetools.install.record import STATE_FILES, Kept, Known
 from claudetools.install.sections import SECTIONS
 from claudetools.install.steps import Found, keep, look, put, remove
-from claudetools.install.toolkit import MANIFEST, Item
+from claudetools.install.toolkit import MANIFEST
 
 
 def plan_file(plan: Plan, place: Place, known: Known, kept: list[Kept], path: str, item: Item) -> None:

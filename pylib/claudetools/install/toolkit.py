@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
+from claudetools.install.archive import Item, item_of, names_in, version_of
 from claudetools.install.helpers import VERSION, version_line
-from claudetools.install.place import HOME_OF_OURS, NEW, SETUP, Place, Refused, show
+from claudetools.install.place import HOME_OF_OURS, Place
 from claudetools.install.steps import digest_of
 
 MANIFEST = f"{HOME_OF_OURS}/manifest.json"
@@ -23,14 +22,6 @@ WORKFLOWS = {"github": ".github/workflows/claudetools.yml", "gitea": ".gitea/wor
 NOT_COPIED = ("scripts/demo.sh", "hooks/hooks.json")  # hooks.json is the plugin's
 # A user's "lib/" or "*.sh" must not keep a part of ours out of the commit.
 OWN_IGNORE = b"!*\n__pycache__/\n"
-
-
-@dataclass(frozen=True)
-class Item:
-    """One file as this version has it."""
-
-    data: bytes
-    executable: bool
 
 
 def files_of(toolkit: Path, servers: Iterable[str] = ()) -> dict[str, Item]:
@@ -51,28 +42,6 @@ def files_of(toolkit: Path, servers: Iterable[str] = ()) -> dict[str, Item]:
     digests = {path: digest_of(item.data) for path, item in found.items()}
     found[VERSION] = Item(version_line(version_of(toolkit), digests), False)
     return found
-
-
-def names_in(toolkit: Path, folder: str) -> Iterator[str]:
-    """The files of one folder of the toolkit, without what editors and interpreters leave there."""
-    for path in sorted((toolkit / folder).rglob("*")):
-        cruft = "__pycache__" in path.parts or path.name.startswith(".") or path.name.endswith(("~", ".pyc", NEW))
-        if path.is_file() and not path.is_symlink() and not cruft:
-            yield path.relative_to(toolkit).as_posix()
-
-
-def item_of(path: Path) -> Item:
-    """A file of the toolkit, with LF also where a checkout made CRLF of it."""
-    data = path.read_bytes().replace(b"\r\n", b"\n")
-    return Item(data, bool(path.stat().st_mode & 0o100) if os.name == "posix" else data.startswith(b"#!"))
-
-
-def version_of(toolkit: Path) -> str:
-    """The version in pyproject.toml."""
-    match = re.search(r'(?m)^version = "([^"]+)"', (toolkit / "pyproject.toml").read_text("utf-8"))
-    if match is None:
-        raise Refused(SETUP, f"{show(toolkit / 'pyproject.toml')} names no version.")
-    return match[1]
 
 
 def is_inside(toolkit: Path, place: Place) -> bool:
