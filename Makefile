@@ -9,7 +9,7 @@ JOBS ?= auto
 EXTRAS ?= dev
 install = if command -v uv >/dev/null 2>&1; then uv pip install -q --python $(RUN)/python -e '.[$(1)]'; \
 	else $(RUN)/python -m pip install -q --disable-pip-version-check -e '.[$(1)]'; fi
-SHELL_FILES = $(shell git ls-files '*.sh' .ci/run)
+SHELL_FILES = $(shell git ls-files "*.sh" .ci/run bin/claudetools)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install test test-fast e2e lab mutants bench bench-docs check format schedule sync model wiki-html clean

@@ -81,14 +81,14 @@ look_at_installation() {
   [ ! "$TOOLKIT" -ef "$TOP/.claude/claudetools" ] || look_at_files
   ROLE=main
   if lacks_setup; then
-    say "[WARN] The hook and git's settings of this clone are missing: bash $(setup_command)"
+    say "[WARN] The hook and git's settings of this clone are missing: $(setup_command)"
   elif needs_setup; then
     # Made in one second, it may be set up all the same: a sync makes sure, here Python tells.
     find_touched "$STATE/installed.json" "$TOP/" .claude/claudetools/manifest.json
-    [ ${#TOUCHED[@]} -eq 0 ] || say "[WARN] The hook and git's settings of this clone are of an older version: bash $(setup_command)"
+    [ ${#TOUCHED[@]} -eq 0 ] || say "[WARN] The hook and git's settings of this clone are of an older version: $(setup_command)"
   fi
   text=$(run_python_with_packages environment "$TOOLKIT/pyproject.toml" "$STATE/venv" --check 2>&1) ||
-    say "[WARN] Python packages are missing ($(visible "${text##*$'\n'}")): bash $(setup_command)"
+    say "[WARN] Python packages are missing ($(visible "${text##*$'\n'}")): $(setup_command)"
 }
 
 # A hook with a damaged file does nothing. On stderr the comparison tells what is damaged, or that an upgrade was cut off.
@@ -129,7 +129,7 @@ look_at_identity() {
   else
     text=${PROBLEMS[0]#*$'\n'}
     say "[ERROR] ${text%%$'\n'*}"
-    say "        Set it up: bash $(setup_command)"
+    say "        Set it up: $(setup_command)"
     DOCTOR_EXIT=$EXIT_SETUP
   fi
 }

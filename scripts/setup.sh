@@ -60,7 +60,7 @@ main() {
     prepare_clone
   else
     say "     The repository has a claudetools of its own, which was not touched. To set up its hook and git's settings as well,"
-    say "     if you trust who wrote it: cd $(quoted "$TOP") && bash .claude/claudetools/scripts/setup.sh"
+    say "     if you trust who wrote it: cd $(quoted "$TOP") && bash .claude/scripts/claudetools.sh setup"
   fi
 }
 

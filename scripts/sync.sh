@@ -273,7 +273,7 @@ look_for_vault() {
   forget_repository .
   end_glance
   open_repository . && make_state && load_identity "$TOP" || die "$REPO_EXIT" "${PROBLEMS[0]#*$'\n'}"
-  [ -n "$ID_VAULT" ] || die "$EXIT_SETUP" "No vault is named in .claude/identity.json." "Name it: bash $(setup_command) --vault PATH"
+  [ -n "$ID_VAULT" ] || die "$EXIT_SETUP" "No vault is named in .claude/identity.json." "Name it: $(setup_command) --vault PATH"
   find_vault
   paths_from_top "$VAULT"
 }

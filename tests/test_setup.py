@@ -20,7 +20,7 @@ from installing import TOOLKIT, own_sync, run_install
 from test_contention import Start
 from world import Machine, Result, World, clean_environment, write_identity
 
-SETUP = ".claude/claudetools/scripts/setup.sh"
+SETUP = ".claude/scripts/claudetools.sh setup"
 SHIM = (TOOLKIT / "hooks/git/shim").read_bytes()
 
 
@@ -36,7 +36,7 @@ def clone(world: World) -> Machine:
 
 
 def setup(machine: Machine, *args: str, env: dict[str, str] | None = None) -> Result:
-    return machine.run("bash", SETUP, *args, env=env)
+    return machine.run("bash", *SETUP.split(), *args, env=env)
 
 
 def without_python(machine: Machine) -> dict[str, str]:
@@ -161,7 +161,7 @@ def test_nobody_known_is_told_the_command_and_nothing_changes(clone: Machine) ->
     assert "dana@new.example is nobody in .claude/users.json" in result.out + result.err
     assert f"bash {SETUP}" in result.out + result.err
     assert not (clone.common / "hooks/pre-commit").exists()
-    told = clone.run("bash", ".claude/claudetools/scripts/doctor.sh")
+    told = clone.run("bash", ".claude/scripts/claudetools.sh", "doctor")
     assert (told.code, f"Set it up: bash {SETUP}\n" in told.out) == (78, True), told.text
 
 
@@ -218,7 +218,7 @@ def on_a_terminal(machine: Machine, answers: list[str], *args: str) -> tuple[int
     """setup.sh before a person who types these lines; what stands on the screen."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        ["bash", SETUP, *args], cwd=machine.top, env=machine.env(), stdin=theirs, stdout=theirs, stderr=theirs
+        ["bash", *SETUP.split(), *args], cwd=machine.top, env=machine.env(), stdin=theirs, stdout=theirs, stderr=theirs
     )
     os.close(theirs)
     os.write(ours, "".join(f"{answer}\n" for answer in answers).encode())

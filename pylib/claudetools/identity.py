@@ -23,7 +23,6 @@ from typing import Any
 REQUIRED = ("user", "full_name", "email", "machine")
 OPTIONAL = ("timezone", "vault_path", "hostname")
 DEFAULT_TIMEZONE = "America/Los_Angeles"
-SETUP = "bash .claude/claudetools/scripts/setup.sh"
 GIT_STRIPS = " .,:;<>\"\\'"  # from the ends of a name; a name of nothing else is refused by git
 
 

@@ -233,11 +233,11 @@ tell_running_hook() {
 tell_identity_problems() {
   local text
   if [ -n "$ID_FOREIGN" ]; then
-    note_fact "[WARN] .claude/identity.json came with a commit, so it is not read; you are $(visible "$ID_NAME") as before. Write it anew: bash $(setup_command)"
+    note_fact "[WARN] .claude/identity.json came with a commit, so it is not read; you are $(visible "$ID_NAME") as before. Write it anew: $(setup_command)"
   elif [ "$ID_SOURCE" = derived ]; then
-    note_fact "[INFO] Not set up yet; you are $ID_NAME by git's user.email. Make it yours: bash $(setup_command)"
+    note_fact "[INFO] Not set up yet; you are $ID_NAME by git's user.email. Make it yours: $(setup_command)"
   elif lacks_setup; then
-    note_fact "[INFO] The commit hook and git's settings are not set up in this clone: bash $(setup_command)"
+    note_fact "[INFO] The commit hook and git's settings are not set up in this clone: $(setup_command)"
   fi
   for text in ${ID_PROBLEMS[@]+"${ID_PROBLEMS[@]}"}; do note_fact "[WARN] $(visible "$text")"; done
 }

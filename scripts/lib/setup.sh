@@ -22,7 +22,7 @@ answer() {
       value=${REPLY:-$5}
     fi
   fi
-  [ -n "$value" ] || die "$EXIT_SETUP" "$4 is not known." "Give it: bash $(setup_command) --$1 VALUE"
+  [ -n "$value" ] || die "$EXIT_SETUP" "$4 is not known." "Give it: $(setup_command) --$1 VALUE"
   printf -v "$1" '%s' "$value"
 }
 
@@ -50,7 +50,7 @@ refuse_bad_vault() {
   find_vault
   git -C "$VAULT" rev-parse --show-toplevel >/dev/null 2>&1 ||
     die "$EXIT_SETUP" "The vault $(visible "$vault") is not the working tree of a git repository." \
-      "Clone it first, then: bash $(setup_command) --vault $(quoted "$vault")"
+      "Clone it first, then: $(setup_command) --vault $(quoted "$vault")"
   is_own_repository "$VAULT" "$TOP" ||
     die "$EXIT_SETUP" "The vault $(visible "$vault") is no repository of its own: it lies inside of $(visible "$VAULT_LIES_IN")." \
       "Make it one: git -C $(quoted "$VAULT") init"
@@ -78,7 +78,7 @@ complete_identity() {
   local text
   find_python || return 0
   text=$(run_python identity --complete "$WORK/identity" "$TOP" "$STATE/identity" 2>&1) ||
-    die "$EXIT_USAGE" "$(visible "${text##*$'\n'}")" "See: bash $(setup_command) --help"
+    die "$EXIT_USAGE" "$(visible "${text##*$'\n'}")" "See: $(setup_command) --help"
 }
 
 # With Python the values are checked now; without it the shell makes the cache that a sync reads.
@@ -105,13 +105,13 @@ prepare_clone() {
   local house=$TOP/.claude/claudetools text line
   if ! find_python; then
     warn "Python $PYTHON_FLOOR or newer is missing. Save and send work without it; receiving, the hook and the commands log,"
-    say "       notes, sessions and wiki do not. Install it, then: bash $(setup_command)" >&2
+    say "       notes, sessions and wiki do not. Install it, then: $(setup_command)" >&2
     return 0
   fi
   text=$(clone_job) || return
   while IFS= read -r line; do [ -z "$line" ] || say "     $line"; done <<<"$text"
   install_packages "$house"
-  [ ! -e "$house/scripts/schedule.sh" ] || say "     To sync by itself: bash .claude/claudetools/scripts/schedule.sh --help"
+  [ ! -e "$house/scripts/schedule.sh" ] || say "     To sync by itself: $(typed_command schedule) --help"
 }
 
 install_packages() {
@@ -129,5 +129,5 @@ report_no_packages() {
   local text
   read -r text <"$WORK/error"
   warn "The Python packages could not be installed: $(visible "$text")"
-  say "       Syncing works without them; log, notes, sessions and wiki do not. Again: bash $(setup_command)" >&2
+  say "       Syncing works without them; log, notes, sessions and wiki do not. Again: $(setup_command)" >&2
 }

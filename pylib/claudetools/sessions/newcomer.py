@@ -7,6 +7,8 @@ import os
 from claudetools.place import Place
 from claudetools.text import visible
 
+SETUP = "bash .claude/scripts/claudetools.sh setup"
+
 
 def warning(place: Place) -> list[str]:
     """One line where the next sync would stop for want of an identity; none where git's address is somebody's."""
@@ -20,7 +22,7 @@ def warning(place: Place) -> list[str]:
     try:
         identity.read_identity(place.top, address(place), "")
     except identity.Invalid as error:
-        return [f"[WARN] {visible(str(error)).rstrip('.')}. Nothing can be synced before: {identity.SETUP}"]
+        return [f"[WARN] {visible(str(error)).rstrip('.')}. Nothing can be synced before: {SETUP}"]
     return []
 
 

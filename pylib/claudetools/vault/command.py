@@ -54,7 +54,7 @@ def put(target: str, name: str, told: bool, dry_run: bool) -> int:
     place = cli.here()
     path, first, last = read_target(place, target)
     folder = desk.vault_folder(place) or cli.fail(
-        cli.SETUP, "This machine has no vault.", f"Name it: bash {cli.script('setup.sh')} --vault PATH"
+        cli.SETUP, "This machine has no vault.", f"Name it: {cli.program(place, 'setup')} --vault PATH"
     )
     if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         cli.fail(cli.USAGE, f"{visible(name)} is no name for a secret.", "Such as: acme/graph-secret")
@@ -203,7 +203,7 @@ def refuse_name_of_others(folder: str, name: str) -> None:
         cli.fail(
             cli.HELD,
             f"The vault has {visible(name)} already, from another machine.",
-            f"Nothing was changed. Take another name, or receive it first: bash {cli.script('sync.sh')} --vault",
+            f"Nothing was changed. Take another name, or receive it first: {cli.program(cli.here(), 'sync')} --vault",
         )
 
 
