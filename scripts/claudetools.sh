@@ -14,6 +14,7 @@
 #   install     put claudetools into a repository, or take it out
 #   schedule    sync from time to time
 #   with-lock   run a command while no sync can run
+#   rules       the rules over what is about to be committed, for a CI job
 #   doctor      what is wrong, and how it is mended
 #   demo        the whole job on temporary repositories
 #
@@ -35,7 +36,7 @@ readonly EXIT_NO_PACKAGES=79
 main() {
   local program
   case ${1:-} in
-    sync | setup | install | schedule | with-lock | doctor | demo | whoami)
+    sync | setup | install | schedule | with-lock | doctor | demo | whoami | rules)
       program_of "$1" && shift
       exec bash "$program" "$@"
       ;;
@@ -64,6 +65,7 @@ program_of() { # sets program; 1 for a command that is no program of its own
   case $1 in
     sync | setup | install | schedule | with-lock | doctor | demo) program=$here/$1.sh ;;
     whoami) program=$here/whoami-block.sh ;;
+    rules) program=$here/../hooks/checks/run.sh ;;
     *) return 1 ;;
   esac
 }

@@ -8,9 +8,10 @@ readonly PYTHON_FLOOR="3.10"
 # Sets PYTHON: the interpreter with our packages, else any that is new enough. Fails when there is none.
 find_python() {
   [ -n "${PYTHON:-}" ] && return 0
-  local candidate
+  local candidate beside=${TOOLKIT%/share/claudetools} # of a wheel: the environment that it was installed into
+  [ "$beside" != "$TOOLKIT" ] || beside=''
   for candidate in "${CLAUDETOOLS_PYTHON:-}" "${STATE:-}/venv/bin/python" "${STATE:-}/venv/Scripts/python.exe" \
-    "$TOOLKIT/.venv/bin/python" python3 python py; do
+    "${beside:+$beside/bin/python}" "${beside:+$beside/Scripts/python.exe}" "$TOOLKIT/.venv/bin/python" python3 python py; do
     case $candidate in
       '' | /venv/*) continue ;;
       */*) [ -x "$candidate" ] || continue ;;

@@ -33,6 +33,7 @@ name_typed() { # name_typed doctor.sh: sets name to what starts it on the PATH
   case $1 in
     claudetools.sh) name=claudetools ;;
     whoami-block.sh) name='claudetools whoami' ;;
+    run.sh) name='claudetools rules' ;;
     *) name="claudetools ${1%.sh}" ;;
   esac
 }
