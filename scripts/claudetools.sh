@@ -11,6 +11,7 @@
 #   wiki        the articles that are compiled from the logs
 #   whoami      the User block of a session log
 #   setup       tell this machine who works on it, and set up this clone
+#   trust       accept what the settings of the team ask for here
 #   install     put claudetools into a repository, or take it out
 #   schedule    sync from time to time
 #   with-lock   run a command while no sync can run
@@ -36,7 +37,7 @@ readonly EXIT_NO_PACKAGES=79
 main() {
   local program
   case ${1:-} in
-    sync | setup | install | schedule | with-lock | doctor | demo | whoami | rules)
+    sync | setup | trust | install | schedule | with-lock | doctor | demo | whoami | rules)
       program_of "$1" && shift
       exec bash "$program" "$@"
       ;;
@@ -63,7 +64,7 @@ load() {
 
 program_of() { # sets program; 1 for a command that is no program of its own
   case $1 in
-    sync | setup | install | schedule | with-lock | doctor | demo) program=$here/$1.sh ;;
+    sync | setup | trust | install | schedule | with-lock | doctor | demo) program=$here/$1.sh ;;
     whoami) program=$here/whoami-block.sh ;;
     rules) program=$here/../hooks/checks/run.sh ;;
     *) return 1 ;;
@@ -93,7 +94,7 @@ print_help() {
 # The commands of Python.
 run_command() {
   local status session=()
-  load environment python owner claim lock results repository identity
+  load environment python owner claim lock results repository settings identity
   if [ "${1:-}" = --session ]; then
     [ -n "${2:-}" ] || usage_error "--session needs the id of a session."
     session=(--session "$2")

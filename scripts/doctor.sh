@@ -11,7 +11,7 @@ set -uo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
 lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
-for part in environment exit_codes ui python times owner claim lock results repository identity first_time checks; do
+for part in environment exit_codes ui python times owner claim lock results repository settings identity first_time checks; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70
 done
@@ -37,6 +37,7 @@ main() {
     all)
       look_at_versions
       look_at_installation
+      look_at_unpacked
       look_at_identity
       look_at_agent_hooks
       look_at_sops_rules "$TOP"
@@ -94,6 +95,18 @@ look_at_installation() {
 # A hook with a damaged file does nothing. On stderr the comparison tells what is damaged, or that an upgrade was cut off.
 look_at_files() {
   { run_python install --job check --toolkit "$TOOLKIT" --state-format "$STATE_FORMAT" -- "$TOP" >/dev/null; } 2>&1 || :
+}
+
+# The next run unpacks it again: the archive in the tree is what its sum says, or nothing of it is run.
+look_at_unpacked() {
+  local line
+  [ -d "$STATE/toolkit" ] || return 0
+  while IFS= read -r line; do
+    say "[ERROR] $line"
+    line=${line#The unpacked toolkit }
+    say "        Take it out, the next run unpacks it anew: rm -rf ${line% is not what its sum says*}"
+    DOCTOR_EXIT=$EXIT_SETUP
+  done < <(run_python unpacked "$STATE" "$TOP")
 }
 
 # An agent's hooks never disturb it: what went wrong in them is told here, for a week.

@@ -21,7 +21,7 @@ set -uo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
 lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
-for part in environment exit_codes ui python owner claim lock results repository identity checks first_time setup; do
+for part in environment exit_codes ui python owner claim lock results repository settings identity checks first_time setup; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70
 done

@@ -44,7 +44,7 @@ load() {
   done
 }
 # Git looks at the repository while the shell reads on.
-load environment repository branch glance
+load environment repository settings branch glance
 begin_look .
 begin_glance .
 load exit_codes ui arguments patience python results identity owner remote deliver report

@@ -43,7 +43,7 @@ def test_every_entry_of_the_users_stays_and_ours_are_added(machine: Machine) -> 
     assert result.code == 0, result.text
     assert path.read_text() == USERS_OWN
     row = next(line for line in result.out.splitlines() if NAME in line and "What" not in line)
-    assert row.split(NAME)[1].strip() == "+ 6 hooks, + 6 permissions; your 3 entries stay as before"
+    assert row.split(NAME)[1].strip() == "+ 6 hooks, + 11 permissions; your 3 entries stay as before"
     diff = result.out.split(f"What changes in {NAME}:\n")[1].split("Nothing was changed")[0]
     assert '+        "SessionEnd": [' in diff and "hooks/agent; set -- session-start;" in diff
     taken = [line[3:].strip() for line in diff.splitlines() if line.startswith("  -")]

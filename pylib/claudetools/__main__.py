@@ -13,6 +13,7 @@ import sys
 
 JOBS = {
     "advance": "advance.command",
+    "arrivals": "arrivals",
     "credentials": "logs.credentials",
     "deliver": "notes.deliver",
     "hook": "sessions.hook",
@@ -27,8 +28,10 @@ JOBS = {
     "replay": "replay",
     "resolve": "resolve",
     "sealed": "vault.judge",
+    "settings": "settings",
     "split": "sessions.split",
     "touched": "touched",
+    "unpacked": "install.unpacked",
     "unhooked": "sessions.unhooked",
 }
 COMMANDS = {

@@ -38,7 +38,7 @@ class Identity:
     full_name: str
     email: str
     machine: str
-    timezone: str = DEFAULT_TIMEZONE
+    timezone: str = ""  # the team's, or DEFAULT_TIMEZONE
     vault_path: str = ""
     hostname: str = ""
     role: str = ""
@@ -346,6 +346,9 @@ def find_identity(args: argparse.Namespace) -> Identity:
             raise
         raise Invalid(str(error).replace("is missing", "came with a commit, so it is not read,")) from error
     identity.foreign = "" if own == path else "1"
+    from claudetools import settings
+
+    identity.timezone = identity.timezone or settings.timezone_at(args.top) or DEFAULT_TIMEZONE
     return identity
 
 

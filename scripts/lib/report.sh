@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # A sync's result as the user reads it: status line, summary, what came in, then what needs somebody.
-# Needs: results, deliver, identity, ui.
+# Needs: results, settings, deliver, identity, ui.
 
 tell_result() {
   local role=$1
+  tell_settings
   [ "$JOB" != status ] && [ "$JOB" != points ] || [ "$REPO_EXIT" -ne 0 ] || return 0
   if [ -n "$JSON" ]; then
     JSON_PARTS+=("\"$role\": $(json_repository)")

@@ -89,12 +89,13 @@ read_configuration() {
   local entry key value
   CONFIG_EMAIL='' CONFIG_NAME='' CONFIG_SIGN='' CONFIG_HOOKS='' CONFIG_LIMIT_MB=50 CONFIG_SPARSE=no CONFIG_DRIVER='' CONFIG_BARE='' CONFIG_WORKTREES='' CONFIG_MAIN_ONLY=''
   CONFIG_FILTERS='' CONFIG_HOOK_SECONDS=600
-  CONFIG_CREDENTIALS=inline CONFIG_ALLOWED=() CONFIG_WHOLE=''
+  CONFIG_CREDENTIALS=inline CONFIG_ALLOWED=() CONFIG_WHOLE='' CONFIG_TRUST=auto CONFIG_SET=' '
   CONFIG_OTHER_NAMES=()
   BRANCH='' REMOTE='' REMOTES=' ' REMOTE_URLS=() BRANCH_REMOTES=()
   while IFS= read -r -d '' entry; do
     key=${entry%%$'\n'*}
     value=${entry#*$'\n'}
+    case $key in claudetools.*) CONFIG_SET+="${key#claudetools.} " ;; esac
     case $key in
       'end 0') CONFIG_WHOLE=1 ;;
       user.email) CONFIG_EMAIL=$value ;;
@@ -113,6 +114,7 @@ read_configuration() {
       claudetools.limitmb) CONFIG_LIMIT_MB=$value ;;
       claudetools.hookseconds) CONFIG_HOOK_SECONDS=$value ;;
       claudetools.credentials) CONFIG_CREDENTIALS=$value ;;
+      claudetools.trust) CONFIG_TRUST=$value ;;
       claudetools.allow) CONFIG_ALLOWED+=("$value") ;;
       remote.*.url)
         key=${key#remote.}
@@ -152,6 +154,12 @@ check_configuration() {
     return "$EXIT_SETUP"
     ;;
   esac
+  case $CONFIG_TRUST in ask | auto) ;; *)
+    problem "$EXIT_SETUP" error "git config claudetools.trust is '$(visible "$CONFIG_TRUST")'; expected ask or auto." \
+      "Fix: git config claudetools.trust ask"
+    return "$EXIT_SETUP"
+    ;;
+  esac
 }
 
 # make_state: the state folder, private to this user. 0, 73 or 78. A sync that finds an older format goes on, and brings it
@@ -172,6 +180,7 @@ make_state() {
     report_bad_state "$(visible "$STATE") cannot be written (permissions or a full disk?)."
     return
   fi
+  load_settings
 }
 
 # keep_record FILE LINE: replaced by the line, or 73. Without the record a later sync would judge wrongly, so none goes on.
