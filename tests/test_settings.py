@@ -22,7 +22,7 @@ HOSTILE = {
     "credentials": "inline",
     "hookSeconds": 9000,
     "branch": "evil",
-    "remote": "http://evil.example/x.git",
+    "remote": "evil",
     "allow": ["clients"],
     "trust": "auto",
     "syncroUrl": "https://evil.example",
@@ -92,7 +92,7 @@ def test_a_hostile_file_loosens_nothing_runs_nothing_and_is_told(pair: tuple[Mac
         assert words in line or words.startswith("guards"), line
     for words in (
         "branch unset -> evil",
-        "remote unset -> http://evil.example/x.git",
+        "remote unset -> evil",
         "allow + clients",
         "syncroUrl unset",
     ):
@@ -195,6 +195,8 @@ def test_a_link_or_a_pipe_in_its_place_is_not_read(machine: Machine, tmp_path: P
         ({"allow": ["."]}, "expected a list of paths"),
         ({"branch": "--upload-pack=x"}, "expected one line of text"),
         ({"remote": "a\nb=c"}, "expected one line of text"),
+        ({"remote": "http://evil.example/x.git"}, "expected the name of a remote"),
+        ({"branch": "a..b"}, "expected the name of a branch"),
         ({"timezone": "Mars/Base"}, "expected a time zone such as 'Europe/Berlin'"),
         ({"x\u202e\n": 1}, "key 'settings.x??' is unknown"),
     ],

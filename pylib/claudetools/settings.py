@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -25,13 +26,14 @@ PIN_KEYS = ("version", "sha256", "source")
 LONGEST = 65536
 NO_FILE, NO_TEXT = "", "\x01"  # nothing there; something that is no file, or holds what is no text
 LONGEST_SHOWN = 60
+NAME = re.compile(r"[\w.@+][\w./@+-]*")
 
 
 class Key(NamedTuple):
     """One setting. Of `choices` an earlier one is tighter, of numbers a lower one; `trust` is never taken unasked."""
 
     name: str
-    kind: str  # number, choice, list, text, zone
+    kind: str  # number, choice, list, name, text, zone
     default: str
     trust: bool = False
     choices: tuple[str, ...] = ()
@@ -40,8 +42,8 @@ class Key(NamedTuple):
 KEYS = {
     key.name: key
     for key in (
-        Key("branch", "text", "", trust=True),
-        Key("remote", "text", "", trust=True),
+        Key("branch", "name", "", trust=True),
+        Key("remote", "name", "", trust=True),
         Key("limitMB", "number", "50"),
         Key("hookSeconds", "number", "600"),
         Key("allow", "list", "", trust=True),
@@ -149,6 +151,8 @@ def value_of(key: Key, value: object) -> tuple[str, str]:
         return "", "one line of text"
     if key.kind == "choice" and value not in key.choices:
         return "", f"{', '.join(key.choices[:-1])} or {key.choices[-1]}"
+    if key.kind == "name" and (not NAME.fullmatch(value) or ".." in value):
+        return "", f"the name of a {key.name}"
     if key.kind == "zone" and not is_zone(value):
         return "", "a time zone such as 'Europe/Berlin'"
     return value, ""
@@ -349,7 +353,7 @@ def trust(place: Place, show: bool) -> int:
     version, sha256 = settled.pin
     lines = [f"  {tell_change(*change)}" for change in settled.waiting]
     new_pin = len(sha256) == 64 and sha256.isalnum() and not is_trusted(place, sha256)
-    if new_pin:
+    if new_pin and value(place, "trust") == "ask":
         lines.append(f"  claudetools {version}, sha256 {sha256}")
     for problem in settled.problems:
         print(f"[WARN] {problem}.", file=sys.stderr)

@@ -6,7 +6,7 @@ readonly STATE_FORMAT=1
 
 # Nothing of the repository before may show in the report of the next one.
 forget_repository() {
-  TOP=$1 PREFIX='' TRACKED_OWN=() BRANCH='' REMOTE='' HEAD_OID='' HEAD_BRANCH='' SEEN='' TIP='' UPSTREAM='' RELATED='' AHEAD='' BEHIND='' WORK=/nonexistent STATE=/nonexistent
+  TOP=$1 PREFIX='' TRACKED_OWN=() BRANCH='' REMOTE='' HEAD_OID='' HEAD_BRANCH='' SEEN='' TIP='' UPSTREAM='' RELATED='' AHEAD='' BEHIND='' WORK=/nonexistent STATE=/nonexistent TREE=/nonexistent
   COMMIT_PARENT='' COMMIT_OID='' TOLD_REWRITTEN=none POSTPONED='' PUT_BACK=0 FIXES_SHARED='' REFUSED_WORK=() LOG_PATH='' SAVED_ARTICLES=0 CHANGED=() REPLAYED_PAIRS=() CONTAINED=() PARKED=() CONFLICTS=() RESOLVED='' HOOK_REFUSED=() HOOK_WORDS=() FOREIGN_LOGS=() FOREIGN_WHY=() FOREIGN_FIX=() REMOTE_MOVED='' UNSAFE=() MOVED_AWAY=() GLANCE=() RECEIVING_FOR='' SEALS_SAVED=''
   HOOKS='' IGNORED_HOOKS='' SAVING_REFUSED='' PUSH_REFUSED='' HOOK_REFUSED_TIP=''
 }
@@ -175,7 +175,7 @@ make_state() {
   fi
   if read -r found 2>/dev/null <"$STATE/format"; then
     STATE_FOUND=$found
-    [ "$STATE_FOUND" = "$STATE_FORMAT" ] || judge_format
+    [ "$STATE_FOUND" = "$STATE_FORMAT" ] || judge_format || return
   elif ! printf '%s\n' "$STATE_FORMAT" 2>/dev/null >"$STATE/format"; then
     report_bad_state "$(visible "$STATE") cannot be written (permissions or a full disk?)."
     return

@@ -41,14 +41,14 @@ name_typed() { # name_typed doctor.sh: sets name to what starts it on the PATH
 # Prints the header comment of a program as its help: one text for the reader and for --help. Who typed `claudetools` reads
 # how it is typed there.
 print_header() {
-  local program=$1 line name=${1##*/}
+  local program=$1 line name=${1##*/} file=${1##*/}
   [ -z "${CLAUDETOOLS_TYPED:-}" ] || name_typed "$name"
   while IFS= read -r line; do
     case $line in
       '#!'*) ;;
       '# '*)
         line=${line#\# }
-        line=${line//"${program##*/}"/$name}
+        line=${line//"$file"/$name}
         printf '%s\n' "$line"
         ;;
       '#') printf '\n' ;;
