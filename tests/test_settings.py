@@ -309,6 +309,26 @@ def test_a_new_pin_is_told_by_name(pair: tuple[Machine, Machine]) -> None:
     assert "updated claudetools" not in howard.sync().out, "once"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"settings": {"x": {"sha256": "SUM"}}, "version": "0.2.0", "sha256": "OLD"}',
+        '{"a": "\\"sha256\\": SUM", "sha256"\n:\n"SUM", "version": "0.2.0"}',
+        '{"sha256": "SUM", "sha256": "OLD", "version": "0.2.0"}',
+        '{"version": "0.2.0", "sha256": "SUM"',
+    ],
+)
+def test_the_pin_that_is_told_is_the_one_that_the_shims_start(pair: tuple[Machine, Machine], text: str) -> None:
+    mike, howard = pair
+    pin(mike, "0.2.0", "a" * 64)
+    mike.sync()
+    howard.sync()
+    mike.write(FILE, text.replace("SUM", "b" * 64).replace("OLD", "a" * 64))
+    mike.sync()
+    told = howard.sync().out
+    assert f"updated claudetools 0.2.0 -> 0.2.0, sha256 {'b' * 16}..." in told and f"[WARN] {FILE}" in told, told
+
+
 def test_where_trust_asks_a_new_pin_waits(pair: tuple[Machine, Machine]) -> None:
     mike, howard = pair
     howard.git("config", "claudetools.trust", "ask")

@@ -44,13 +44,7 @@ class Range:
 
 def tell_pin(came: Range, change: Change, ask: bool) -> list[str]:
     """Another version of ours."""
-    pins = []
-    for text in came.texts(change):
-        try:
-            pins.append(settings.parse(text)[2])
-        except settings.Broken:
-            pins.append(("", ""))
-    (version, sha256), (newer, sum) = pins
+    (version, sha256), (newer, sum) = (settings.pin_of(text) for text in came.texts(change))
     if not sum or sum == sha256:
         return []
     when = "the one before runs on until you accept it" if ask else "active from the next run"

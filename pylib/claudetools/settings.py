@@ -91,8 +91,18 @@ def read_text(top: str) -> str:
     return text.partition("\0")[0] + NO_TEXT if "\0" in text else text
 
 
-def parse(text: str) -> tuple[dict[str, str | None], list[str], tuple[str, str]]:
-    """The settings by key, None for a value that is none, what is wrong, and the pin. Raises Broken."""
+def pin_of(text: str) -> tuple[str, str]:
+    """Version and sum as the shims read them, which know no JSON: behind the first key of that name, wherever that is.
+    What they start is what has to be told."""
+    found = []
+    for key in ("version", "sha256"):
+        rest = text.replace("\n", "").partition(f'"{key}"')[2]
+        found.append(plain(rest.partition('"')[2].partition('"')[0]))
+    return found[0], found[1]
+
+
+def parse(text: str) -> tuple[dict[str, str | None], list[str]]:
+    """The settings by key, None for a value that is none, and what is wrong. Raises Broken."""
     data = load(text)
     problems = [unknown(key, "", ("settings", *PIN_KEYS)) for key in data if key not in ("settings", *PIN_KEYS)]
     found = data.get("settings", {})
@@ -107,8 +117,10 @@ def parse(text: str) -> tuple[dict[str, str | None], list[str], tuple[str, str]]
         if expected:
             problems.append(f"{FILE}: key 'settings.{name}' is {shown(value)}; expected {expected}. It stays as it was")
         values[name] = None if expected else good
-    version, sha256 = (data.get(key) for key in ("version", "sha256"))
-    return values, problems, (plain(str(version or "")), plain(str(sha256 or "")))
+    for key, shown_as in zip(("version", "sha256"), pin_of(text), strict=True):
+        if plain(str(data.get(key) or "")) != shown_as:
+            problems.append(f"{FILE}: key '{key}' is there twice, and {shown_as!r} is what is started")
+    return values, problems
 
 
 def load(text: str) -> dict[str, object]:
@@ -203,10 +215,11 @@ def plain(text: str) -> str:
 
 def settle(before: Values, text: str, trusted: bool = False) -> Settled:
     """What counts now, from what counted before and the file. `trusted`: all of it. Never raises."""
+    pin = pin_of(text)
     try:
-        wanted, problems, pin = parse(text)
+        wanted, problems = parse(text)
     except Broken as error:
-        return Settled(before, (), (f"{error}. What is in force here stays",))
+        return Settled(before, (), (f"{error}. What is in force here stays",), pin)
     values: Values = {}
     waiting = []
     for name, key in KEYS.items():
