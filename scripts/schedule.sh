@@ -105,9 +105,11 @@ round_time() {
 # taken out by a commit that came in, the job takes itself out.
 # shellcheck disable=SC2016 # for the shell that will read it
 write_scheduled() {
+  local tools=$TOOLKIT/scripts/schedule.sh job=''
+  if runs_from_here; then tools=$TOP/.claude/scripts/claudetools.sh job='schedule '; fi
   {
     printf '#!/usr/bin/env bash\n# Made by schedule.sh install. The scheduler starts this.\nexport PATH=%q\n' "$PATH"
-    printf 'tools=%q\nif [ -e "$tools" ]; then cd %q && exec bash "$tools" run; fi\n' "$TOOLKIT/scripts/schedule.sh" "$TOP"
+    printf 'tools=%q\nif [ -e "$tools" ]; then cd %q && exec bash "$tools" %srun; fi\n' "$tools" "$TOP" "$job"
     printf 'echo "claudetools is gone from "%q": this job (%s) takes itself out of %s."\n' "$TOP" "$TASK" "$with"
     "print_way_out_of_$with"
     printf 'rm -f %q "$0"\n' "$TREE/schedule"

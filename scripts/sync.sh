@@ -146,7 +146,7 @@ take_lock() {
   [ -z "$LOCK_WAITED" ] || GLANCE=() # others have changed what it saw
   export CLAUDETOOLS_IN_SYNC=$LOCK_TOKEN
   unset CLAUDETOOLS_REENTER
-  start_over_if_upgraded ${CALLED_WITH[@]+"${CALLED_WITH[@]}"}
+  [ -z "$LOCK_WAITED" ] || make_state || return # a newer version may have changed its format meanwhile
   checkpoint locked
   recover_from_dead_runs && migrate_state
 }
@@ -254,7 +254,7 @@ save_changes() {
 sync_vault() {
   local folder
   find_vault && folder=$VAULT
-  MAIN_TOP=$TOP
+  MAIN_TOP=$TOP MAIN_STATE=$STATE
   [ -n "$VAULT_ONLY" ] || WANTED=() ALLOWED=() MESSAGE='' TAKE_UPSTREAM='' # said of the repository's own files
   if ! is_own_repository "$folder" "$MAIN_TOP"; then
     reset_results

@@ -19,7 +19,6 @@ JOBS = {
     "hook": "sessions.hook",
     "environment": "install.environment",
     "held-moves": "held_moves",
-    "helpers": "install.helpers",
     "identity": "identity",
     "install": "install.command",
     "lock": "lock.command",

@@ -6,7 +6,7 @@
 # clone_job [--locked]: the installer's part for a clone. Who took the risk of a cloud folder once is not asked again.
 clone_job() {
   [ ! -e "$STATE/installed.json" ] || set -- "$@" --allow-cloud
-  run_python install --job clone "$@" --toolkit "$TOP/.claude/claudetools" --state-format "$STATE_FORMAT" \
+  run_python install --job clone "$@" --toolkit "$TOOLKIT" --state-format "$STATE_FORMAT" \
     --command "$(typed_command install)" -- "$TOP"
 }
 
@@ -25,23 +25,4 @@ refresh_clone() {
     info "This clone could not be set up: $(visible "${text%%$'\n'*}") Later: $(setup_command)"
   fi
   return 0
-}
-
-# An upgrade came in while this was read, or while it waited: then its parts do not belong together. Nothing was done yet.
-start_over_if_upgraded() {
-  local now=''
-  [ -n "$TOOLKIT_VERSION" ] && [ "$ROLE" = "$LOADED_FOR" ] && [ -z "${CLAUDETOOLS_STARTED_OVER:-}" ] || return 0
-  read -r now <"$TOOLKIT/version" 2>/dev/null
-  if [ "$now" = "$TOOLKIT_VERSION" ]; then
-    # Now they belong together, and nobody but a person can change the tree: the last moment for a copy.
-    [ -e "$STATE/helpers/${now#* }" ] || ! find_python || find_helpers
-    return 0
-  fi
-  [ -e "$TOOLKIT/scripts/sync.sh" ] || return 0
-  info "claudetools was upgraded meanwhile (${TOOLKIT_VERSION% *} -> $(visible "${now% *}")). Starting over."
-  [ -z "${REQUEST:-}" ] || rm -f "$TREE/queue/$REQUEST"
-  let_go
-  stop_clock
-  export CLAUDETOOLS_STARTED_OVER=1 CLAUDETOOLS_BACKGROUND=$BACKGROUND
-  exec bash "$TOOLKIT/scripts/sync.sh" "$@"
 }

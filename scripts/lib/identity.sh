@@ -119,14 +119,14 @@ is_own_repository() {
 # typed_command NAME: what one types to start a program of ours, at the top of the user's repository; as the caller did, where
 # that was `claudetools`. Always of the toolkit that runs: that of a repository may be somebody else's.
 typed_command() {
-  local top=${MAIN_TOP:-${TOP:-.}} file=$1.sh shim=''
+  local file=$1.sh shim=''
   [ "$1" != whoami ] || file=whoami-block.sh
   if [ -n "${CLAUDETOOLS_TYPED:-}" ]; then
     printf 'claudetools%s' "${1:+ $1}"
     return
   fi
   [ -n "$1" ] || file=claudetools.sh
-  if ! runs_from_here "$top"; then
+  if ! runs_from_here; then
     printf 'bash %s' "$(quoted "$TOOLKIT/scripts/$file")"
     return
   fi

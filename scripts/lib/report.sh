@@ -237,8 +237,6 @@ tell_identity_problems() {
     note_fact "[WARN] .claude/identity.json came with a commit, so it is not read; you are $(visible "$ID_NAME") as before. Write it anew: $(setup_command)"
   elif [ "$ID_SOURCE" = derived ]; then
     note_fact "[INFO] Not set up yet; you are $ID_NAME by git's user.email. Make it yours: $(setup_command)"
-  elif lacks_setup; then
-    note_fact "[INFO] The commit hook and git's settings are not set up in this clone: $(setup_command)"
   fi
   for text in ${ID_PROBLEMS[@]+"${ID_PROBLEMS[@]}"}; do note_fact "[WARN] $(visible "$text")"; done
 }

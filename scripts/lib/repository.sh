@@ -217,17 +217,15 @@ judge_format() {
   return "$EXIT_SETUP"
 }
 
-# runs_from_here [TOP]: whether the toolkit that runs is the repository's own. Where another one runs, the repository is only
-# data: nothing of its code is called, installed or named in a command.
-runs_from_here() { [ "$TOOLKIT" -ef "${1:-$TOP}/.claude/claudetools" ]; }
+# Whether the toolkit that runs is the one that was unpacked for the user's repository. Where another one runs, the repository
+# is only data: nothing of its code is called, installed or named in a command.
+runs_from_here() { [ "${TOOLKIT%/*}" -ef "${MAIN_STATE:-${STATE:-}}/toolkit" ]; }
+MAIN_STATE='' # the state of the user's repository, while the vault is synced
 
-# A newer version has come into a clone that somebody has set up: perhaps in the same second, more is not always told.
+# A newer version has come into a clone that somebody has set up.
 needs_setup() {
-  local manifest=$TOP/.claude/claudetools/manifest.json record=$STATE/installed.json
-  [ "$ROLE" = main ] && [ -e "$record" ] && [ -e "$manifest" ] && [ ! "$manifest" -ot "$record" ] && runs_from_here
-}
-
-# Nobody has set this clone up: a sync never does it unasked.
-lacks_setup() {
-  [ "$ROLE" = main ] && [ ! -e "$STATE/installed.json" ] && [ -e "$TOP/.claude/claudetools/manifest.json" ] && runs_from_here
+  local was=''
+  [ "$ROLE" = main ] && runs_from_here && [ -e "$STATE/installed.json" ] || return
+  read -r was 2>/dev/null <"$STATE/set-up"
+  [ "$was" != "${TOOLKIT##*/}" ]
 }

@@ -102,20 +102,22 @@ exclude_identity() {
 
 # Hook, git's settings and packages of a repository that has claudetools. 0, or why the hook was refused.
 prepare_clone() {
-  local house=$TOP/.claude/claudetools text line
+  local text line
   if ! find_python; then
     warn "Python $PYTHON_FLOOR or newer is missing. Save and send work without it; receiving, the hook and the commands log,"
     say "       notes, sessions and wiki do not. Install it, then: $(setup_command)" >&2
+    [ -e "$STATE/installed.json" ] || printf '{"format": 1}\n' >"$STATE/installed.json" # a later sync does the rest
     return 0
   fi
   text=$(clone_job) || return
+  printf '%s\n' "${TOOLKIT##*/}" >>"$STATE/trusted" # whoever sets a clone up takes the version that is there
   while IFS= read -r line; do [ -z "$line" ] || say "     $line"; done <<<"$text"
-  install_packages "$house"
-  [ ! -e "$house/scripts/schedule.sh" ] || say "     To sync by itself: $(typed_command schedule) --help"
+  install_packages
+  say "     To sync by itself: $(typed_command schedule) --help"
 }
 
 install_packages() {
-  { run_python_with_packages environment "$1/pyproject.toml" "$STATE/venv" 2>"$WORK/error" || say failed; } |
+  { run_python_with_packages environment "$TOOLKIT/pyproject.toml" "$STATE/venv" 2>"$WORK/error" || say failed; } |
     while IFS= read -r line; do
       case $line in
         fetching) talk "     Fetching the Python packages ..." ;;

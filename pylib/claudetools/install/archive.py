@@ -105,6 +105,13 @@ def expand(data: bytes) -> bytes | None:
     return found if inflate.eof else None
 
 
+def names_of(whole: bytes) -> dict[str, bytes]:
+    """What lies in a tar, by its name there."""
+    with tarfile.open(fileobj=io.BytesIO(whole)) as tar:
+        files = ((info.name, tar.extractfile(info)) for info in tar.getmembers())
+        return {name: file.read() for name, file in files if file}
+
+
 def version_of(toolkit: Path) -> str:
     """The version in pyproject.toml, which is the one place of it. Refused where there is none."""
     path = toolkit / "pyproject.toml"

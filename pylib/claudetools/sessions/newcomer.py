@@ -15,7 +15,7 @@ def warning(place: Place) -> list[str]:
     homes = (place.top, os.path.dirname(place.common))  # git brings ignored files into no linked worktree
     if any(os.path.exists(os.path.join(home, ".claude", "identity.json")) for home in homes):
         return []
-    if not os.path.exists(os.path.join(place.top, ".claude", "claudetools", "manifest.json")):
+    if not os.path.exists(os.path.join(place.top, ".claude", "claudetools.json")):
         return []
     from claudetools import identity  # with what it needs 15 ms, which nobody pays who is known
 
