@@ -11,7 +11,7 @@ set -uo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
 lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
-for part in environment exit_codes ui python times owner claim lock results repository settings identity first_time checks; do
+for part in environment exit_codes ui python times owner claim lock results repository settings identity vault first_time checks; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70
 done
@@ -41,7 +41,7 @@ main() {
       look_at_identity
       look_at_agent_hooks
       look_at_sops_rules "$TOP"
-      [ -z "${ID_VAULT:-}" ] || { find_vault && look_at_sops_rules "$VAULT"; }
+      look_at_vaults
       show_lock || DOCTOR_EXIT=$?
       exit "$DOCTOR_EXIT"
       ;;
@@ -127,6 +127,26 @@ look_at_sops_rules() {
     say "       Each YAML, JSON, env and ini file beside it counts as one that has to be encrypted, no other file does."
     say "       Write it in plainer words: no \\p, no octal numbers."
   done < <(run_python sealed --rules "$1/.sops.yaml")
+}
+
+look_at_vaults() {
+  local fault
+  for VAULT_SAID in ${ID_VAULTS[@]+"${ID_VAULTS[@]}"}; do
+    if judge_vault; then
+      look_at_sops_rules "$VAULT"
+    else
+      say_vault_fault "$VAULT_FAULT" "$VAULT_FIX"
+    fi
+  done
+  for fault in ${VAULT_FAULTS[@]+"${VAULT_FAULTS[@]}"}; do
+    say_vault_fault "$(visible "$fault")" "Correct it there, or name all vaults anew: $(setup_command) --vault PATH"
+  done
+}
+
+say_vault_fault() {
+  say "[ERROR] $1"
+  say "        $2"
+  DOCTOR_EXIT=$EXIT_SETUP
 }
 
 look_at_identity() {

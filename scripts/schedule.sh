@@ -169,7 +169,10 @@ run_schedule() {
   status=$?
   {
     printf '%s exit %s %s\n' "$(date '+%Y-%m-%d %H:%M:%S')" "$status" "${out%%$'\n'*}"
-    case $status in "$EXIT_OK" | "$EXIT_DEFERRED" | "$EXIT_OFFLINE") ;; *) printf '%s\n' "$out" | sed 's/^/  /' ;; esac
+    case $status$out in
+      "$EXIT_OK"* | "$EXIT_DEFERRED"* | "${EXIT_OFFLINE}[OK]"*) ;;
+      *) printf '%s\n' "$out" | sed 's/^/  /' ;;
+    esac
   } >>"$STATE/schedule.log"
   # The next run catches up; a scheduler that mails about each failure would cry wolf.
   case $status in "$EXIT_DEFERRED" | "$EXIT_OFFLINE") status=0 ;; esac

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Summary: Tell this machine who works on it, and set up this clone.
-# Usage: setup.sh [--repo PATH] [--user ID] [--name "FULL NAME"] [--email ADDRESS] [--machine NAME] [--vault PATH]
+# Usage: setup.sh [--repo PATH] [--user ID] [--name "FULL NAME"] [--email ADDRESS] [--machine NAME] [--vault PATH]...
 #                 [--timezone ZONE]
 #
 # Writes .claude/identity.json, which git ignores. What is not given is taken from the file that is there, from
@@ -12,7 +12,7 @@
 #   --user ID        short id, as in .claude/users.json
 #   --name, --email  who the commits are by
 #   --machine NAME   this machine's name (the host name)
-#   --vault PATH     folder of the vault, a repository of its own
+#   --vault PATH     folder of the vault, a repository of its own; as often as there are vaults
 #   --timezone ZONE  of the dates and times in logs, such as Europe/Berlin (America/Los_Angeles)
 #
 # Exit status: 0 written; 64 usage; 73 cannot be written; 75 a sync has the lock; 78 no repository, or a value is missing.
@@ -21,19 +21,19 @@ set -uo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
 lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
-for part in environment exit_codes ui python owner claim lock results repository settings identity checks first_time setup; do
+for part in environment exit_codes ui python owner claim lock results repository settings identity vault checks first_time setup; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70
 done
 
 main() {
-  local repo=. user='' name='' email='' machine='' vault='' timezone='' asked=''
+  local repo=. user='' name='' email='' machine='' vaults=() timezone='' asked=''
   while [ $# -gt 0 ]; do
     case $1 in
       -h | --help) print_header "${BASH_SOURCE[0]}" && exit 0 ;;
       --repo | --user | --name | --email | --machine | --vault | --timezone)
         [ $# -ge 2 ] || wrong_usage "$1 needs a value."
-        printf -v "${1#--}" '%s' "$2"
+        if [ "$1" = --vault ]; then vaults+=("$2"); else printf -v "${1#--}" '%s' "$2"; fi
         shift
         ;;
       *) wrong_usage "Unknown argument: $(visible "$1")" ;;
@@ -49,7 +49,7 @@ main() {
   answer email "$email" "$ID_EMAIL" "E-mail address" "$CONFIG_EMAIL"
   answer machine "$machine" "$ID_MACHINE" "Name of this machine" "${HOSTNAME%%.*}"
   answer_vault
-  refuse_bad_vault
+  refuse_bad_vaults
   write_identity
   say "[OK] This machine is $(visible "$machine"), and you are $(visible "$name") <$(visible "$email")>."
   [ -z "$TRACKED_IDENTITY" ] || say "     git tracks that file, and it belongs to this machine alone: $(untrack_command .claude/identity.json)"

@@ -3,7 +3,7 @@
 # Usage: sync.sh [--mine | --all] [-m TEXT] [--wait S] [--no-push] [--dry-run] [--json] [--quiet] [--allow PATH] [-- PATH...]
 #        sync.sh --resolve [--take mine|theirs|both PATH | --abort]
 #        sync.sh --points | --restore PATH@TIME | --status | --take-upstream
-#        sync.sh --vault ...
+#        sync.sh --vault[=FOLDER] ...
 #
 # Commits what changed, sends it, and brings in what others sent, without disturbing anybody who works in this tree.
 # The working tree belongs to the sessions: commits are built, rebased and checked as git objects, and incoming files
@@ -24,7 +24,7 @@
 #   --restore P@TIME   bring the file P back as it was at TIME
 #   --status           who has the lock, and how the last sync ended
 #   --take-upstream    accept that the remote's history was rewritten
-#   --vault            all of this for the vault alone; paths are seen from its folder
+#   --vault[=FOLDER]   all of this for the vault alone, or for one of several; paths are seen from its folder
 #   -- PATH...         only these files and folders
 #
 # Exit status: 0 saved or nothing to do; 64 usage; 65 something was left out or needs you; 69 remote unreachable (your
@@ -47,13 +47,13 @@ load() {
 load environment repository settings branch glance
 begin_look .
 begin_glance .
-load exit_codes ui arguments patience python results identity owner remote deliver report
+load exit_codes ui arguments patience python results identity owner vault remote deliver report
 
 # What most calls do not need, and all of it before the lock is taken.
 load_the_rest() {
   [ -z "$LOADED_FOR" ] || return 0
   LOADED_FOR=$ROLE
-  load claim lock times checks gates cruft vault moves snapshot commit split unsplit others check_tree run_hook own_hooks \
+  load claim lock times checks gates cruft moves snapshot commit split unsplit others check_tree run_hook own_hooks \
     message_hooks push_hook replay exchange outgoing refusal conflict advance base recover points migrate first_time queue background
 }
 LOADED_FOR='' LEFT_RUNNING=''
@@ -73,12 +73,12 @@ main() {
   trap 'end_by_signal 143' TERM
   trap 'end_run "$?"' EXIT
 
-  if [ -n "$VAULT_ONLY" ]; then look_for_vault; else sync_repository . main; fi
+  if [ -n "$VAULT_ONLY" ]; then look_for_vaults; else sync_repository . main; fi
   FINAL_EXIT=$REPO_EXIT
   # Where main came to nothing (another branch, a merge under way, a lock) the vault is synced all the same. What goes on without us does it itself.
-  [ -n "${ID_VAULT+known}" ] || [ "$JOB" != sync ] || [ ! -d "$STATE" ] || load_identity "$TOP"
-  if [ -n "$VAULT_ONLY" ] || { [ "$JOB" = sync ] && [ -n "${ID_VAULT:-}" ] && [ -z "$LEFT_RUNNING" ]; }; then
-    sync_vault
+  [ -n "$IDENTITY_READ" ] || [ "$JOB" != sync ] || [ ! -d "$STATE" ] || load_identity "$TOP"
+  if [ -n "$VAULT_ONLY" ] || { [ "$JOB" = sync ] && [ -z "$LEFT_RUNNING" ]; }; then
+    sync_vaults
     [ "$FINAL_EXIT" -ne 0 ] || FINAL_EXIT=$REPO_EXIT
   fi
   [ -z "$JSON" ] || print_json
@@ -248,34 +248,6 @@ save_changes() {
   run_post_commit_hooks || return
   forget_acks
   prune_points
-}
-
-# The vault's trouble never hides or undoes what main did: it has its own report and its own exit code.
-sync_vault() {
-  local folder
-  find_vault && folder=$VAULT
-  MAIN_TOP=$TOP MAIN_STATE=$STATE
-  [ -n "$VAULT_ONLY" ] || WANTED=() ALLOWED=() MESSAGE='' TAKE_UPSTREAM='' # said of the repository's own files
-  if ! is_own_repository "$folder" "$MAIN_TOP"; then
-    reset_results
-    forget_repository "$folder"
-    problem "$EXIT_SETUP" error "The vault $(visible "$ID_VAULT") is no repository of its own: it lies inside of $(visible "$VAULT_LIES_IN")." \
-      "Nothing of it was saved. Make it one: git -C $(quoted "$folder") init     or correct vault_path in .claude/identity.json"
-    tell_result vault
-    return
-  fi
-  sync_repository "$folder" vault
-}
-
-# With --vault the repository is only asked where its vault lies.
-look_for_vault() {
-  reset_results
-  forget_repository .
-  end_glance
-  open_repository . && make_state && load_identity "$TOP" || die "$REPO_EXIT" "${PROBLEMS[0]#*$'\n'}"
-  [ -n "$ID_VAULT" ] || die "$EXIT_SETUP" "No vault is named in .claude/identity.json." "Name it: $(setup_command) --vault PATH"
-  find_vault
-  paths_from_top "$VAULT"
 }
 
 # A hook of a sync that starts a sync would wait for itself.

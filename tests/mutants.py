@@ -3,8 +3,8 @@
     python tests/mutants.py [COUNT]
 
 Takes COUNT changes (10) by SEED, each in a copy of the toolkit, and runs the tests that the table below names until
-one fails. Prints one line for each, and how many were noticed. One that was not is a missing test, or a line that is
-not needed; some change nothing that can be seen (a message, a longer way to the same answer).
+one fails. Prints one line for each with that test, and how many were noticed. One that was not is a missing test, or a
+line that is not needed; some change nothing that can be seen (a message, a longer way to the same answer).
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ from sample import seed_of_head
 TOOLKIT = Path(__file__).resolve().parent.parent
 # What is changed, and the tests that should notice.
 PARTS = {
-    "scripts/lib/{lock,owner,claim}.sh pylib/claudetools/lock/*.py": "lock_* with_lock contention",
-    "scripts/lib/{advance,recover}.sh pylib/claudetools/advance/*.py": "advance kill damaged_state",
+    "scripts/lib/{lock,owner,claim}.sh pylib/claudetools/lock/*.py": (
+        "lock_records lock_release lock_owners lock_trouble lock_races lock_daemons lock_exclusion with_lock contention"
+    ),
+    "scripts/lib/{advance,recover}.sh pylib/claudetools/advance/*.py": "damaged_state advance kill",
     "scripts/lib/{replay,exchange,conflict,refusal,outgoing}.sh pylib/claudetools/{merging,replay,refused}.py": (
         "conflict sync states kill"
     ),
     "scripts/lib/{split,others}.sh pylib/claudetools/sessions/{weave,owners,plan,split,evidence,moves}.py": (
-        "weave split* lost* others"
+        "chain weave others moves lost split split_windows lost_hooks split_rounds split_states"
     ),
     "scripts/lib/{snapshot,gates,commit,glance,queue,points}.sh": (
         "gates sync restore queue file_kinds hostile_names plain_git"
@@ -102,12 +104,14 @@ def expanded(words: str) -> list[str]:
     return subprocess.check_output(("bash", "-c", shell), text=True).split()
 
 
-def is_noticed(copy: Path, tests: str) -> bool:
+def noticed_by(copy: Path, tests: str) -> str:
+    """The first test that fails, the cheapest files first; "" where all pass."""
     files = expanded(" ".join(f"tests/test_{name}.py" for name in tests.split()))
-    command = (sys.executable, "-m", "pytest", "-x", "-q", "-n", os.environ.get("JOBS", "2"), *files)
-    status = subprocess.run(command, cwd=copy, capture_output=True, timeout=1200).returncode
-    assert status in (0, 1, 2), f"pytest ended with {status}"  # 2: a test file could not even be loaded
-    return status != 0
+    command = (sys.executable, "-m", "pytest", "-x", "-q", "-n", os.environ.get("JOBS", "0"), *files)
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=3600)
+    assert done.returncode in (0, 1, 2), f"pytest ended with {done.returncode}"  # 2: a file could not even be loaded
+    failed = re.search(r"^(?:FAILED|ERROR) (?:tests/)?(\S+)", done.stdout, re.M)
+    return "" if done.returncode == 0 else failed[1] if failed else "loading the tests"
 
 
 def try_one(name: str, tests: str, chance: random.Random) -> bool:
@@ -124,9 +128,9 @@ def try_one(name: str, tests: str, chance: random.Random) -> bool:
             lines[number] = line
             path.write_text("\n".join(lines), "utf-8")
             if is_whole(path):
-                noticed = is_noticed(copy, tests)
-                print(f"{'noticed' if noticed else 'MISSED '} {name}:{number + 1}: {line.strip()}", flush=True)
-                return noticed
+                test = noticed_by(copy, tests)
+                print(f"{'noticed' if test else 'MISSED '} {name}:{number + 1}: {line.strip()}  {test}", flush=True)
+                return bool(test)
     return True
 
 

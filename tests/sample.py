@@ -53,7 +53,7 @@ def leave_to_the_lab(items: Iterable[pytest.Item], seed: int) -> None:
             matrices.setdefault(item.nodeid.partition("[")[0], {})[item.nodeid] = item
     for places in matrices.values():
         (mark,) = next(iter(places.values())).iter_markers("sampled")
-        leave(places, mark.args[0], seed)
+        leave(places, min(mark.args[0], len(places)), seed)
 
 
 def leave_most(items: Iterable[pytest.Item], seed: int) -> None:

@@ -91,7 +91,7 @@ def refuse(machine: Machine, path: str, why: str) -> None:
 
 def test_a_file_that_nobody_touched_gets_the_new_text(mike: Machine, howard: Machine) -> None:
     howard.write("a.txt", NEW)
-    send(howard)
+    howard.push()
     receive(mike)
     assert mike.read("a.txt") == NEW
     assert mike.status() == ""
@@ -99,7 +99,7 @@ def test_a_file_that_nobody_touched_gets_the_new_text(mike: Machine, howard: Mac
 
 def test_an_unsaved_edit_elsewhere_in_the_file_is_merged(mike: Machine, howard: Machine) -> None:
     howard.write("a.txt", NEW)
-    send(howard)
+    howard.push()
     mike.write("a.txt", MINE)
     result = mike.sync(*UNSAVED)
     assert "Merged with your unsaved edits: a.txt" in result.out
@@ -111,7 +111,7 @@ def test_an_unsaved_edit_elsewhere_in_the_file_is_merged(mike: Machine, howard: 
 def test_an_unsaved_edit_of_the_same_line_stops_everything(mike: Machine, howard: Machine) -> None:
     howard.write("a.txt", NEW)
     howard.write("other.txt", NEW)
-    send(howard)
+    howard.push()
     mike.write("a.txt", CLASH)
     refuse(mike, "a.txt", "edited here")
     mike.write("a.txt", OLD)
@@ -121,7 +121,7 @@ def test_an_unsaved_edit_of_the_same_line_stops_everything(mike: Machine, howard
 
 def test_the_same_edit_on_both_sides_needs_nothing(mike: Machine, howard: Machine) -> None:
     howard.write("a.txt", NEW)
-    send(howard)
+    howard.push()
     inode = mike.write("a.txt", NEW).stat().st_ino
     receive(mike)
     assert mike.status() == ""
@@ -130,21 +130,21 @@ def test_the_same_edit_on_both_sides_needs_nothing(mike: Machine, howard: Machin
 
 def test_a_file_deleted_here_and_changed_there_stops_everything(mike: Machine, howard: Machine) -> None:
     howard.write("a.txt", NEW)
-    send(howard)
+    howard.push()
     (mike.top / "a.txt").unlink()
     refuse(mike, "a.txt", "deleted here, changed by the other side")
 
 
 def test_a_file_edited_here_and_deleted_there_stops_everything(mike: Machine, howard: Machine) -> None:
     (howard.top / "a.txt").unlink()
-    send(howard)
+    howard.push()
     mike.write("a.txt", MINE)
     refuse(mike, "a.txt", "edited here, deleted by the other side")
 
 
 def test_a_file_deleted_on_both_sides_is_gone(mike: Machine, howard: Machine) -> None:
     (howard.top / "a.txt").unlink()
-    send(howard)
+    howard.push()
     (mike.top / "a.txt").unlink()
     receive(mike)
     assert mike.status() == ""
@@ -152,14 +152,14 @@ def test_a_file_deleted_on_both_sides_is_gone(mike: Machine, howard: Machine) ->
 
 def test_a_deleted_file_goes_and_its_empty_folder_with_it(mike: Machine, howard: Machine) -> None:
     shutil.rmtree(howard.top / "dir")
-    send(howard)
+    howard.push()
     receive(mike)
     assert not (mike.top / "dir").exists()
 
 
 def test_a_folder_with_an_untracked_file_stays(mike: Machine, howard: Machine) -> None:
     shutil.rmtree(howard.top / "dir")
-    send(howard)
+    howard.push()
     mike.write("dir/notes.ignored", "mine\n")
     receive(mike)
     assert [p.name for p in (mike.top / "dir").iterdir()] == ["notes.ignored"]
@@ -171,14 +171,14 @@ def test_an_untracked_or_ignored_file_in_the_way_is_never_overwritten(
 ) -> None:
     howard.write(name, "theirs\n")
     howard.git("add", "-f", name)
-    send(howard)
+    howard.push()
     mike.write(name, "mine\n")
     refuse(mike, name, "is here already, with other content")
 
 
 def test_an_untracked_file_of_the_same_content_is_taken_as_it_is(mike: Machine, howard: Machine) -> None:
     howard.write("new.txt", "same\n")
-    send(howard)
+    howard.push()
     inode = mike.write("new.txt", "same\n").stat().st_ino
     receive(mike)
     assert mike.status() == ""
@@ -187,14 +187,14 @@ def test_an_untracked_file_of_the_same_content_is_taken_as_it_is(mike: Machine, 
 
 def test_a_folder_in_the_way_of_a_file_is_kept(mike: Machine, howard: Machine) -> None:
     howard.write("new", "theirs\n")
-    send(howard)
+    howard.push()
     mike.write("new/mine.ignored", "mine\n")
     refuse(mike, "new", "a folder of that name")
 
 
 def test_an_empty_folder_in_the_way_of_a_file_makes_room(mike: Machine, howard: Machine) -> None:
     howard.write("new", "theirs\n")
-    send(howard)
+    howard.push()
     (mike.top / "new" / "below").mkdir(parents=True)
     receive(mike)
     assert mike.read("new") == "theirs\n"
@@ -207,7 +207,7 @@ def test_a_link_in_the_way_is_not_written_through(mike: Machine, howard: Machine
     name = "new.ignored" if ignored else "new.txt"
     howard.write(name, "theirs\n")
     howard.git("add", "-f", name)
-    send(howard)
+    howard.push()
     (mike.top / name).symlink_to(outside)
     result = mike.sync(*UNSAVED)
     assert result.code == 65 and "a link of that name" in result.out, result.text
@@ -222,7 +222,7 @@ def test_nothing_is_written_below_a_linked_folder(mike: Machine, howard: Machine
     for name in ("b.txt", "c.txt"):
         (outside / name).write_text(OLD)
     howard.write(path, NEW)
-    send(howard)
+    howard.push()
     folder = mike.top / path.split("/")[0]
     if folder.exists():
         shutil.rmtree(folder)
@@ -240,7 +240,7 @@ def test_a_folder_linked_to_the_outside_during_the_exchange_is_not_written_throu
     outside.mkdir()
     howard.write("dir/b.txt", NEW)
     howard.write("dir/new.txt", NEW)
-    send(howard)
+    howard.push()
     env = at(mike, "advance-journal", f"mv dir elsewhere.ignored && ln -s '{outside}' dir")
     result = mike.sync(*UNSAVED, env=env)
     assert was_reached(env) and result.code == 65, result.text
@@ -250,7 +250,7 @@ def test_a_folder_linked_to_the_outside_during_the_exchange_is_not_written_throu
 
 def test_a_dangling_link_as_parent_of_a_deleted_file_is_left_alone(mike: Machine, howard: Machine) -> None:
     shutil.rmtree(howard.top / "dir")
-    send(howard)
+    howard.push()
     shutil.rmtree(mike.top / "dir")
     (mike.top / "dir").symlink_to("nowhere")
     result = mike.sync(*UNSAVED)
@@ -264,7 +264,7 @@ def test_a_dangling_link_as_parent_of_a_deleted_file_is_left_alone(mike: Machine
 def test_the_executable_bit_follows_and_other_permissions_stay(mike: Machine, howard: Machine) -> None:
     howard.write("a.txt", NEW).chmod(0o755)
     howard.write("other.txt", NEW)
-    send(howard)
+    howard.push()
     (mike.top / "a.txt").chmod(0o640)
     (mike.top / "other.txt").chmod(0o600)
     receive(mike)
@@ -275,7 +275,7 @@ def test_the_executable_bit_follows_and_other_permissions_stay(mike: Machine, ho
 
 def test_an_executable_bit_set_here_survives_a_change_of_the_text(mike: Machine, howard: Machine) -> None:
     howard.write("a.txt", NEW)
-    send(howard)
+    howard.push()
     (mike.top / "a.txt").chmod(0o755)
     receive(mike)
     assert mike.read("a.txt") == NEW
@@ -290,7 +290,7 @@ def test_links_files_and_folders_turn_into_each_other(mike: Machine, howard: Mac
     (howard.top / "a.txt").symlink_to("other.txt")
     howard.write("other.txt/inner.txt", "a folder now\n")
     howard.write("dir", "a file now\n")
-    send(howard)
+    howard.push()
     receive(mike)
     assert mike.status() == ""
     assert (mike.top / "link").is_file() and not (mike.top / "link").is_symlink()
@@ -302,7 +302,7 @@ def test_links_files_and_folders_turn_into_each_other(mike: Machine, howard: Mac
 def test_a_folder_that_turns_into_a_file_keeps_what_is_edited_in_that_moment(mike: Machine, howard: Machine) -> None:
     shutil.rmtree(howard.top / "dir")
     howard.write("dir", "a file now\n")
-    send(howard)
+    howard.push()
     env = at(mike, "advance-journal", "echo mine >>dir/b.txt")
     result = mike.sync(*UNSAVED, env=env)
     assert was_reached(env) and result.code == 65, result.text
@@ -312,7 +312,7 @@ def test_a_folder_that_turns_into_a_file_keeps_what_is_edited_in_that_moment(mik
 def test_a_link_pointed_elsewhere_in_that_moment_is_kept(mike: Machine, howard: Machine) -> None:
     (howard.top / "link").unlink()
     (howard.top / "link").symlink_to("other.txt")
-    send(howard)
+    howard.push()
     env = at(mike, "advance-journal", "ln -sf README.md link")
     result = mike.sync(*UNSAVED, env=env)
     assert was_reached(env) and result.code == 65, result.text
@@ -326,7 +326,7 @@ def test_line_ends_of_the_tree_are_converted(mike: Machine, howard: Machine, set
         mike.git("config", "core.autocrlf", "true")
     else:
         howard.write(".gitattributes", "*.txt eol=crlf\n")
-        send(howard)
+        howard.push()
         receive(mike)
     for name in ("a.txt", "other.txt", "dir/b.txt", "dir/c.txt"):
         mike.write(name, OLD.replace("\n", "\r\n"))
@@ -335,7 +335,7 @@ def test_line_ends_of_the_tree_are_converted(mike: Machine, howard: Machine, set
     howard.write("other.txt", NEW)
     howard.write("new.txt", NEW)
     (howard.top / "dir" / "b.txt").unlink()
-    send(howard)
+    howard.push()
     mike.write("other.txt", MINE.replace("\n", "\r\n"))
     receive(mike)
     assert (mike.top / "a.txt").read_bytes() == NEW.replace("\n", "\r\n").encode()
@@ -349,17 +349,17 @@ def test_line_ends_of_the_tree_are_converted(mike: Machine, howard: Machine, set
 
 def test_a_filter_driver_is_applied_and_merged_through(mike: Machine, howard: Machine) -> None:
     howard.write(".gitattributes", "*.shout filter=shout\n")
-    send(howard)
+    howard.push()
     receive(mike)
     for machine in (mike, howard):
         machine.git("config", "filter.shout.clean", "tr A-Z a-z")
         machine.git("config", "filter.shout.smudge", "tr a-z A-Z")
     howard.write("a.shout", OLD.upper())
-    send(howard)
+    howard.push()
     receive(mike)
     assert mike.read("a.shout") == OLD.upper()
     howard.write("a.shout", OLD.upper().replace("ONE", "UNO"))
-    send(howard)
+    howard.push()
     mike.write("a.shout", OLD.upper().replace("FIVE", "CINCO"))
     receive(mike)
     assert mike.read("a.shout") == OLD.upper().replace("ONE", "UNO").replace("FIVE", "CINCO")
@@ -380,7 +380,7 @@ def test_strange_names_arrive(mike: Machine, howard: Machine) -> None:
 def test_an_immutable_file_is_named_and_nothing_else_suffers(mike: Machine, howard: Machine) -> None:
     howard.write("a.txt", NEW)
     howard.write("other.txt", NEW)
-    send(howard)
+    howard.push()
     if subprocess.run(["chattr", "+i", mike.top / "a.txt"], capture_output=True).returncode:
         pytest.skip("files cannot be made immutable here")
     try:
@@ -397,12 +397,12 @@ def test_an_immutable_file_is_named_and_nothing_else_suffers(mike: Machine, howa
 def test_a_thousand_incoming_files_arrive_together(mike: Machine, howard: Machine) -> None:
     for n in range(500):
         howard.write(f"many/{n:03}.txt", f"{n}\n")
-    send(howard)
+    howard.push()
     receive(mike)
     for n in range(500):
         howard.write(f"many/{n:03}.txt", f"{n} changed\n")
         howard.write(f"more/{n:03}.txt", f"{n}\n")
-    send(howard)
+    howard.push()
     mike.write("many/250.txt", "250\nmine\n")
     refuse(mike, "many/250.txt", "edited here")
     mike.write("many/250.txt", "250\n")
@@ -416,7 +416,7 @@ def test_a_thousand_incoming_files_arrive_together(mike: Machine, howard: Machin
 
 def test_a_staged_edit_stays_staged_on_top_of_what_came_in(mike: Machine, howard: Machine) -> None:
     howard.write("a.txt", NEW)
-    send(howard)
+    howard.push()
     mike.write("a.txt", MINE)
     mike.git("add", "a.txt")
     receive(mike)
@@ -426,7 +426,7 @@ def test_a_staged_edit_stays_staged_on_top_of_what_came_in(mike: Machine, howard
 
 def test_a_part_that_is_staged_stays_the_only_staged_part(mike: Machine, howard: Machine) -> None:
     howard.write("a.txt", NEW)
-    send(howard)
+    howard.push()
     mike.write("a.txt", MINE)
     mike.git("add", "a.txt")
     mike.write("a.txt", MINE.replace("three", "THREE"))
@@ -440,17 +440,18 @@ def test_files_hidden_by_a_sparse_checkout_change_in_the_index_only(mike: Machin
     mike.git("sparse-checkout", "set", "--no-cone", "/*", "!/dir/")
     assert not (mike.top / "dir").exists()
     howard.write("dir/b.txt", NEW)
-    send(howard)
+    howard.push()
     receive(mike)
     assert not (mike.top / "dir").exists()
     assert mike.status() == ""
     assert mike.git("show", "HEAD:dir/b.txt") + "\n" == NEW
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("cone", [True, False])
 def test_what_is_added_below_a_hidden_folder_stays_hidden(mike: Machine, howard: Machine, cone: bool) -> None:
     howard.write("dir/keep/k.txt", "k\n")
-    send(howard)
+    howard.push()
     receive(mike)
     mike.git("update-index", "-q", "--refresh")
     if cone:
@@ -463,7 +464,7 @@ def test_what_is_added_below_a_hidden_folder_stays_hidden(mike: Machine, howard:
         shown = ["dir/keep/n.txt", "other/n.txt", "slash/n.txt"]
     for path in hidden + shown:
         howard.write(path, NEW)
-    send(howard)
+    howard.push()
     receive(mike)
     assert mike.status() == ""
     for path in hidden + shown:
@@ -479,7 +480,7 @@ def test_a_file_in_the_way_below_a_hidden_folder_is_never_taken_for_an_edit(mike
     mike.write("hidden/x.txt", "mike's own\n")
     mike.write(".git/info/exclude", "/hidden/\n")
     howard.write("hidden/x.txt", NEW)
-    send(howard)
+    howard.push()
     result = mike.sync()
     assert result.code == 65 and "hidden/x.txt" in result.out, result.text
     assert mike.read("hidden/x.txt") == "mike's own\n"
@@ -488,13 +489,14 @@ def test_a_file_in_the_way_below_a_hidden_folder_is_never_taken_for_an_edit(mike
     assert mike.status() == "" and not (mike.top / "hidden/x.txt").exists()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("flag", ["assume-unchanged", "skip-worktree"])
 def test_a_file_that_git_is_told_not_to_look_at_waits_alone(mike: Machine, howard: Machine, flag: str) -> None:
     for name in ("a.txt", "dir/b.txt", "dir/c.txt"):
         mike.git("update-index", f"--{flag}", name)
         howard.write(name, NEW)
     howard.write("other.txt", NEW)
-    send(howard)
+    howard.push()
     mike.write("a.txt", CLASH)
     mike.write("dir/b.txt", MINE)
     result = mike.sync()
@@ -513,7 +515,7 @@ def test_a_file_that_git_is_told_not_to_look_at_waits_alone(mike: Machine, howar
 
 def test_a_record_of_what_was_unsettled_goes_with_its_cause(mike: Machine, howard: Machine) -> None:
     howard.write("a.txt", NEW)
-    send(howard)
+    howard.push()
     env = at(mike, "swap-1", f"printf '{CLASH}' >a.txt")
     result = mike.sync(env=env)
     assert was_reached(env) and result.code == 65, result.text
@@ -528,7 +530,7 @@ def test_a_restore_waits_while_the_tree_stands_on_another_commit_than_the_branch
     mike: Machine, howard: Machine, two: World
 ) -> None:
     howard.write("a.txt", NEW)
-    send(howard)
+    howard.push()
     # The branch is lost to a plain commit, and the sync dies before it can go round again.
     plain = 'echo mine >mine.txt; git add mine.txt; git commit -qm plain; kill -KILL -- "-$2"'
     env = at(mike, "advance-index", plain)
@@ -604,13 +606,14 @@ def without_kernel_exchange(machine: Machine) -> Iterator[dict[str, str]]:
     del machine.extra_env["CLAUDETOOLS_PYTHON"]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("place", ["exchange-linked", "exchange-renamed"])
 def test_a_sync_killed_within_such_an_exchange_is_finished_by_the_next(
     mike: Machine, howard: Machine, two: World, place: str
 ) -> None:
     howard.write("a.txt", NEW)
     howard.write("other.txt", NEW)
-    send(howard)
+    howard.push()
     mike.write("other.txt", MINE)
     with without_kernel_exchange(mike):
         env = at(mike, place, KILL_GROUP)
@@ -627,7 +630,7 @@ def test_a_sync_killed_within_such_an_exchange_is_finished_by_the_next(
 
 def test_what_a_program_appends_to_the_old_inode_is_carried_over(mike: Machine, howard: Machine, two: World) -> None:
     howard.write("a.txt", NEW)
-    send(howard)
+    howard.push()
     with (mike.top / "a.txt").open("a") as file:
         receive(mike)
         file.write("late 1\n")
@@ -642,7 +645,7 @@ def test_what_a_program_appends_to_the_old_inode_is_carried_over(mike: Machine, 
 
 def test_what_a_program_rewrites_in_the_old_inode_is_merged(mike: Machine, howard: Machine, two: World) -> None:
     howard.write("a.txt", NEW)
-    send(howard)
+    howard.push()
     with (mike.top / "a.txt").open("r+") as file:
         receive(mike)
         file.write(MINE)
@@ -652,7 +655,7 @@ def test_what_a_program_rewrites_in_the_old_inode_is_merged(mike: Machine, howar
 
 def test_what_both_put_in_at_one_place_stays_from_both(mike: Machine, howard: Machine, two: World) -> None:
     howard.write("a.txt", OLD.replace("two\n", "two\nup\n"))
-    send(howard)
+    howard.push()
     with (mike.top / "a.txt").open("r+") as file:
         receive(mike)
         file.write(OLD.replace("two\n", "two\nmine\n"))
@@ -668,7 +671,7 @@ def test_a_late_write_survives_a_kill_while_it_is_carried_over(
     mike: Machine, howard: Machine, two: World, place: str, text: str
 ) -> None:
     howard.write("a.txt", NEW)
-    send(howard)
+    howard.push()
     with (mike.top / "a.txt").open("r+") as file:
         receive(mike)
         file.write(text)
@@ -685,7 +688,7 @@ def test_a_late_write_survives_a_kill_while_it_is_carried_over(
 
 def test_a_late_write_that_conflicts_is_kept_and_named_until_it_is_settled(mike: Machine, howard: Machine) -> None:
     howard.write("a.txt", NEW)
-    send(howard)
+    howard.push()
     with (mike.top / "a.txt").open("r+") as file:
         receive(mike)
         file.write(CLASH)
@@ -704,7 +707,7 @@ def test_a_late_write_that_conflicts_is_kept_and_named_until_it_is_settled(mike:
 
 def test_a_late_write_is_carried_over_whatever_its_date(mike: Machine, howard: Machine) -> None:
     howard.write("a.txt", NEW)
-    send(howard)
+    howard.push()
     with (mike.top / "a.txt").open("a") as file:
         receive(mike)
         send(mike)
@@ -727,7 +730,7 @@ def test_a_late_write_is_carried_over_whatever_its_date(mike: Machine, howard: M
 
 def test_a_late_write_to_a_deleted_file_is_named(mike: Machine, howard: Machine) -> None:
     (howard.top / "a.txt").unlink()
-    send(howard)
+    howard.push()
     with (mike.top / "a.txt").open("a") as file:
         receive(mike)
         file.write("late\n")
@@ -818,7 +821,7 @@ def torture(world: World, how: str, writers: int, rate: float, syncs: int) -> di
     paths = [f"busy-{n}.log" for n in range(writers)]
     for path in paths:
         howard.write(path, "first 0\n" + "".join(f"line {n}\n" for n in range(20)))
-    send(howard)
+    howard.push()
     receive(mike)
     running = Writers(mike)
     done = 0
@@ -829,7 +832,7 @@ def torture(world: World, how: str, writers: int, rate: float, syncs: int) -> di
             for path in paths:
                 text = howard.read(path).split("\n", 1)
                 howard.write(path, f"first {n}\n" + text[1])
-            send(howard)
+            howard.push()
             result = mike.sync()
             assert result.code in (0, 65), result.text
             done += result.code == 0
@@ -858,7 +861,7 @@ REWRITERS = ("writes beside and renames", "truncates and rewrites")
 CALM_OR_NOT = [(how, rate) for how in WRITERS for rate in (20, 1000) if rate == 20 or how not in REWRITERS]
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize(("how", "rate"), CALM_OR_NOT)
 def test_writers_lose_nothing_while_their_files_are_received(two: World, how: str, rate: float) -> None:
     figures = torture(two, how, 2, rate, 4)

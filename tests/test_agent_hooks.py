@@ -93,6 +93,7 @@ def complaints(machine: Machine) -> str:
 # --- the recorded payloads -------------------------------------------------------------
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("path", PAYLOADS, ids=lambda p: p.stem)
 def test_every_recorded_payload_is_taken_in_silence_or_answered_in_the_clients_own_format(
     path: Path, machine: Machine
@@ -141,6 +142,7 @@ def test_clear_gives_a_second_session_in_the_same_process(machine: Machine) -> N
 # --- never fail the client ---------------------------------------------------------------
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("event", EVENTS)
 def test_nothing_that_is_handed_to_a_hook_makes_it_fail(event: str, machine: Machine) -> None:
     deep = b"[" * 100_000
@@ -218,7 +220,8 @@ def test_a_failure_that_nobody_foresaw_is_kept_for_the_doctor(machine: Machine) 
     assert "user-prompt" in complaints(machine) and complaints(machine).count("\n") == 1
 
 
-def test_older_hooks_leave_newer_state_alone(machine: Machine) -> None:
+def test_older_hooks_leave_newer_state_alone(world: World) -> None:
+    machine = world.machine(set_up=False)
     machine.state.mkdir(mode=0o700)
     (machine.state / "format").write_text("99\n")
     assert start(machine, "a") == ""
@@ -251,7 +254,8 @@ def test_a_session_without_a_topic_is_called_by_what_its_person_typed_first(mach
     assert "'acme vpn'" in start(machine, "c")
 
 
-def test_a_session_hears_who_else_is_here_and_on_what(machine: Machine) -> None:
+def test_a_session_hears_who_else_is_here_and_on_what(world: World) -> None:
+    machine = world.machine(set_up=False)
     assert start(machine, "a") == ""
     registry.set_topic(place_of(machine), "a", "acme vpn\x1b[31m")
     assert start(machine, "b") == "[INFO] Also working in this folder: 'acme vpn?[31m' (live, active just now)"

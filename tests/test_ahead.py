@@ -75,6 +75,7 @@ def test_a_push_that_is_lost_after_all_leaves_nothing_of_what_was_prepared(world
     assert not swap(mike).exists()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("whom", ['"$2"', '-- "-$2"'], ids=["bash", "group"])
 def test_a_helper_that_waits_ends_with_its_sync(world: World, mike: Machine, whom: str) -> None:
     assert sync_with(mike, "pushed", f"{PREPARED}kill -KILL {whom}") == -9
@@ -92,6 +93,7 @@ KILL_HELPER_OF = (
 )
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("how", ["KILL", "TERM"])
 def test_a_receive_goes_on_when_the_helper_that_prepared_it_is_killed(world: World, mike: Machine, how: str) -> None:
     kill = KILL_HELPER_OF.format(what="begin-ahead", how=how)
@@ -102,6 +104,7 @@ def test_a_receive_goes_on_when_the_helper_that_prepared_it_is_killed(world: Wor
     mike.assert_sound()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("how", ["KILL", "TERM"])
 def test_a_fetch_ahead_that_is_killed_is_as_if_there_had_been_none(world: World, mike: Machine, how: str) -> None:
     slow = mike.home / "slow"

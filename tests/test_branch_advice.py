@@ -59,6 +59,7 @@ def test_worktrees_of_a_bare_clone_are_told_nothing_that_breaks_them(set_up: Mac
     assert f"main is checked out in {tmp_path / 'main'}" in result.out
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("state", ["clean", "in the way", "remote only", "nowhere", "gone worktree"])
 def test_the_way_back_to_the_branch_works_or_is_not_named(set_up: Machine, tmp_path: Path, state: str) -> None:
     set_up.git("switch", "-q", "-c", "idea")
@@ -112,6 +113,7 @@ def test_commits_on_no_branch_are_kept_under_a_name(set_up: Machine, tmp_path: P
     assert "none is named as the one that is synced" in result.out and commands(result) == [], result.text
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("fetched", [False, True], ids=["unseen", "pruned"])
 def test_a_branch_that_was_renamed_on_the_remote_is_followed_or_made_anew(
     world: World, set_up: Machine, fetched: bool
@@ -169,6 +171,7 @@ def test_another_branch_or_remote_is_no_rewritten_history(world: World, set_up: 
     assert set_up.git("ls-remote", "second", "older").split()[0] == set_up.git("rev-parse", "HEAD")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("what", ["merge", "rebase", "rebase of merges", "am", "cherry-pick", "revert", "bisect"])
 def test_what_somebody_left_half_done_is_taken_back_by_the_command(set_up: Machine, what: str) -> None:
     set_up.git("config", "user.name", "M")

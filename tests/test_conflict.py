@@ -16,14 +16,14 @@ LINES = "".join(f"line {i}\n" for i in range(10))
 def other(world: World, machine: Machine) -> Machine:
     for name in ("n.md", "code.py", "free.md"):
         machine.write(name, LINES)
-    assert machine.sync().code == 0
+    machine.push()
     return world.machine("LINUX-02", "howard")
 
 
 def clash(machine: Machine, other: Machine, path: str = "n.md") -> None:
     """Howard's change of line 4 is on the remote, Mike's is in his folder."""
     other.write(path, LINES.replace("line 4", "howard's"))
-    assert other.sync().code == 0
+    other.push()
     machine.write(path, LINES.replace("line 4", "mike's"))
 
 
@@ -35,7 +35,7 @@ def test_both_sides_appended_to_a_markdown_file_and_both_are_kept(
     world: World, machine: Machine, other: Machine
 ) -> None:
     other.write("n.md", LINES + "howard's\n")
-    other.sync()
+    other.push()
     machine.write("n.md", LINES + "mike's\n")
     result = machine.sync()
     assert result.code == 0, result.text
@@ -48,12 +48,13 @@ def test_both_sides_added_a_file_of_one_name_and_nothing_is_lost(
     world: World, machine: Machine, other: Machine
 ) -> None:
     other.write("both.txt", "howard's\n")
-    other.sync()
+    other.push()
     machine.write("both.txt", "mike's\n")
     assert machine.sync().code == 0
     assert world.remote_file("both.txt") == "howard's\nmike's\n"
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("driver", ["true", "cp %B %A"])
 def test_a_merge_driver_that_keeps_one_side_drops_nobodys_lines(
     world: World, machine: Machine, other: Machine, driver: str
@@ -62,9 +63,9 @@ def test_a_merge_driver_that_keeps_one_side_drops_nobodys_lines(
     machine.write("a.lock", LINES)
     assert machine.sync().code == 0
     machine.git("config", "merge.one-side.driver", driver)
-    other.sync()
+    other.git("pull", "-q")
     other.write("a.lock", LINES.replace("line 1\n", "howard's\n"))
-    other.sync()
+    other.push()
     machine.write("a.lock", LINES.replace("line 8\n", "mike's\n"))
     result = machine.sync()
     assert result.code == 0, result.text
@@ -79,7 +80,7 @@ def test_a_merge_driver_that_keeps_one_side_of_the_same_line_is_a_true_conflict(
     machine.write(".gitattributes", "n.md merge=one-side\n")
     machine.sync()
     machine.git("config", "merge.one-side.driver", "true")
-    other.sync()
+    other.git("pull", "-q")
     clash(machine, other)
     result = machine.sync()
     assert result.code == 65, result.text
@@ -92,7 +93,7 @@ def test_a_merge_driver_that_keeps_one_side_of_the_same_line_is_a_true_conflict(
 
 def test_appends_to_code_are_a_true_conflict(world: World, machine: Machine, other: Machine) -> None:
     other.write("code.py", LINES + "howard's\n")
-    other.sync()
+    other.push()
     machine.write("code.py", LINES + "mike's\n")
     assert machine.sync().code == 65
     assert machine.read("code.py") == LINES + "mike's\n"
@@ -115,6 +116,7 @@ def test_a_true_conflict_parks_its_commit_and_the_others_go(world: World, machin
     machine.assert_sound()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("failing", [1, 2, 3])
 def test_a_push_that_fails_while_a_conflict_waits_loses_nothing(
     world: World, machine: Machine, other: Machine, failing: int
@@ -185,6 +187,7 @@ def test_a_later_commit_to_a_parked_path_is_parked_with_it(world: World, machine
     assert "mike" not in world.remote_file("n.md")
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("side", "line"), [("mine", "mike's\n"), ("theirs", "howard's\n")])
 def test_taking_a_side_settles_it(world: World, machine: Machine, other: Machine, side: str, line: str) -> None:
     clash(machine, other)
@@ -243,6 +246,7 @@ def test_an_edit_after_laying_out_is_never_dropped(machine: Machine, other: Mach
     assert "one more thought" in machine.read(".claudetools-resolve/n.md")
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("wrote", ["", "mine and howard's\n"])
 def test_a_conflict_that_goes_by_itself_leaves_no_folder_behind_and_nothing_is_lost(
     world: World, machine: Machine, other: Machine, wrote: str
@@ -253,7 +257,7 @@ def test_a_conflict_that_goes_by_itself_leaves_no_folder_behind_and_nothing_is_l
     assert machine.status() == "", "what is laid out is nobody's to commit"
     laid = machine.top / ".claudetools-resolve/n.md"
     other.write("n.md", LINES)  # howard takes his line back
-    assert other.sync().code == 0
+    other.push()
     if wrote:
         laid.write_text(wrote)
     result = machine.sync()
@@ -270,7 +274,7 @@ def test_deleted_there_and_edited_here_is_settled_by_taking_a_side(
     world: World, machine: Machine, other: Machine
 ) -> None:
     (other.top / "n.md").unlink()
-    other.sync()
+    other.push()
     machine.write("n.md", LINES + "mike's\n")
     assert machine.sync().code == 65
     assert "take a side" in machine.sync("--resolve").out
@@ -287,7 +291,7 @@ def test_edits_of_different_lines_of_an_encrypted_file_are_never_merged(world: W
     machine.sync()
     other = world.machine("LINUX-02", "howard")
     other.write("acme.age", sealed.replace("line 1\n", "howard's\n"))
-    other.sync()
+    other.push()
     machine.write("acme.age", sealed.replace("line 8\n", "mike's\n"))
     assert machine.sync().code == 65
     assert world.remote_file("acme.age") == sealed.replace("line 1\n", "howard's\n")
@@ -301,10 +305,10 @@ def test_edits_of_different_lines_of_an_encrypted_file_are_never_merged(world: W
 def test_a_renamed_folder_takes_the_others_new_file_along(world: World, machine: Machine, other: Machine) -> None:
     for i in range(4):
         machine.write(f"clients/old/{i}.md", f"some text that git can recognise {i}\n" * 5)
-    machine.sync()
-    other.sync()
+    machine.push()
+    other.git("pull", "-q")
     other.write("clients/old/new.md", "howard's new file\n")
-    other.sync()
+    other.push()
     (machine.top / "clients" / "old").rename(machine.top / "clients" / "acme")
     result = machine.sync("--allow", ".")
     assert result.code == 0, result.text
@@ -317,7 +321,7 @@ def test_twenty_local_commits_are_replayed_in_order(world: World, machine: Machi
         machine.write("n.md", machine.read("n.md") + f"{i}\n")
         machine.sync("--no-push", "-m", f"step {i}")
     other.write("free.md", "howard's\n" + LINES)
-    other.sync()
+    other.push()
     result = machine.sync()
     assert result.code == 0, result.text
     subjects = world.remote_git("log", "--reverse", "--format=%s", "main").splitlines()
@@ -373,6 +377,7 @@ SAY_NOTHING = """
 if git diff --name-only $old $new | grep -q '^locked/'; then exit 1; fi"""
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("by", ["path", "nothing said", "size"])
 def test_whatever_the_reason_is_only_the_refused_commit_stays(world: World, machine: Machine, by: str) -> None:
     """By a hook that knows folders, by one that says nothing, and by git's own limit for what comes in at once."""
@@ -407,7 +412,7 @@ def test_incoming_work_still_arrives_beside_a_refused_commit(world: World, machi
     assert machine.sync().code == 77
     other = world.machine("LINUX-02", "howard")
     other.write("h.md", "howard\n")
-    other.sync()
+    other.push()
     machine.write("mine.md", "m\n")
     assert machine.sync().code == 77
     assert machine.read("h.md") == "howard\n"

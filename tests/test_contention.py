@@ -103,7 +103,7 @@ def clones_at_once(world: World, count: int, rounds: int) -> None:
 @pytest.mark.sampled(2)
 @pytest.mark.parametrize("count", [2, 4])
 def test_clones_that_push_at_once_all_get_through(world: World, count: int) -> None:
-    clones_at_once(world, count, 5)
+    clones_at_once(world, count, 3)
 
 
 @pytest.mark.lab

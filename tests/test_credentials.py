@@ -57,7 +57,7 @@ def test_only_where_credentials_are_told_of() -> None:
     assert find_plain("## Commands & Outputs\nPORT=80\n") == []
     update = "## Update: 10:00 PT — more\n### Credentials\nkey: abc\n### Next\nport: 80\n"
     assert find_plain(update) == [3]
-    assert find_plain("## Commands & Outputs\n-----BEGIN OPENSSH PRIVATE KEY-----\n") == [2]
+    assert find_plain("## Commands & Outputs\n-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA\n") == [2]
 
 
 @given(st.text())

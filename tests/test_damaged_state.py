@@ -84,6 +84,7 @@ def test_a_damaged_list_of_replaced_files_stops_no_sync(two: World, how: str) ->
     assert "more.txt" in two.remote_files()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("record", ["received", "accepted", "pairs"])
 def test_a_record_that_cannot_be_written_is_named_and_nothing_is_lost(two: World, record: str) -> None:
     """A link to nowhere in its place: permissions would not stop root."""

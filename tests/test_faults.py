@@ -19,7 +19,7 @@ def judge(outcomes: list[Outcome]) -> None:
     assert not [str(outcome) for outcome in outcomes if outcome.bad]
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=IDS)
 def test_some_program_of_a_sync_fails(scenario: Scenario, tmp_path: Path) -> None:
     explorer = Explorer(scenario, tmp_path)

@@ -179,6 +179,7 @@ def test_a_dry_run_names_what_would_be_held_and_changes_nothing(world: World, ma
 # --- names of logs ------------------------------------------------------------------
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "folder", ["session-logs", "clients/acme/session-logs", "projects/x/session-logs", "session-logs/2026-06"]
 )
@@ -229,6 +230,7 @@ def test_only_logs_in_a_folder_of_logs_have_to_follow_the_rule(world: World, mac
 # --- deletions ----------------------------------------------------------------------
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("how", ["removed", "git rm", "removed and staged"])
 def test_deleting_more_than_half_is_held_however_it_was_done(world: World, machine: Machine, how: str) -> None:
     names = [f"many/{i:02}.txt" for i in range(40)]

@@ -26,6 +26,7 @@ def save(agent: Agent) -> str:
     return result.out
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("more", ["nothing else", "another file"])
 def test_what_a_person_restored_is_said_once_with_the_way_back(
     machine: Machine, world: World, one: Agent, more: str

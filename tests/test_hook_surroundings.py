@@ -57,6 +57,7 @@ def told(log: Path) -> list[str]:
     return [part.strip() for part in "\n".join(lines).split("== ") if part]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("where", ["the first tree", "a linked worktree"])
 def test_hooks_meet_what_plain_git_shows_them(world: World, tmp_path: Path, where: str) -> None:
     world.machine("seeds")

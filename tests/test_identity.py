@@ -127,7 +127,6 @@ def test_a_wrong_key_stops_a_sync_with_the_same_words(world: World, machine: Mac
         ("user", "../mike", "expected letters, digits"),
         ("full_name", "Mike <admin>", "expected a name without '<' and '>'"),
         ("full_name", "...", "expected a name"),
-        ("vault_path", ["x"], "is a list; expected text"),
     ],
 )
 def test_values_that_git_would_refuse_or_change_are_refused_here(
@@ -444,9 +443,67 @@ def test_what_counts_before_user_is_set_as_well(machine: Machine) -> None:
             assert machine.git("var", f"GIT_{who}_IDENT").startswith("Mike Swanson <mike@example.com>")
 
 
-@pytest.mark.parametrize(("value", "code"), [("yes", 78), ("1", 78), ("off", 0), ("0", 0)])
+@pytest.mark.parametrize(("value", "code"), [("yes", 78), ("1", 78), ("0x2", 78), ("off", 0), ("00", 0)])
 def test_booleans_are_read_as_git_reads_them(machine: Machine, value: str, code: int) -> None:
     machine.git("config", "commit.gpgSign", value)
     machine.git("config", "gpg.program", "false")
     machine.write("a.md", "x\n")
     assert machine.sync().code == code
+
+
+def test_what_counts_before_user_is_set_once(machine: Machine) -> None:
+    """Git's list has the value that is overruled as well."""
+    (machine.home / ".gitconfig").write_text("[author]\n\temail = agent@vendor.example\n")
+    assert machine.sync().code == 0
+    config = machine.top / ".git" / "config"
+    before = config.stat().st_mtime_ns
+    trail = machine.home / "trail"
+    trail.write_text(f"touch '{machine.home}/locked'\n")
+    assert machine.sync(env={"CLAUDETOOLS_TEST_AT": f"locked:{trail}"}).code == 0
+    assert config.stat().st_mtime_ns == before and not (machine.home / "locked").exists(), "a look was enough"
+
+
+def test_several_values_of_a_setting_become_the_one(world: World, machine: Machine) -> None:
+    for key in ("user.email", "author.email"):
+        machine.git("config", key, "mike@example.com")
+        machine.git("config", "--add", key, "second@example.com")
+    machine.write("a.md", "x\n")
+    assert machine.sync().code == 0
+    assert machine.git("var", "GIT_AUTHOR_IDENT").startswith("Mike Swanson <mike@example.com>")
+    assert "a.md" in world.remote_files()
+
+
+@pytest.mark.parametrize("where", ["include", "worktree"])
+def test_a_setting_that_counts_before_ours_is_told_with_its_file(world: World, machine: Machine, where: str) -> None:
+    assert machine.sync().code == 0
+    if where == "include":
+        file = machine.home / "mo re"
+        file.write_text("[user]\n\temail = agent@vendor.example\n")
+        machine.git("config", "include.path", str(file))
+    else:
+        machine.git("config", "extensions.worktreeConfig", "true")
+        machine.git("config", "--worktree", "user.email", "agent@vendor.example")
+    machine.write("a.md", "x\n")
+    for _ in range(2):
+        result = machine.sync()
+        assert result.code == 78 and "git's user.email is not mike@example.com: " in result.out, result.text
+    assert "a.md" in world.remote_files()
+    way = result.out.split("Set it there: ")[1].split("\n")[0]
+    assert machine.run("bash", "-c", way).code == 0
+    assert machine.sync().code == 0
+    assert machine.git("var", "GIT_AUTHOR_IDENT").startswith("Mike Swanson <mike@example.com>")
+
+
+def test_names_that_the_shell_has_exported_are_told(machine: Machine) -> None:
+    assert machine.sync().code == 0
+    env = {"GIT_AUTHOR_EMAIL": "agent@vendor.example", "GIT_COMMITTER_NAME": "Mike Swanson", "EMAIL": "e@example.com"}
+    result = machine.sync(env=env)
+    assert result.code == 0 and result.out.count("[WARN]") == 1, result.text
+    assert "[WARN] GIT_AUTHOR_EMAIL is agent@vendor.example in this shell" in result.out
+    assert machine.git("var", "GIT_AUTHOR_IDENT", env={"EMAIL": "e@example.com"}).startswith("Mike Swanson <mike@e")
+
+
+def test_a_time_zone_that_does_not_exist_is_told(machine: Machine) -> None:
+    put(machine, {**GOOD, "timezone": "Europe/Berln"})
+    result = machine.sync()
+    assert result.code == 0 and "key 'timezone' is 'Europe/Berln'; expected a name" in result.out, result.text

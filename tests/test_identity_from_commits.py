@@ -70,6 +70,7 @@ def test_one_that_a_colleague_pushed_stops_nothing_and_is_nobodys(world: World, 
     mike.assert_sound()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("kind", ["case", "link", "folder", "resolve"])
 def test_neither_its_case_nor_its_kind_lets_one_in(world: World, pair: tuple[Machine, Machine], kind: str) -> None:
     mike, howard = pair

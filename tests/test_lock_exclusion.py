@@ -54,19 +54,19 @@ def test_the_oracle_sees_overlaps_when_nobody_takes_the_lock(yard: Yard) -> None
 
 
 @needs_flock
-def test_eight_processes_with_fifty_acquisitions_each_never_overlap(yard: Yard) -> None:
-    contend(yard, 8, 50)
-    assert len(yard.lines("entries")) == 8 * 50
+def test_eight_processes_with_fifteen_acquisitions_each_never_overlap(yard: Yard) -> None:
+    contend(yard, 8, 15)
+    assert len(yard.lines("entries")) == 8 * 15
     assert yard.lines("overlaps") == []
     yard.assert_free()
 
 
 @needs_flock
-def test_forty_contenders_on_one_dead_lock_get_it_one_after_the_other_and_one_clears_it(yard: Yard) -> None:
+def test_sixteen_contenders_on_one_dead_lock_get_it_one_after_the_other_and_one_clears_it(yard: Yard) -> None:
     yard.plant_dead()
-    said = contend(yard, 40, 1)
+    said = contend(yard, 16, 1)
     entries = yard.lines("entries")
-    assert len(entries) == len(set(entries)) == 40
+    assert len(entries) == len(set(entries)) == 16
     assert yard.lines("overlaps") == []
     assert sum("died without releasing the lock: cleared" in text for text in said) == 1
     assert [p.name.split(".")[0] for p in yard.claims.iterdir()] == ["dead"]
@@ -81,6 +81,7 @@ LIES = {
 }
 
 
+@pytest.mark.sampled(2)
 @needs_flock
 @pytest.mark.parametrize("lie", LIES)
 def test_programs_that_lie_about_success_do_not_break_exclusion(yard: Yard, lie: str) -> None:
@@ -164,8 +165,8 @@ def fuzz(yard: Yard, seed: int, kills: int, workers: int = 5, body: str = FUZZ_W
 @needs_flock
 @linux_only
 def test_random_kills_never_make_two_runs_overlap_and_never_wedge_the_lock(yard: Yard) -> None:
-    figures = fuzz(yard, seed=20260605, kills=120)
+    figures = fuzz(yard, seed=20260605, kills=40)
     assert figures.overlaps == 0
     assert figures.errors == []
-    assert figures.acquisitions > 20
+    assert figures.acquisitions > 7
     yard.assert_next_gets_it_at_once()

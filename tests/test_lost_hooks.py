@@ -98,6 +98,7 @@ def test_a_command_that_runs_beside_them_does_not_hide_it(
     assert world.remote_file("list.md") == both
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("late", [False, True])
 def test_the_next_sync_puts_back_what_was_lost(
     machine: Machine, world: World, two: tuple[Agent, Agent], late: bool

@@ -45,8 +45,13 @@ def log_of(*sections: str, user: str = "howard") -> str:
     return "\n".join([f"---\nuser: {user}\n---\n\n{log_body('howard', 'LINUX-02')}", *sections])
 
 
-def send(machine: Machine, *sections: str, path: str = LOG, user: str = "howard") -> Result:
+def send(machine: Machine, *sections: str, path: str = LOG, user: str = "howard") -> None:
     machine.write(path, log_of(*sections, user=user))
+    machine.push()
+
+
+def send_by_sync(machine: Machine, *sections: str) -> Result:
+    machine.write(LOG, log_of(*sections))
     result = machine.sync()
     assert result.code == 0, result.text
     return result
@@ -216,7 +221,7 @@ def test_of_many_notes_the_rest_is_counted(mike: Machine, howard: Machine) -> No
 
 def test_a_note_for_all_is_not_for_its_author(world: World, mike: Machine, howard: Machine) -> None:
     other = world.machine("LINUX-03", "howard")
-    send(howard, "## Note for everyone\n\nHello.\n", "## Note for howard\n\nMy own.\n")
+    send_by_sync(howard, "## Note for everyone\n\nHello.\n", "## Note for howard\n\nMy own.\n")
     assert "Hello." in mike.sync(env=A).out
     result = other.sync(env=A)
     assert "Hello." not in result.out and "| My own." in result.out
@@ -372,7 +377,7 @@ def test_what_is_not_pushed_yet_is_said(mike: Machine, howard: Machine) -> None:
 
 
 def test_the_writer_is_warned_in_one_line(mike: Machine, howard: Machine) -> None:
-    result = send(howard, NOTE, "## Note for howrd\n\nx\n")
+    result = send_by_sync(howard, NOTE, "## Note for howrd\n\nx\n")
     warned = [line for line in result.out.split("\n") if line.startswith("[WARN]")]
     assert warned == [
         f"[WARN] {LOG} line 30: a note for 'howrd', but users.json knows howard, mike and all. Correct it, save again."
@@ -384,7 +389,7 @@ def test_the_writer_is_warned_of_somebody_who_works_here_no_more(mike: Machine, 
     users = json.loads(howard.read(".claude/users.json"))
     users["users"]["mike"]["active"] = False
     howard.write(".claude/users.json", json.dumps(users))
-    result = send(howard, "## Note for Michael, all\n\nx\n")
+    result = send_by_sync(howard, "## Note for Michael, all\n\nx\n")
     known = "a note for Mike Swanson, not active any more by users.json, which knows howard and all."
     assert known in result.out, result.text
 
@@ -467,13 +472,14 @@ def test_a_thousand_logs_are_one_python(mike: Machine, howard: Machine, tmp_path
         who = "mike" if i == 500 else "howard"
         path = f"clients/c{i % 50}/session-logs/2026-06-05-howard-topic-{i}.md"
         howard.write(path, log_of(f"## Note for {who}\n\nNumber {i}.\n"))
-    assert howard.sync().code == 0
+    howard.push()
     started = programs(mike, tmp_path / "wrappers", A)
     assert len([line for line in started if " deliver " in line]) == 1
     assert len([line for line in started if " cat-file --batch" in line and "batch-" not in line]) <= 2
     assert [n["text"] for n in listed(mike)] == ["Number 500."]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("path", ["notes.md", "clients/acme/notes.md"])
 def test_without_logs_no_python_looks_for_notes(mike: Machine, howard: Machine, tmp_path: Path, path: str) -> None:
     send(howard, NOTE, path=path)

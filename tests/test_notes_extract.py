@@ -331,6 +331,7 @@ def test_a_note_among_any_blocks_comes_out_to_the_byte(
     assert [note.text for note in mine] == [f"{body}\n\nBreak.".encode()]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "text",
     [

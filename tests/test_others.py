@@ -143,6 +143,7 @@ def test_without_the_helper_what_another_one_named_stays(shared: Machine, world:
     assert result.code == 0 and "Nothing to do" in result.out, result.text
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", ["plain.txt", 'sp "ace\\.txt', "umläut.txt", "[a]*.txt"])
 def test_names_that_json_writes_otherwise_stay_as_well(shared: Machine, world: World, name: str) -> None:
     one, other = Agent(shared, "aaaa1111"), Agent(shared, "bbbb2222")

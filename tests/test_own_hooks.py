@@ -197,6 +197,7 @@ DOES = {
 }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("deed", DOES)
 def test_what_a_hook_does_by_git_stays_in_its_copy(world: World, machine: Machine, deed: str) -> None:
     """And the next one finds its copy in order, whatever the last one left."""
@@ -328,6 +329,7 @@ def test_a_batch_file_in_the_place_of_a_hook_refuses_as_with_git(machine: Machin
     assert result.code == 65 and "pre-commit hook refused" in result.out, result.text
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("required", ["true", "false"])
 def test_a_filter_that_cannot_work_in_the_copy_holds_nothing_up(
     world: World, machine: Machine, tmp_path: Path, required: str

@@ -48,8 +48,8 @@ class TrustingWorld(World):
         (root / ".gitconfig").write_text("[safe]\n\tdirectory = *\n")
         super().__init__(root)
 
-    def machine(self, name: str = "LINUX-01", user: str = "mike", clone: bool = True) -> Machine:
-        machine = super().machine(name, user, clone)
+    def machine(self, name: str = "LINUX-01", user: str = "mike", clone: bool = True, set_up: bool = True) -> Machine:
+        machine = super().machine(name, user, clone, set_up)
         shutil.copy(self.root / ".gitconfig", machine.home)
         return machine
 
@@ -86,6 +86,7 @@ class TestAsAnotherUser:
         assert set(names) <= set(world.remote_files())
         machine.assert_sound()
 
+    @pytest.mark.sampled(2)
     @pytest.mark.parametrize("mode", ["all of it", "one file"])
     def test_state_that_a_sync_with_sudo_has_taken_over_is_named_with_the_way_back(
         self, open_world: World, mode: str

@@ -129,7 +129,7 @@ def assert_staging_kept(machine: Machine, act: Act, told: str) -> None:
         assert f"-{token}" not in staged, f"a plain commit would take {token} away\n{told}"
 
 
-@pytest.mark.sampled(12)
+@pytest.mark.sampled(20)
 @pytest.mark.parametrize(("place", "act"), CASES)
 def test_a_person_works_with_plain_git_while_a_sync_runs(template: World, tmp_path: Path, place: str, act: str) -> None:
     check(template, tmp_path / "world", place, act)

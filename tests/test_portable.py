@@ -213,15 +213,22 @@ def test_the_whole_way_works_with_the_tools_of_a_mac(world: World, tools: Tools)
     assert tools.refused() == []
 
 
-def test_the_demo_runs_with_the_tools_of_a_mac(tools: Tools, tmp_path: Path) -> None:
+def test_the_demo_keeps_everything_and_leaves_nothing_with_the_tools_of_a_mac(tools: Tools, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     machine = Machine("demo", "mike", home, home)
-    result = machine.run("bash", TOOLKIT / "scripts" / "demo.sh", env={**tools.env, "TMPDIR": str(tmp_path)})
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    result = machine.run("bash", TOOLKIT / "scripts" / "demo.sh", env={**tools.env, "TMPDIR": str(folder)})
     assert result.code == 0, result.text
     assert tools.refused() == []
+    assert "8 commits, 0 foreign lines, 0 errors" in result.out
+    assert "shown on machine A" in result.out
+    assert "[OK] Nothing left behind." in result.out
+    assert [*folder.iterdir(), *home.iterdir()] == []
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("how", ["refused", "Git Bash"])
 def test_without_a_fifo_the_lock_is_kept_all_the_same(world: World, tools: Tools, how: str) -> None:
     """Some file systems refuse it, Git Bash has none that works: no beacon then, and everything else is as ever."""

@@ -131,6 +131,7 @@ def test_a_folder_comes_back_and_what_was_added_since_stays(machine: Machine) ->
     assert machine.read("docs/c.md") == "added since\n"
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("path", [".", "many", "./many/"])
 def test_everything_comes_back_after_everything_was_deleted(machine: Machine, path: str) -> None:
     """The gate that holds back a great deletion must not make the restore believe that nothing is gone."""
@@ -216,6 +217,7 @@ def test_points_stay_on_this_machine(world: World, machine: Machine) -> None:
     assert "claudetools" not in world.remote_git("for-each-ref")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("what", "words"),
     [

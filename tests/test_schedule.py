@@ -90,6 +90,40 @@ def test_offline_and_deferred_are_no_failures_and_others_are(machine: Machine) -
     assert "\n  " in (machine.state / "schedule.log").read_text(), "all of its words are there"
 
 
+def in_cron(machine: Machine, *folders: Path) -> str:
+    """What the log says of a run in the environment that cron makes: `folders` come first on its PATH."""
+    assert schedule(machine, "install", "--with", "cron").code == 0
+    log, program = machine.state / "schedule.log", program_of(machine)
+    path = ":".join([*map(str, folders), "/usr/bin:/bin"])
+    lines = [line for line in program.read_text().split("\n") if not line.startswith("export PATH=")]
+    program.write_text("\n".join(lines).replace(" run; fi", " run --now; fi"))
+    log.write_text("")
+    cron = ("env", "-i", f"PATH={path}", f"HOME={machine.home}", "SHELL=/bin/sh", "LOGNAME=tester")
+    done = machine.run(*cron, "/bin/sh", "-c", f"bash {shlex.quote(str(program))}", cwd=machine.home)
+    return log.read_text() + done.text
+
+
+def test_in_the_poor_environment_of_cron_the_true_cause_is_told(machine: Machine, tmp_path: Path) -> None:
+    assert machine.sync().code == 0
+    denied = "echo 'git@x: Permission denied (publickey).' >&2; exit 255"
+    pretend(machine, tmp_path, crontab="cat >/dev/null", ssh=denied)
+    machine.git("remote", "set-url", "origin", "ssh://git@example.com/x.git")
+    machine.write("a.md", "x\n")
+    said = in_cron(machine, tmp_path / "programs")
+    assert " exit 69 [WARN] origin wants a login (git@x: Permission denied (publickey))." in said, said
+    assert "\n         SSH_AUTH_SOCK is not set here" in said and "exit 0\n--- stdout" in said, said
+    pretend(machine, tmp_path, ssh="printf 'ssh: no route to host\\r\\n' >&2; exit 255")
+    said = in_cron(machine, tmp_path / "programs")
+    assert " exit 69 [OK] Saved here. origin cannot be reached (ssh: no route to host).\n" in said, said
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for name in ("bash", "sh", "env", "cat", "date", "sed"):
+        (bare / name).symlink_to(shutil.which(name) or name)
+    (machine.home / "cron").write_text(f"cd {shlex.quote(str(machine.top))} && exec bash {SCHEDULE} run --now\n")
+    missing = machine.run("env", "-i", f"PATH={bare}", "/bin/sh", machine.home / "cron", cwd=machine.home)
+    assert missing.code == 78 and f"git is not to be found on PATH, which is {bare}" in missing.err, missing.text
+
+
 def test_while_another_sync_runs_it_is_no_failure(machine: Machine) -> None:
     assert machine.sync().code == 0
     machine.write("a.md", "x\n")
@@ -277,6 +311,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(machine: Machine, tm
     assert program_of(machine).exists()
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("wish", "every"),
     [
@@ -314,6 +349,7 @@ STANDINS = {
 }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("kind", STANDINS)
 def test_status_asks_the_scheduler_whether_it_still_has_it(machine: Machine, tmp_path: Path, kind: str) -> None:
     pretend(machine, tmp_path, **STANDINS[kind])

@@ -1,4 +1,5 @@
-"""The scheduled sync beside eight sessions that save, and a second machine that pushes: each keeps to its own."""
+"""The scheduled sync beside sessions that save, a person who commits and a second machine that pushes: each keeps to
+its own, and a day of it leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -22,16 +23,19 @@ NOTE = "\n## Note for mike\nPlease look at {n}.\n"
 class Storm:
     """Who works on what, and what each of them was told."""
 
-    def __init__(self, world: World, programs: Path) -> None:
+    def __init__(self, world: World, programs: Path, sessions: int = SESSIONS) -> None:
         self.world = world
         self.mike, self.howard = world.machine("LINUX-01", "mike"), world.machine("MAC-02", "howard")
         self.mike.write("list.md", "one list\n")
         assert self.mike.sync().code == 0
         pretend(self.mike, programs, crontab="cat >/dev/null")
         assert schedule(self.mike, "install", "--every", "1", "--with", "cron").code == 0
-        self.agents = [Agent(self.mike, f"agent-{n}", f"topic {n}") for n in range(SESSIONS)]
+        self.agents = [Agent(self.mike, f"agent-{n}", f"topic {n}") for n in range(sessions)]
         self.list = threading.Lock()  # of the writers: two of them would lose each other's line, with no sync at all
         self.log = self.mike.state / "schedule.log"
+        self.scratch = programs / "scratch"
+        self.scratch.mkdir()
+        self.mike.extra_env["TMPDIR"] = str(self.scratch)
         self.log.write_text("x" * (LOG_LIMIT - 100) + "\n")
 
     def session(self, agent: Agent, rounds: int) -> list[Result]:
@@ -141,3 +145,86 @@ def test_eight_sessions_and_the_scheduled_sync_at_once(world: World, tmp_path: P
 @pytest.mark.lab
 def test_eight_sessions_and_the_scheduled_sync_in_ten_rounds(world: World, tmp_path: Path) -> None:
     eight_sessions_and_a_scheduler(world, tmp_path, rounds=10, runs=12)
+
+
+# --- a day: a run every half hour -----------------------------------------------------------
+
+
+def person(case: Storm, rounds: int) -> None:
+    """Somebody who commits by plain git in the same folder, and never syncs. Where another git has the index, again."""
+    for n in range(rounds):
+        case.mike.write(f"person/{n}.md", f"{n}\n")
+        while case.mike.run("git", "add", "--", f"person/{n}.md").code:
+            pass
+        while case.mike.run("git", "commit", "-qm", f"By hand {n}", "--", f"person/{n}.md").code:
+            pass
+
+
+def checkpoint(case: Storm, agent: Agent, rounds: int) -> list[Result]:
+    """A session that commits by the command of /scc, with a subject of its own."""
+    results = []
+    for n in range(rounds):
+        agent.write(f"own/{agent.id}-{n}.md", f"{agent.id} {n}\n".encode())
+        with case.list:
+            agent.append("list.md", f"{agent.id} {n}")
+        results.append(agent.sync("--mine", "-m", f"{agent.id} commits {n}"))
+    return results
+
+
+def left_behind(case: Storm) -> list[str]:
+    """Files that a run makes for itself, in the state folder, in git's, and where programs have their scratch files."""
+    of_runs = (
+        "claims/*",
+        "background/*",
+        "network.*",
+        "schedule.log.*",
+        "trees/*/queue/*",
+        "trees/*/results/*",
+        "trees/*/swap/*",
+        "trees/*/landing.*",
+        "trees/*/journal",
+        "trees/*/unsettled",
+        "**/*.new",
+        "**/log-*",
+    )
+    found = [path for pattern in of_runs for path in case.mike.state.glob(pattern) if path.name != "schedule.log.1"]
+    found += [path for pattern in ("**/*.lock", "**/tmp_obj_*") for path in case.mike.common.glob(pattern)]
+    return sorted(str(path) for path in [*found, *case.scratch.iterdir()] if path != case.mike.lock)
+
+
+def a_day(world: World, programs: Path, runs: int) -> None:
+    case = Storm(world, programs, sessions=3)
+    assert schedule(case.mike, "run", "--now").code == 0 and case.agents[0].sync().code == 0
+    rounds = max(runs // 4, 1)
+    with ThreadPoolExecutor(6) as pool:
+        savers = [pool.submit(case.session, agent, rounds) for agent in case.agents[1:]]
+        savers.append(pool.submit(checkpoint, case, case.agents[0], rounds))
+        by_hand = pool.submit(person, case, rounds)
+        colleague = pool.submit(case.colleague, rounds)
+        scheduled = pool.submit(lambda: [schedule(case.mike, "run", "--now") for _ in range(runs)])
+        told = [result for each in savers for result in each.result()]
+        by_hand.result()
+        assert {result.code for result in colleague.result()} <= {0, 69}
+        assert [(r.code, r.text) for r in scheduled.result() if (r.code, r.out, r.err) != (0, "", "")] == []
+    assert [r.text for r in told if r.code not in (0, 69, 75)] == []
+    assert_logged(case, runs + 1)
+    assert [r.text for r in [agent.sync() for agent in case.agents] if r.code] == []
+    assert case.howard.sync().code == 0 and case.mike.sync().code == 0
+    assert_together(world)
+    assert_one_commit_a_session(case, rounds)
+    for n in range(rounds):
+        assert world.remote_file(f"person/{n}.md") == f"{n}\n" == world.remote_file(f"howard/{n}.md")
+    assert left_behind(case) == []
+    assert case.mike.status() == ""
+    case.mike.assert_sound()
+    sizes = {path.name: path.stat().st_size for path in case.mike.state.rglob("*") if path.is_file()}
+    print({name: size for name, size in sizes.items() if size > 20_000})
+
+
+def test_a_morning_of_scheduled_runs_leaves_nothing_behind(world: World, tmp_path: Path) -> None:
+    a_day(world, tmp_path, runs=2)
+
+
+@pytest.mark.lab
+def test_a_day_of_scheduled_runs_leaves_nothing_behind(world: World, tmp_path: Path) -> None:
+    a_day(world, tmp_path, runs=48)

@@ -196,6 +196,7 @@ def test_a_window_of_another_agent(machine: Machine) -> None:
     assert [(e.path, e.kind, e.tool) for e in edits(machine, "s")] == [("a.md", "window", "shell")]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("line", "words"),
     [

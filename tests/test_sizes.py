@@ -66,7 +66,8 @@ def test_deleting_900_of_1000_files_is_held_until_it_is_allowed(world: World) ->
     assert_same(a, b)
 
 
-@pytest.mark.parametrize(("folders", "staged"), [(100, False), (20, True)], ids=["untracked", "staged by somebody"])
+@pytest.mark.sampled(2)
+@pytest.mark.parametrize(("folders", "staged"), [(20, False), (8, True)], ids=["untracked", "staged by somebody"])
 def test_thousands_of_new_files_are_saved_in_one_sync(
     world: World, machine: Machine, folders: int, staged: bool
 ) -> None:

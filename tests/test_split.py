@@ -227,6 +227,7 @@ def test_a_change_that_two_commands_may_have_made_is_one_step_once_it_is_saved(s
     assert one.sync("--all").code == 0 and ids(shared, 1) == [["three"]], message(shared)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("data", [b"\0\1\2", b""])
 def test_what_has_no_lines_goes_as_a_whole(shared: Machine, world: World, data: bytes) -> None:
     one, two = Agent(shared, "one"), Agent(shared, "two")
@@ -285,6 +286,18 @@ def test_a_renamed_file_goes_with_what_others_have_not_saved_in_it(shared: Machi
     assert sorted(ids(shared, 1)[0]) == (["two"] if how == "by a person" else ["one", "two"])
     assert shared.status() == ""
     shared.assert_sound()
+
+
+def test_a_new_file_goes_with_the_lines_and_the_mode_of_who_saves(shared: Machine, world: World) -> None:
+    one, two = Agent(shared, "one"), Agent(shared, "two")
+    one.write("new.sh", b"of one\n")
+    (shared.top / "new.sh").chmod(0o755)
+    two.append("new.sh", "of two")
+    assert one.sync().code == 0
+    assert world.remote_file("new.sh") == "of one\n"
+    assert world.remote_git("ls-tree", "main", "new.sh").startswith("100755")
+    assert two.sync().code == 0 and shared.status() == ""
+    assert world.remote_file("new.sh") == "of one\nof two\n"
 
 
 def test_a_renamed_folder_of_ones_own_waits_for_nobody(shared: Machine, world: World) -> None:
@@ -558,6 +571,7 @@ def overwrite(machine: Machine) -> tuple[Agent, Agent]:
     return one, two
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("saver", ["one", "two"])
 def test_a_proved_lost_update_is_put_back_and_said(shared: Machine, world: World, saver: str) -> None:
     one, two = overwrite(shared)
@@ -614,6 +628,7 @@ def install_hook(machine: Machine, script: str) -> None:
     hook.chmod(0o755)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("bad", ["me", "ended"])
 def test_a_refused_session_is_left_out_and_the_others_go(shared: Machine, world: World, bad: str) -> None:
     install_hook(shared, "! git grep --cached -q FORBIDDEN || { echo 'a forbidden word'; exit 1; }")

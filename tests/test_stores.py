@@ -55,6 +55,10 @@ PLAIN = [
     YAML.replace(f"- {CIPHER}", "- hunter2").encode(),
     YAML.replace(f"#{CIPHER}", "# was hunter2").encode(),
     (YAML + "    old: hunter2\n").encode(),
+    (YAML + "    # was hunter2\n").encode(),
+    YAML.replace("3.11.0", "hunter2").encode(),
+    YAML.replace("2026-11-29T21:31:28Z", "hunter2").encode(),
+    YAML.replace("    version:", "    attention: hunter2\n    version:").encode(),
     (YAML + "---\nthird: hunter2\n").encode(),
     YAML.replace(f"    mac: {CIPHER}\n", "").encode(),
     YAML.replace("db:", "db: &x").replace(f"list:\n        - {CIPHER}", "list:\n        - *x").encode(),
@@ -69,6 +73,13 @@ PLAIN = [
 @pytest.mark.parametrize("data", PLAIN)
 def test_what_only_looks_like_it_is_plain(data: bytes) -> None:
     assert not is_sealed(data)
+
+
+def test_what_the_first_sops_wrote_is_encrypted() -> None:
+    """1.x, which PyPI has: with a warning, and keys of PGP."""
+    warning = "This section contains key material that should only be modified with extra care. See `sops -h`."
+    text = JSON.replace('"sops": {', f'"sops": {{"attention": "{warning}", "pgp": [{{"fp": "5F", "enc": "x"}}],')
+    assert is_sealed(text.encode())
 
 
 def test_what_sops_is_told_to_leave_plain_may_be_plain() -> None:
@@ -255,6 +266,7 @@ def test_nothing_of_a_store_goes_out_that_is_changed_new_or_renamed(world: World
     assert set(news) <= set(remote_files(world))
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("way", ["added and removed", "merged", "in a merge", "with the rule gone"])
 def test_nothing_of_a_store_goes_out_by_plain_git(world: World, vault: tuple[Machine, Path], way: str) -> None:
     machine, folder = vault

@@ -531,19 +531,6 @@ def test_setup_writes_an_identity_that_sync_accepts(world: World, machine: Machi
     assert (identity["full_name"], identity["machine"]) == ('Mike "M" Swanson', "OTHER")
 
 
-def test_the_demo_keeps_everything_and_leaves_nothing(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
-    machine = Machine("demo", "mike", home, home)
-    result = machine.run("bash", TOOLKIT / "scripts" / "demo.sh", env={"TMPDIR": str(tmp_path)})
-    assert result.code == 0, result.text
-    assert "8 commits, 0 foreign lines, 0 errors" in result.out
-    assert "shown on machine A" in result.out
-    assert "[OK] Nothing left behind." in result.out
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["home"]
-    assert list(home.iterdir()) == []
-
-
 # --- patience -----------------------------------------------------------------------------
 
 

@@ -18,7 +18,8 @@ from claudetools.sessions.ledger import read_edits
 from claudetools.vault.value import find_cell, find_told, find_value
 from commands import run_tools
 from forced import KILL_HELPER, at, ended, was_reached
-from world import TOOLKIT, Machine, Result, needs
+from vaults import AGE_TEXT, with_vault
+from world import TOOLKIT, Machine, Result, World, needs, run_plain
 
 LOG = "session-logs/2026-06-05-mike-vpn.md"
 SECRET = "hunter2-Ünïcode!"
@@ -172,6 +173,8 @@ def test_nothing_changes_where_it_cannot_be_done(machine: Machine, shelf: Path) 
     for arguments, (code, words) in cases.items():
         result = put(machine, *arguments)
         assert result.code == code and words in result.err, (arguments, result.text)
+    machine.write("log.md", "---\nuser: mike\n---\n")
+    assert "cannot be told" in put(machine, "log.md:2", "acme/vpn").err
     (shelf / ".gpg-id").write_text("\n")
     assert "names no key" in put(machine, f"{LOG}:3", "acme/vpn").err
     (shelf / ".gpg-id").write_text("nobody@example.com\n")
@@ -293,3 +296,93 @@ def stub(machine: Machine, name: str, script: str) -> None:
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
     machine.extra_env["PATH"] = f"{path.parent}{os.pathsep}{machine.env()['PATH']}"
+
+
+@pytest.fixture
+def shared(world: World) -> tuple[Machine, Path]:
+    """A machine with a vault that others have as well, for a real key of age."""
+    if needs("age"):
+        pytest.skip(needs("age"))
+    machine, folder = with_vault(world, "LINUX-01", "mike")
+    made = machine.run("age-keygen", "-o", machine.home / "key.txt")
+    (folder / ".age-recipients").write_text(made.err.split()[-1] + "\n")
+    assert machine.sync().code == 0
+    machine.write(LOG, f"# Log\n\n- **Password:** {SECRET}\n")
+    return machine, folder
+
+
+def in_remote(world: World, name: str) -> bool:
+    bare = str(world.root / "vault.git")
+    return name in run_plain(world.root, "git", "-C", bare, "ls-tree", "-r", "--name-only", "main").split()
+
+
+def test_the_line_changes_once_the_vaults_remote_has_the_secret(world: World, shared: tuple[Machine, Path]) -> None:
+    machine, folder = shared
+    (folder / "other.age").write_text(AGE_TEXT)
+    result = put(machine, f"{LOG}:3", "acme/vpn")
+    assert result.code == 0 and in_remote(world, "acme/vpn.age") and not in_remote(world, "other.age"), result.text
+    assert machine.read(LOG).splitlines()[2] == "- **Password:** vault:acme/vpn"
+    assert LOG not in world.remote_files()
+
+
+def test_nothing_is_done_while_the_vaults_remote_is_away(world: World, shared: tuple[Machine, Path]) -> None:
+    machine, folder = shared
+    before = machine.read(LOG)
+    bare = (world.root / "vault.git").rename(world.root / "away.git")
+    result = put(machine, f"{LOG}:3", "acme/vpn")
+    assert result.code == 69 and "The vault's remote cannot be asked: " in result.err, result.text
+    assert machine.read(LOG) == before and not (folder / "acme" / "vpn.age").exists() and drafts(machine) == []
+    bare.rename(world.root / "vault.git")
+    assert put(machine, f"{LOG}:3", "acme/vpn").code == 0
+
+
+def test_a_secret_that_the_remote_refuses_leaves_the_line_as_it_is(world: World, shared: tuple[Machine, Path]) -> None:
+    machine, folder = shared
+    before = machine.read(LOG)
+    hook = world.root / "vault.git" / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho no secrets today\nexit 1\n")
+    hook.chmod(0o755)
+    result = put(machine, f"{LOG}:3", "acme/vpn")
+    assert result.code == 77 and "The vault's remote does not have acme/vpn.age yet: " in result.err, result.text
+    assert machine.read(LOG) == before and (folder / "acme" / "vpn.age").exists()
+    hook.unlink()
+    for words in ("Send it: ", "Then it goes on by: "):
+        way = result.err.split(words)[1].split("\n")[0]
+        assert machine.run("bash", "-c", way).code == 0, way
+    assert machine.read(LOG) == before.replace(SECRET, "vault:acme/vpn") and in_remote(world, "acme/vpn.age")
+    assert drafts(machine) == []
+
+
+@pytest.mark.parametrize("where", ["vault-stored", "vault-sent"])
+def test_a_run_that_was_killed_on_the_way_to_the_remote_goes_on(
+    world: World, shared: tuple[Machine, Path], where: str
+) -> None:
+    machine, _ = shared
+    before = machine.read(LOG)
+    env = at(machine, where, KILL_HELPER)
+    assert put(machine, f"{LOG}:3", "acme/vpn", **env).code != 0
+    assert was_reached(env) and machine.read(LOG) == before
+    assert in_remote(world, "acme/vpn.age") == (where == "vault-sent")
+    result = put(machine, f"{LOG}:3", "acme/vpn")
+    assert result.code == 0 and in_remote(world, "acme/vpn.age"), result.text
+    assert machine.read(LOG) == before.replace(SECRET, "vault:acme/vpn")
+
+
+def test_a_text_that_changes_while_the_secret_is_sent_is_kept(world: World, shared: tuple[Machine, Path]) -> None:
+    machine, _ = shared
+    env = at(machine, "vault-sent", f"echo more >>'{machine.top / LOG}'")
+    result = put(machine, f"{LOG}:3", "acme/vpn", **env)
+    assert result.code == 65 and "Write vault:acme/vpn in its place" in result.err, result.text
+    assert machine.read(LOG).endswith("more\n") and SECRET in machine.read(LOG)
+
+
+def test_of_two_machines_that_put_one_name_the_second_is_told(world: World, shared: tuple[Machine, Path]) -> None:
+    machine, _ = shared
+    other, there = with_vault(world, "LINUX-02", "howard")
+    assert other.sync().code == 0
+    other.write(LOG, f"password: {SECRET}\n")
+    assert put(machine, f"{LOG}:3", "acme/vpn").code == 0
+    result = put(other, f"{LOG}:1", "acme/vpn")
+    assert result.code == 65 and "already, from another machine" in result.err, result.text
+    assert SECRET in other.read(LOG) and not (there / "acme" / "vpn.age").exists()

@@ -279,6 +279,7 @@ SPOILT = {
 }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("what", sorted(SPOILT))
 @pytest.mark.parametrize("there", [True, False], ids=["recompile", "seed"])
 def test_no_failure_of_the_synthesizer_blocks_a_save(wiki: Wiki, what: str, there: bool) -> None:

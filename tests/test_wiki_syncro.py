@@ -203,6 +203,7 @@ def test_what_passes_is_asked_again(wiki: Wiki, server: Server, what: str) -> No
     assert "  customer_id: 77\n" in wiki.article()
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("what", sorted(LASTING))
 def test_what_lasts_is_told_and_the_last_good_figures_stay(wiki: Wiki, server: Server, what: str) -> None:
     wiki.machine.write("wiki/clients/acme.md", ARTICLE.replace("sources:", BLOCK + "sources:"))
@@ -263,6 +264,7 @@ def test_a_name_that_means_nobody_or_two_is_a_question(wiki: Wiki, server: Serve
     assert "syncro:" not in wiki.article()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "url",
     [
@@ -313,6 +315,7 @@ def test_the_token_comes_out_of_the_vault(wiki: Wiki, server: Server) -> None:
     assert "  customer_id: 77\n" in wiki.article()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("name", "script", "words"),
     [

@@ -128,7 +128,7 @@ def test_no_half_rewritten_file_is_ever_committed(world: World, machine: Machine
     with running(machine.start(sys.executable, "-c", REWRITER, target, stop)) as writer:
         assert writer.stdout is not None
         writer.stdout.readline()
-        for _ in range(8):
+        for _ in range(5):
             result = machine.sync()
             assert result.code == 0, result.text
             assert "Saved" in result.out or ", 1 file being written right now" in result.out, result.text

@@ -65,10 +65,16 @@ ANSIBLE = b"$ANSIBLE_VAULT;1.1;AES256\n" + b"61626364" * 10 + b"\n6162\n"
 def with_vault(world: World, name: str, user: str) -> tuple[Machine, Path]:
     """A machine with a clone of one vault for all."""
     machine = world.machine(name, user)
-    bare, folder = world.root / "vault.git", machine.home / "vault"
+    folder = clone_vault(world, machine, "vault")
+    write_identity(machine, vault_path=str(folder))
+    return machine, folder
+
+
+def clone_vault(world: World, machine: Machine, name: str) -> Path:
+    """A clone of the vault of that name, which is made where there is none yet."""
+    bare, folder = world.root / f"{name}.git", machine.home / name
     if not bare.exists():
         run_plain(world.root, "git", "init", "-q", "--bare", "-b", "main", str(bare))
     run_plain(world.root, "git", "clone", "-q", str(bare), str(folder))
     machine.run("git", "symbolic-ref", "HEAD", "refs/heads/main", cwd=folder)
-    write_identity(machine, vault_path=str(folder))
-    return machine, folder
+    return folder

@@ -15,6 +15,7 @@ check_index() {
   check_contents report_broken --cached
   [ ${#SEAL_PATHS[@]} -eq 0 ] || judge_index_seals
   [ ${#LOGS[@]} -eq 0 ] || judge_new_credentials
+  [ ${#TEXTS[@]} -eq 0 ] || carries_over || judge_secrets report_broken --cached HEAD
   # git tells its hooks whose commit it is to be. A commit that is carried over stays its author's.
   if [ -n "${GIT_AUTHOR_EMAIL:-}" ] && [ -n "$ID_EMAIL" ] && ! carries_over; then
     check_author "$GIT_AUTHOR_EMAIL" || report_broken "$GIT_AUTHOR_EMAIL"

@@ -19,6 +19,7 @@ check_range() {
   read_people
   judge_changes diff-tree -r --raw -z --no-abbrev --no-renames "$OLD" "$NEW"
   check_contents report_in_commit "$NEW"
+  if [ ${#TEXTS[@]} -gt 0 ] && find_python; then judge_secrets report_in_commit "$NEW" "$OLD"; fi
   judge_commits
   judge_commit_seals
 }

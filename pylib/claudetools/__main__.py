@@ -27,6 +27,7 @@ JOBS = {
     "replay": "replay",
     "resolve": "resolve",
     "sealed": "vault.judge",
+    "secrets": "secrets_job",
     "settings": "settings",
     "split": "sessions.split",
     "touched": "touched",

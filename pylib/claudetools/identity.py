@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 REQUIRED = ("user", "full_name", "email", "machine")
-OPTIONAL = ("timezone", "vault_path", "hostname")
+OPTIONAL = ("timezone", "hostname")
 DEFAULT_TIMEZONE = "America/Los_Angeles"
 GIT_STRIPS = " .,:;<>\"\\'"  # from the ends of a name; a name of nothing else is refused by git
 
@@ -39,8 +39,9 @@ class Identity:
     email: str
     machine: str
     timezone: str = ""  # the team's, or DEFAULT_TIMEZONE
-    vault_path: str = ""
     hostname: str = ""
+    vaults: list[str] = field(default_factory=list)
+    vault_faults: list[str] = field(default_factory=list)  # entries of vault_path that name no folder
     role: str = ""
     source: str = "identity.json"
     foreign: str = ""  # "1": the file in the tree came with a commit
@@ -99,6 +100,31 @@ def text_of(data: dict[str, Any], key: str, shown: str, required: bool) -> str:
     if key == "full_name" and not value.strip(GIT_STRIPS):
         raise Invalid(f"{shown}: key 'full_name' is {value!r}; expected a name with letters")
     return value
+
+
+def read_vaults(data: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """The folders of `vault_path`, a text or a list of them, and a sentence for each entry that names none: it stops
+    neither the repository nor the other vaults."""
+    value = data.get("vault_path") or []
+    shown = ".claude/identity.json"
+    if not isinstance(value, (str, list)):
+        return [], [f"{shown}: key 'vault_path' is {kind_of(value)}; expected text, or a list of texts"]
+    entries = {"vault_path": value} if isinstance(value, str) else {f"vault_path[{n}]": v for n, v in enumerate(value)}
+    found: dict[str, str] = {}
+    faults = []
+    for key, entry in entries.items():
+        try:
+            path = text_of({key: entry}, key, shown, False)
+        except Invalid as error:
+            faults.append(str(error))
+            continue
+        if not path:
+            faults.append(f"{shown}: key {key!r} is empty; expected the path of a folder")
+        elif path in found:
+            faults.append(f"{shown}: key {key!r} names the same folder as {found[path]!r}")
+        else:
+            found[path] = key
+    return list(found), faults
 
 
 def is_control(char: str) -> bool:
@@ -165,9 +191,16 @@ def read_identity(top: str, git_email: str, host: str, file: str = "") -> Identi
     data = load_json(file, shown) if file else None
     if data is None:
         return derive(users, git_email, host, problems)
-    values = {key: text_of(data, key, shown, True) for key in REQUIRED}
+    values: dict[str, Any] = {key: text_of(data, key, shown, True) for key in REQUIRED}
     extra = {key: text_of(data, key, shown, False) for key in OPTIONAL}
-    identity = Identity(**values, **{k: v for k, v in extra.items() if v}, problems=problems)
+    values |= {key: value for key, value in extra.items() if value}
+    values["vaults"], values["vault_faults"] = read_vaults(data)
+    identity = Identity(**values, problems=problems)
+    if not is_zone(identity.timezone):
+        problems.append(
+            f"{shown}: key 'timezone' is {identity.timezone!r}; expected a name such as 'Europe/Berlin'. "
+            f"Times are those of {DEFAULT_TIMEZONE}"
+        )
     if users:
         take_role(identity, users.get(identity.user))
         tell_namesakes(identity, users)
@@ -307,6 +340,8 @@ def cache_lines(identity: Identity) -> str:
     """What scripts/lib/identity.sh reads."""
     keys = (*REQUIRED, *OPTIONAL, "role", "source", "foreign")
     lines = [f"{key}={getattr(identity, key)}" for key in keys]
+    lines += [f"vault_path={path}" for path in identity.vaults]
+    lines += [f"vault_fault={one_line(text)}" for text in identity.vault_faults]
     return "\n".join(lines + [f"problem={one_line(p)}" for p in identity.problems]) + "\n"
 
 

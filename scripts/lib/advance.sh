@@ -130,7 +130,7 @@ let_receive() {
   printf 'go\n' >&4
   drop_receive
   status=$?
-  [ "$status" -eq 0 ] || printf '%s\n' "$(<"$WORK/error-ahead")" >"$WORK/error"
+  [ "$status" -eq 0 ] || { printf '%s\n' "$(<"$WORK/error-ahead")" >"$WORK/error"; } 2>/dev/null
   return "$status"
 }
 

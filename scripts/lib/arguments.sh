@@ -3,8 +3,8 @@
 # Needs: exit_codes, ui, identity, python.
 
 parse_arguments() {
-  JOB=sync MESSAGE='' WAIT='' NO_PUSH='' DRY_RUN='' JSON='' RESTORE='' RESOLVE='' WHOSE='' TAKE_PATH='' TAKE_UPSTREAM='' VAULT_ONLY='' ROUND=1
-  ALLOWED=() WANTED=() JSON_PARTS=()
+  JOB=sync MESSAGE='' WAIT='' NO_PUSH='' DRY_RUN='' JSON='' RESTORE='' RESOLVE='' WHOSE='' TAKE_PATH='' TAKE_UPSTREAM='' VAULT_ONLY='' VAULT_CHOSEN='' ROUND=1
+  ALLOWED=() WANTED=() JSON_PARTS=() VAULT_PARTS=()
   while [ $# -gt 0 ]; do
     case $1 in
       -h | --help)
@@ -35,6 +35,7 @@ parse_arguments() {
       --status) JOB=status ;;
       --take-upstream) TAKE_UPSTREAM=1 ;;
       --vault) VAULT_ONLY=1 ;;
+      --vault=?*) VAULT_ONLY=1 VAULT_CHOSEN=${1#--vault=} ;;
       --)
         shift
         [ $# -gt 0 ] || usage_error "-- needs at least one path."

@@ -25,7 +25,7 @@ wants_background() {
 # be told: it goes on, or was killed.
 sync_in_background() {
   local folder=$STATE/background/$$ arguments=(${CALLED_WITH[@]+"${CALLED_WITH[@]}"})
-  [ "$ROLE" = main ] || [ -n "$VAULT_ONLY" ] || name_vault_arguments
+  [ "$ROLE" = main ] || is_only_vault || name_vault_arguments
   rm -rf "$folder" && (umask 077 && mkdir -p "$folder" && : >"$folder/err") 2>/dev/null || {
     report_bad_state "$(visible "$folder") cannot be created."
     return 1
@@ -42,9 +42,9 @@ sync_in_background() {
   follow_background "$folder"
 }
 
-# The vault's own run, where the repository itself has been synced already.
+# The vault's own run, where the repository itself, or another vault, has been synced already.
 name_vault_arguments() {
-  arguments=(--vault --wait "$WAIT" ${WHOSE:+"--$WHOSE"} ${NO_PUSH:+--no-push} ${JSON:+--json} ${QUIET:+--quiet})
+  arguments=("--vault=$VAULT_SAID" --wait "$WAIT" ${MESSAGE:+-m "$MESSAGE"} ${WHOSE:+"--$WHOSE"} ${NO_PUSH:+--no-push} ${JSON:+--json} ${QUIET:+--quiet})
 }
 
 # Passes on what it says until it has ended, or until the caller's time is up.
@@ -88,12 +88,12 @@ end_following() {
   text=$(<"$folder/out")
   rm -rf "$folder"
   LEFT_RUNNING=''
-  if [ "$ROLE" = main ] || [ -n "$VAULT_ONLY" ]; then TOLD_ALL=1; fi
+  if [ "$ROLE" = main ] || is_only_vault; then TOLD_ALL=1; fi
   if [ -n "$TOLD_ALL" ] || [ -z "$JSON" ]; then
     [ -z "$text" ] || printf '%s\n' "$text"
   else
     text=${text#*\"vault\": }
-    JSON_PARTS+=("\"vault\": ${text%\}}")
+    VAULT_PARTS+=("${text%\}}")
   fi
   REPO_EXIT=$status
 }

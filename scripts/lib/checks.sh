@@ -3,7 +3,7 @@
 # logs to be read, and Python where files may have to be encrypted.
 # Needs: ui, identity, python.
 
-for part in machines-own log-name path-cruft log-text vault-plain contents credentials; do
+for part in machines-own log-name path-cruft log-text vault-plain contents credentials secret-names secrets; do
   # shellcheck source=/dev/null
   . "$TOOLKIT/hooks/checks/$part.sh" || return 70
 done
@@ -22,6 +22,24 @@ hold_broken_contents() {
   [ ${#CONTENT_PATHS[@]} -eq 0 ] || check_contents hold_broken --cached
   hold_unsealed
   [ "$CONFIG_CREDENTIALS" = inline ] || judge_credentials
+  [ "$ROLE" = vault ] || hold_secrets
+}
+
+# A vault has conventions of its own (hold_unsealed).
+hold_secrets() {
+  local path i paths=()
+  for path in ${PATHS[@]+"${PATHS[@]}"}; do
+    ! may_hold_secrets "$path" || is_allowed "$path" || is_refused "$path" || paths+=("$path")
+  done
+  [ ${#paths[@]} -gt 0 ] || return 0
+  find_secrets --cached "$BASE_OID" "${paths[@]}" || {
+    problem "$EXIT_INTERNAL" error "git grep failed while looking for credentials." "Nothing was committed or pushed; run sync again."
+    return "$EXIT_INTERNAL"
+  }
+  for ((i = 0; i < ${#SECRETS[@]}; i += 2)); do
+    describe_secrets "${SECRETS[@]:i:2}"
+    hold_broken "${SECRETS[i]}"
+  done
 }
 
 # What has to be encrypted and is not. In the vault every file is looked at: what was encrypted there stays so.

@@ -4,9 +4,11 @@
 
 unset CDPATH
 # Names of ours that are asked for before they are set: somebody may have exported one.
-unset PHASE PYTHON STATE TREE WORK JOB ROLE TOP MAIN_TOP MAIN_STATE REQUEST BOOT_ID ID_VAULT SEAL_FOLDER
+unset PHASE PYTHON STATE TREE WORK JOB ROLE TOP MAIN_TOP MAIN_STATE REQUEST BOOT_ID SEAL_FOLDER
 IFS=$' \t\n'
 readonly CALLER_LC_ALL=${LC_ALL-unset} CALLER_EDITOR=${GIT_EDITOR-unset} CALLER_SSH=${GIT_SSH_COMMAND-unset} # hooks get these back
+readonly CALLER_AUTHOR_NAME=${GIT_AUTHOR_NAME-} CALLER_AUTHOR_EMAIL=${GIT_AUTHOR_EMAIL-} \
+  CALLER_COMMITTER_NAME=${GIT_COMMITTER_NAME-} CALLER_COMMITTER_EMAIL=${GIT_COMMITTER_EMAIL-} # plain git signs with these
 export LC_ALL=C
 
 # A hook of git's exports these; with them set, "git -C elsewhere" would work on the wrong repository.

@@ -10,7 +10,7 @@ hold_back_unsafe_paths() {
   hold_foreign_logs
   hold_unmerged_paths
   hold_unsettled_paths
-  hold_vault_commit
+  hold_vault_commits
   sort_out_names || return
   hold_large_files || return
   hold_case_twins
@@ -153,33 +153,6 @@ refuse_path() {
 is_refused() {
   local refused
   for refused in ${REFUSED_PATHS[@]+"${REFUSED_PATHS[@]}"}; do [ "$refused" = "$1" ] && return 0; done
-  return 1
-}
-
-# holds_key BLOB: what cannot be read may be one. Not through a pipe: grep ends at the first match, and git would fail then.
-holds_key() {
-  local status=1
-  if ! git -C "$TOP" cat-file blob "$1" >"$WORK/key" 2>"$WORK/error" || grep -q 'PRIVATE KEY' "$WORK/key"; then status=0; fi
-  rm -f "$WORK/key"
-  return "$status"
-}
-
-# is_secret PATH [BLOB]: by its name, and for a certificate by what is in the file, or in the blob.
-is_secret() {
-  local name=${1##*/} blob=${2:-}
-  case $name in
-    .env.example | .env.sample | .env.template | .env.dist | .env.defaults) return 1 ;;
-    .env | .env.* | id_rsa | id_dsa | id_ecdsa | id_ed25519 | id_ecdsa_sk | id_ed25519_sk) return 0 ;;
-    *.pfx | *.p12 | *.ppk | *.jks | *.keystore | *.kdbx) return 0 ;;
-    *.pem | *.key)
-      if [ -n "$blob" ]; then
-        holds_key "$blob"
-        return
-      fi
-      # Never through a link, never from a pipe: that would read outside the tree, or for ever.
-      [ -f "$TOP/$1" ] && [ ! -L "$TOP/$1" ] && grep -q 'PRIVATE KEY' "$TOP/$1" 2>/dev/null && return 0
-      ;;
-  esac
   return 1
 }
 

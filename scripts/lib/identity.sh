@@ -3,8 +3,8 @@
 # And which session: whoever started us says it in one of these, the first counts (ID_VARIABLES in registry.py).
 # Needs: environment, exit_codes, ui, python, repository.
 
-# load_identity FOLDER: sets ID_USER, ID_NAME, ID_EMAIL, ID_MACHINE, ID_ROLE, ID_VAULT, ID_TIMEZONE, ID_HOSTNAME,
-# ID_SOURCE, ID_FOREIGN (1: what lies there came with a commit and is not read) and ID_PROBLEMS from FOLDER/.claude. 0 or 78.
+# load_identity FOLDER: sets ID_USER, ID_NAME, ID_EMAIL, ID_MACHINE, ID_ROLE, ID_TIMEZONE, ID_HOSTNAME, ID_VAULTS, VAULT_FAULTS
+# (entries of vault_path that name no folder), ID_SOURCE, ID_FOREIGN (1: what lies there came with a commit and is not read) and ID_PROBLEMS from FOLDER/.claude. 0 or 78.
 load_identity() {
   local folder=$1 cache=$STATE/identity text
   if [ "$GIT_FOLDER" != "$COMMON" ]; then
@@ -18,7 +18,7 @@ load_identity() {
   if is_cache_fresh "$cache" "$folder" && read_identity_cache "$cache" && [ -z "$ID_FOREIGN" ]; then return 0; fi
   if ! find_python; then
     problem "$EXIT_SETUP" error "Python $PYTHON_FLOOR or newer is not to be found, and .claude/identity.json has changed." \
-      "Nothing was changed. Install it, or: $(setup_command)"
+      "Nothing was changed. Install it, or: $(setup_command)" "PATH is $(visible "$PATH"); CLAUDETOOLS_PYTHON may name it."
     return "$EXIT_SETUP"
   fi
   text=$(run_python identity --git-email="$CONFIG_EMAIL" --host="${HOSTNAME:-}" -- "$folder" "$cache" 2>&1) &&
@@ -41,8 +41,8 @@ is_cache_fresh() {
 
 read_identity_cache() {
   local key value
-  ID_USER='' ID_NAME='' ID_EMAIL='' ID_MACHINE='' ID_ROLE='' ID_VAULT='' ID_TIMEZONE='' ID_HOSTNAME='' ID_SOURCE='' ID_FOREIGN=''
-  ID_PROBLEMS=()
+  ID_USER='' ID_NAME='' ID_EMAIL='' ID_MACHINE='' ID_ROLE='' ID_TIMEZONE='' ID_HOSTNAME='' ID_SOURCE='' ID_FOREIGN=''
+  ID_PROBLEMS=() ID_VAULTS=() VAULT_FAULTS=() IDENTITY_READ=1
   while IFS='=' read -r key value; do
     case $key in
       user) ID_USER=$value ;;
@@ -50,7 +50,8 @@ read_identity_cache() {
       email) ID_EMAIL=$value ;;
       machine) ID_MACHINE=$value ;;
       role) ID_ROLE=$value ;;
-      vault_path) ID_VAULT=$value ;;
+      vault_path) [ -z "$value" ] || ID_VAULTS+=("$value") ;;
+      vault_fault) VAULT_FAULTS+=("$value") ;;
       timezone) ID_TIMEZONE=$value ;;
       hostname) ID_HOSTNAME=$value ;;
       source) ID_SOURCE=$value ;;
@@ -61,59 +62,78 @@ read_identity_cache() {
   [ -n "$ID_USER" ] && [ -n "$ID_NAME" ] && [ -n "$ID_EMAIL" ] && [ -n "$ID_MACHINE" ]
 }
 
-# The commits carry the identity explicitly; plain git beside us shall write the same one. Where git's settings cannot be
-# written, that is said, and the work is saved all the same.
+# The commits carry the identity explicitly; plain git beside us shall write the same one (git var GIT_AUTHOR_IDENT). Where
+# git's settings cannot be written, or others count before them, that is said, and the work is saved all the same.
 reconcile_git_config() {
+  local i
   export GIT_AUTHOR_NAME=$ID_NAME GIT_AUTHOR_EMAIL=$ID_EMAIL GIT_COMMITTER_NAME=$ID_NAME GIT_COMMITTER_EMAIL=$ID_EMAIL
   [ -z "$DRY_RUN" ] || return 0
-  set_git_config "$CONFIG_NAME" user.name "$ID_NAME" && set_git_config "$CONFIG_EMAIL" user.email "$ID_EMAIL" && set_other_names || report_git_config
-  return 0
+  find_wrong_settings
+  for ((i = 0; i < ${#WRONG[@]}; i += 2)); do
+    if ! patiently git -C "$TOP" config --replace-all "${WRONG[i]}" "${WRONG[i + 1]}"; then
+      report_git_config "${WRONG[i]}" "${WRONG[i + 1]}"
+    elif [ "$(git -C "$TOP" config --get "${WRONG[i]}")" != "${WRONG[i + 1]}" ]; then
+      report_overruled "${WRONG[i]}" "${WRONG[i + 1]}"
+    fi
+  done
+}
+
+# WRONG: the settings, each with the value that it has to have, by which plain git would sign with another name. The last
+# value of a setting counts; author.* and committer.* count before user.*, wherever they stand.
+find_wrong_settings() {
+  local i key known=' '
+  WRONG=()
+  judge_setting user.name "$CONFIG_NAME"
+  judge_setting user.email "$CONFIG_EMAIL"
+  for ((i = ${#CONFIG_OTHER_NAMES[@]} - 1; i >= 0; i--)); do
+    key=${CONFIG_OTHER_NAMES[i]%%=*}
+    case $known in *" $key "*) continue ;; esac
+    known+="$key "
+    judge_setting "$key" "${CONFIG_OTHER_NAMES[i]#*=}"
+  done
+}
+
+judge_setting() {
+  local value=$ID_NAME
+  case $1 in *.email) value=$ID_EMAIL ;; esac
+  [ "$2" = "$value" ] || WRONG+=("$1" "$value")
+}
+
+is_git_reconciled() {
+  find_wrong_settings
+  [ ${#WRONG[@]} -eq 0 ]
 }
 
 report_git_config() {
-  local what git
-  what="git's user.name and user.email cannot be set to $(visible "$ID_NAME <$ID_EMAIL>")"
+  local what
+  what="git's $1 cannot be set to $(visible "$2")"
   if find_git_lock "$(<"$WORK/error")"; then
     report_git_lock "$what"
     return
   fi
-  git="git -C $(quoted "$TOP") config"
   problem "$EXIT_SETUP" error "$what: $(first_words "$WORK/error")" \
-    "Commits by plain git carry another name. Set them: $git user.name $(quoted "$ID_NAME") && $git user.email $(quoted "$ID_EMAIL")"
+    "Commits by plain git carry another name. Set it: git -C $(quoted "$TOP") config --replace-all $1 $(quoted "$2")"
 }
 
-set_git_config() { [ "$1" = "$3" ] || patiently git -C "$TOP" config "$2" "$3"; }
+# A file that is included, or a worktree's own, is read after the repository's.
+report_overruled() {
+  local origin
+  origin=$(git -C "$TOP" config --show-origin -z --get "$1" | tr '\0' '\n')
+  origin=${origin%%$'\n'*} origin=${origin#file:}
+  case $origin in /* | [A-Za-z]:*) ;; *) origin=$TOP/$origin ;; esac
+  problem "$EXIT_SETUP" error "git's $1 is not $(visible "$2"): $(visible "$origin") counts before the repository's own settings." \
+    "Commits by plain git carry another name. Set it there: git config --file $(quoted "$origin") --replace-all $1 $(quoted "$2")"
+}
 
-# author.* and committer.* count before user.*, wherever they stand (git var GIT_AUTHOR_IDENT).
-set_other_names() {
-  local pair
-  for pair in ${CONFIG_OTHER_NAMES[@]+"${CONFIG_OTHER_NAMES[@]}"}; do
-    case $pair in
-      *.name=*) set_git_config "${pair#*=}" "${pair%%=*}" "$ID_NAME" ;;
-      *) set_git_config "${pair#*=}" "${pair%%=*}" "$ID_EMAIL" ;;
-    esac || return
+# What the caller's shell has exported counts before all settings, there alone.
+tell_names_of_environment() {
+  local name was value
+  for name in AUTHOR_NAME AUTHOR_EMAIL COMMITTER_NAME COMMITTER_EMAIL; do
+    was=CALLER_$name value=$ID_NAME
+    case $name in *EMAIL) value=$ID_EMAIL ;; esac
+    [ -z "${!was}" ] || [ "${!was}" = "$value" ] ||
+      note_fact "[WARN] GIT_$name is $(visible "${!was}") in this shell: plain git signs with that here. Take it out: unset GIT_$name"
   done
-}
-
-# Whether plain git signs with the name that commits here carry.
-is_git_reconciled() {
-  local pair
-  [ "$CONFIG_NAME" = "$ID_NAME" ] && [ "$CONFIG_EMAIL" = "$ID_EMAIL" ] || return 1
-  for pair in ${CONFIG_OTHER_NAMES[@]+"${CONFIG_OTHER_NAMES[@]}"}; do
-    case ${pair%%=*} in *.name) [ "${pair#*=}" = "$ID_NAME" ] ;; *) [ "${pair#*=}" = "$ID_EMAIL" ] ;; esac || return 1
-  done
-}
-
-# Sets VAULT, the folder that ID_VAULT names as seen from TOP.
-find_vault() {
-  case $ID_VAULT in \~/*) VAULT=$HOME/${ID_VAULT#\~/} ;; /* | [A-Za-z]:*) VAULT=$ID_VAULT ;; *) VAULT=$TOP/$ID_VAULT ;; esac
-}
-
-# is_own_repository FOLDER MAIN: 1 for MAIN, the top of the user's repository, and for a folder below the top of any, with
-# VAULT_LIES_IN, that top. All of it would be taken for the vault.
-is_own_repository() {
-  VAULT_LIES_IN=$(cd "$1" 2>/dev/null && git rev-parse --show-toplevel 2>/dev/null)
-  [ -z "$VAULT_LIES_IN" ] || { [ "$VAULT_LIES_IN" -ef "$1" ] && ! [ "$VAULT_LIES_IN" -ef "$2" ]; }
 }
 
 # typed_command NAME: what one types to start a program of ours, at the top of the user's repository; as the caller did, where
@@ -137,12 +157,13 @@ typed_command() {
 setup_command() { typed_command setup; }
 tools_command() { typed_command ''; }
 
-MAIN_TOP='' # the user's repository, while the vault is synced
+MAIN_TOP='' # the user's repository, while a vault is synced
+ID_VAULTS=() VAULT_FAULTS=() IDENTITY_READ=''
 
 # What is said of the vault is settled there, by the same program in the same folder.
 sync_command() {
   typed_command sync
-  [ -z "$MAIN_TOP" ] || printf ' --vault'
+  [ -z "$MAIN_TOP" ] || printf ' %s' "$(vault_option)"
 }
 
 # near PATH: a path from the top of the tree for a command that somebody types, who is not in the vault.

@@ -15,12 +15,21 @@ compose_json() {
     comma=', '
   done
   printf '], '
-  comma=''
-  for part in "${JSON_PARTS[@]}"; do
+  case ${#VAULT_PARTS[@]} in
+    0) ;;
+    1) JSON_PARTS+=("\"vault\": ${VAULT_PARTS[0]}") ;;
+    *) JSON_PARTS+=("\"vaults\": [$(join_parts "${VAULT_PARTS[@]}")]") ;;
+  esac
+  join_parts ${JSON_PARTS[@]+"${JSON_PARTS[@]}"}
+  printf '}\n'
+}
+
+join_parts() {
+  local part comma=''
+  for part in "$@"; do
     printf '%s%s' "$comma" "$part"
     comma=', '
   done
-  printf '}\n'
 }
 
 json_list() { # json_list ITEMS...: of texts

@@ -118,14 +118,14 @@ strip_machines_own() {
 
 # A merge shows modes and ids of each parent, then its own: `::old old new  old old new  kinds`.
 take_outgoing_entry() {
-  local entry=$1 parents words path=''
+  local entry=$1 parents words
   read -r -a words <<<"$entry"
   parents=${entry%%[!:]*} parents=${#parents}
   case ${words[parents]} in
     000000) return 0 ;;
     160000)
-      ! find_vault_path || [ "$path" != "$3" ] || is_on_vault_remote "${words[2 * parents + 1]}" ||
-        name_unsafe_file "$2" "$3" "the vault's remote does not have its commit" "Send the vault first: $(sync_command) --vault"
+      ! is_vault_path "$3" || is_on_vault_remote "${words[2 * parents + 1]}" ||
+        name_unsafe_file "$2" "$3" "the vault's remote does not have its commit" "Send the vault first: $(sync_command) $(vault_option)"
       return 0
       ;;
   esac
@@ -148,6 +148,37 @@ judge_added_files() {
   done
   local ID_USER='' # somebody else's log may be carried over by a person
   check_contents judge_added_content "$TIP"
+  [ "$ROLE" = vault ] || judge_outgoing_secrets
+}
+
+# Each commit by itself: what one of them shows stays in the history, whatever a later one does.
+judge_outgoing_secrets() {
+  local i j commit='' paths=()
+  for ((i = 0; i <= ${#ADDED_BLOBS[@]}; i++)); do
+    if [ "$i" -eq ${#ADDED_BLOBS[@]} ] || [ "${ADDED[i * 2]}" != "$commit" ]; then
+      [ ${#paths[@]} -eq 0 ] || find_secrets "$commit" "$SEEN" "${paths[@]}" || {
+        problem "$EXIT_INTERNAL" error "git grep failed while looking for credentials." "Nothing was pushed; run sync again."
+        return "$EXIT_INTERNAL"
+      }
+      if [ ${#paths[@]} -gt 0 ]; then name_outgoing_secrets "$commit" ${SECRETS[@]+"${SECRETS[@]}"}; fi
+      [ "$i" -lt ${#ADDED_BLOBS[@]} ] || return 0
+      commit=${ADDED[i * 2]} paths=()
+    fi
+    case $MOVED_BLOBS in *" ${ADDED_BLOBS[i]} "*) ;; *) ! may_hold_secrets "${ADDED[i * 2 + 1]}" || paths+=("${ADDED[i * 2 + 1]}") ;; esac
+  done
+}
+
+# name_outgoing_secrets COMMIT [PATH PLACES]...
+name_outgoing_secrets() {
+  local commit=$1 i tip
+  shift
+  local told=("$@")
+  for ((i = 0; i < ${#told[@]}; i += 2)); do
+    describe_secrets "${told[@]:i:2}"
+    tip=1
+    [ "$commit" = "$TIP" ] || { find_secrets "$TIP" "$SEEN" "${told[i]}" && [ ${#SECRETS[@]} -gt 0 ]; } || tip=''
+    name_shown "$commit" "${told[i]}" "$tip"
+  done
 }
 
 # MOVED_BLOBS: what the remote has under names that are deleted. Under another name it is no news.
@@ -225,9 +256,14 @@ name_unsealed() {
   local commit=$1 path=$2
   ! is_allowed "$path" || return 0
   describe_unsealed "$path" "$3"
-  [ -n "$4" ] || RULE_FIX="It is in order now, and that commit still shows it. Make one commit of what waits: $(git_here) reset --soft ${SEEN:-$commit}, then: $(sync_command)"
-  name_unsafe_file "$commit" "$path" "$RULE_TEXT" "$RULE_FIX" shown
-  [ -n "$4" ] || UNSAFE[${#UNSAFE[@]} - 1]=''
+  name_shown "$commit" "$path" "$4"
+}
+
+# name_shown COMMIT PATH STILL: COMMIT shows what it may not (RULE_TEXT, RULE_FIX); STILL is '' where a later one mended it.
+name_shown() {
+  [ -n "$3" ] || RULE_FIX="It is in order now, and that commit still shows it. Make one commit of what waits: $(git_here) reset --soft ${SEEN:-$1}, then: $(sync_command)"
+  name_unsafe_file "$1" "$2" "$RULE_TEXT" "$RULE_FIX" shown
+  [ -n "$3" ] || UNSAFE[${#UNSAFE[@]} - 1]=''
 }
 
 name_unsafe_file() {

@@ -82,7 +82,7 @@ read_refused() {
 hint_at_vault() {
   local line
   HINT=''
-  [ "$ROLE" = main ] && [ -n "$ID_VAULT" ] || return 0
+  [ "$ROLE" = main ] && [ ${#ID_VAULTS[@]} -gt 0 ] || return 0
   for line in "$@"; do
     case $line in
       *' path: '*:[0-9]*)

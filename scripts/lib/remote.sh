@@ -58,9 +58,14 @@ note_reached() {
 
 # Unreachable or wanting a login: the work is committed here and waits.
 report_unreachable() {
-  local text waiting since
+  local text waiting since agent=''
   text=$(first_words "$WORK/error")
-  if find_git_lock "$(<"$WORK/error")" || is_disk_failure "$(<"$WORK/error")" || { [ ! -s "$WORK/error" ] && ! printf '\n' 2>/dev/null >"$WORK/probe"; }; then
+  case ${SSH_AUTH_SOCK:-none}$(<"$WORK/error") in
+    none*'Permission denied (publickey'*)
+      agent="SSH_AUTH_SOCK is not set here, so ssh asks no agent, and a key with a passphrase stays closed: a scheduled sync needs a key without one."
+      ;;
+  esac
+  if find_git_lock "$(<"$WORK/error")" || is_disk_failure "$(<"$WORK/error")" || { [ ! -s "$WORK/error" ] && probe_disk && [ -n "$PROBED" ]; }; then
     report_git_failure "git fetch" # it is this machine's disk that stops us, not the network
     return "$EXIT_CANNOT_CREATE"
   fi
@@ -70,7 +75,7 @@ report_unreachable() {
     *'Authentication failed'* | *'could not read Username'* | *'could not read Password'* | *'Permission denied (publickey'* | \
       *'terminal prompts disabled'* | *'Host key verification failed'* | *'HTTP 401'* | *'HTTP 403'* | *'returned error: 40'[13]*)
       problem "$EXIT_OFFLINE" warn "$(visible "$REMOTE") wants a login ($text)." \
-        "Your work is committed here, $(count_of "$waiting" commit) not sent yet. Log in once by hand: git -C $(quoted "$TOP") fetch $(quoted "$REMOTE")"
+        "Your work is committed here, $(count_of "$waiting" commit) not sent yet. Log in once by hand: git -C $(quoted "$TOP") fetch $(quoted "$REMOTE")" ${agent:+"$agent"}
       ;;
     *)
       if [ "$waiting" = 0 ]; then
@@ -148,7 +153,7 @@ first_words() {
   local line
   while IFS= read -r line; do
     [ -n "$line" ] || continue
-    line=${line#fatal: }
+    line=${line#fatal: } line=${line%$'\r'}
     visible "${line%.}"
     return 0
   done <"$1"

@@ -6,7 +6,9 @@ tell_result() {
   local role=$1
   tell_settings
   [ "$JOB" != status ] && [ "$JOB" != points ] || [ "$REPO_EXIT" -ne 0 ] || return 0
-  if [ -n "$JSON" ]; then
+  if [ -n "$JSON" ] && [ "$role" = vault ]; then
+    VAULT_PARTS+=("$(json_repository)")
+  elif [ -n "$JSON" ]; then
     JSON_PARTS+=("\"$role\": $(json_repository)")
   elif [ "$JOB" = restore ] || [ "$JOB" = resolve ]; then
     print_problems
@@ -28,26 +30,27 @@ print_place() {
 }
 
 print_vault() {
-  local line COUNT
+  local line COUNT title=Vault
+  is_one_of_many_vaults && title="Vault $(visible "$VAULT_SAID")"
   if [ "$REPO_EXIT" -eq 0 ] && [ $((${#PROBLEMS[@]} + ${#LATER[@]})) -eq 0 ]; then
     print_vault_line
-    [ "$RECEIVED_COMMITS" -eq 0 ] || say "Vault:  received $(count_of "$RECEIVED_FILES" file) from $RECEIVED_FROM ($(count_of "$RECEIVED_COMMITS" commit))"
+    [ "$RECEIVED_COMMITS" -eq 0 ] || say "$title:  received $(count_of "$RECEIVED_FILES" file) from $RECEIVED_FROM ($(count_of "$RECEIVED_COMMITS" commit))"
     for line in ${FACTS[@]+"${FACTS[@]}"}; do say "$line"; done
   else
-    say "Vault:"
+    say "$title:"
     print_repository
   fi
 }
 
 print_vault_line() {
   if [ -n "$PUSHED" ]; then
-    say "Vault:  ${TIP:0:7} pushed"
+    say "$title:  ${TIP:0:7} pushed"
   elif [ ${#COMMITS[@]} -gt 0 ] && [ -n "$DRY_RUN" ]; then
-    say "Vault:  would save $(count_of "${#ALL_CHANGED[@]}" file)"
+    say "$title:  would save $(count_of "${#ALL_CHANGED[@]}" file)"
   elif [ ${#COMMITS[@]} -gt 0 ]; then
-    say "Vault:  ${HEAD_OID:0:7} saved here"
+    say "$title:  ${HEAD_OID:0:7} saved here"
   elif [ "$RECEIVED_COMMITS" -eq 0 ]; then
-    say "Vault:  nothing to do"
+    say "$title:  nothing to do"
   fi
 }
 
@@ -239,6 +242,7 @@ tell_identity_problems() {
     note_fact "[INFO] Not set up yet; you are $ID_NAME by git's user.email. Make it yours: $(setup_command)"
   fi
   for text in ${ID_PROBLEMS[@]+"${ID_PROBLEMS[@]}"}; do note_fact "[WARN] $(visible "$text")"; done
+  tell_names_of_environment
 }
 
 show_status() {

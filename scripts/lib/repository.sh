@@ -70,6 +70,10 @@ open_repository() {
 
 report_no_repository() {
   local words
+  command -v git >/dev/null || {
+    problem "$EXIT_SETUP" error "git is not to be found on PATH, which is $(visible "$PATH")" "Nothing was changed."
+    return "$EXIT_SETUP"
+  }
   words=$(git_words rev-parse --show-toplevel)
   case $words in
     '' | *'not a git repository'* | *'must be run in a work tree'* | *'cannot change to'*)
@@ -128,11 +132,12 @@ read_configuration() {
 
 # is_true ENTRY: as git reads a boolean. A key alone is true, an empty value false.
 is_true() {
+  local value=${1#*$'\n'}
   case $1 in *$'\n'*) ;; *) return 0 ;; esac
-  case ${1#*$'\n'} in
-    [Tt][Rr][Uu][Ee] | [Yy][Ee][Ss] | [Oo][Nn]) return 0 ;;
-    0 | *[!0-9kmgKMG-]* | '') return 1 ;;
-  esac
+  case $value in [Tt][Rr][Uu][Ee] | [Yy][Ee][Ss] | [Oo][Nn]) return 0 ;; esac
+  value=${value#[-+]}
+  case $value in [0-9]*) ;; *) return 1 ;; esac
+  case ${value%[kKmMgG]} in *[!0xX]*) return 0 ;; *) return 1 ;; esac # 0, 00, 0x0
 }
 
 check_configuration() {

@@ -86,14 +86,21 @@ report_git_failure() {
   fi
   text=${text##*$'\n'}
   if [ -z "$text" ]; then
-    # On a full disk git's own words could not be kept either.
-    text=$({ printf '\n' >"$WORK/probe"; } 2>&1)
-    text=${text##*: }
+    probe_disk # on a full disk git's own words could not be kept either
+    text=$PROBED
   fi
   text=$(visible "$text")
   if is_disk_failure "$text"; then code=$EXIT_CANNOT_CREATE; fi
   case $text in *'Permission denied'*) code=$EXIT_CANNOT_CREATE ;; esac
   problem "$code" error "$1 failed: ${text:-no message}" "Nothing is lost: your files are as they were. Run sync again; if it stays: $(typed_command doctor)"
+}
+
+# Sets PROBED, what the disk says to 64 KB, '' where it takes them. A byte would tell nothing: what a git had begun to
+# write when the disk was full, it has removed again.
+probe_disk() {
+  PROBED=$({ printf '%65536s' '' >"$WORK/probe"; } 2>&1)
+  PROBED=${PROBED##*: }
+  rm -f "$WORK/probe"
 }
 
 # --- lock files of git's own: HEAD.lock, config.lock, index.lock, shallow.lock, those of refs ------------------------

@@ -4,7 +4,7 @@
 
 # What is known already: from identity.json, or from users.json where git's own address is somebody's there.
 read_present_values() {
-  ID_USER='' ID_NAME='' ID_EMAIL='' ID_MACHINE='' ID_VAULT='' ID_SOURCE=''
+  ID_USER='' ID_NAME='' ID_EMAIL='' ID_MACHINE='' ID_SOURCE='' ID_VAULTS=() VAULT_FAULTS=()
   find_python &&
     run_python identity --git-email="$CONFIG_EMAIL" --host="${HOSTNAME:-}" -- "$TOP" "$STATE/identity" >/dev/null 2>&1 &&
     read_identity_cache "$STATE/identity"
@@ -28,11 +28,11 @@ answer() {
 
 # The only one that may stay empty; asked together with the others, never by itself.
 answer_vault() {
-  vault=${vault:-$ID_VAULT}
-  [ -z "$vault" ] && [ -n "$asked" ] || return 0
+  [ ${#vaults[@]} -eq 0 ] || VAULT_FAULTS=()
+  [ ${#vaults[@]} -gt 0 ] || vaults=(${ID_VAULTS[@]+"${ID_VAULTS[@]}"})
+  [ $((${#vaults[@]} + ${#VAULT_FAULTS[@]})) -eq 0 ] && [ -n "$asked" ] || return 0
   ask "Folder of the vault, a repository of its own for secrets" "none"
-  vault=$REPLY
-  [ "$vault" != none ] || vault=''
+  case $REPLY in '' | none) ;; *) vaults=("$REPLY") ;; esac
 }
 
 is_terminal() { [ -t 0 ] && [ -t 2 ]; }
@@ -44,16 +44,12 @@ ask() {
 }
 
 # Said now, not by the first sync.
-refuse_bad_vault() {
-  [ -n "$vault" ] || return 0
-  ID_VAULT=$vault
-  find_vault
-  git -C "$VAULT" rev-parse --show-toplevel >/dev/null 2>&1 ||
-    die "$EXIT_SETUP" "The vault $(visible "$vault") is not the working tree of a git repository." \
-      "Clone it first, then: $(setup_command) --vault $(quoted "$vault")"
-  is_own_repository "$VAULT" "$TOP" ||
-    die "$EXIT_SETUP" "The vault $(visible "$vault") is no repository of its own: it lies inside of $(visible "$VAULT_LIES_IN")." \
-      "Make it one: git -C $(quoted "$VAULT") init"
+refuse_bad_vaults() {
+  [ ${#VAULT_FAULTS[@]} -eq 0 ] ||
+    die "$EXIT_SETUP" "$(visible "${VAULT_FAULTS[0]}")" "Correct it there, or name all vaults anew: $(setup_command) --vault PATH"
+  for VAULT_SAID in ${vaults[@]+"${vaults[@]}"}; do
+    judge_vault || die "$EXIT_SETUP" "$VAULT_FAULT" "$VAULT_FIX"
+  done
 }
 
 write_identity() {
@@ -68,9 +64,16 @@ write_identity() {
 print_identity() {
   printf '{\n  "user": %s,\n  "full_name": %s,\n  "email": %s,\n  "machine": %s,\n' \
     "$(json_string "$user")" "$(json_string "$name")" "$(json_string "$email")" "$(json_string "$machine")"
-  [ -z "$vault" ] || printf '  "vault_path": %s,\n' "$(json_string "$vault")"
+  print_vault_path ${vaults[@]+"${vaults[@]}"}
   [ -z "$timezone" ] || printf '  "timezone": %s,\n' "$(json_string "$timezone")"
   printf '  "hostname": %s\n}\n' "$(json_string "${HOSTNAME:-$machine}")"
+}
+
+print_vault_path() {
+  local path list=''
+  for path in "$@"; do list+=${list:+, }$(json_string "$path"); done
+  [ $# -le 1 ] || list="[$list]"
+  [ $# -eq 0 ] || printf '  "vault_path": %s,\n' "$list"
 }
 
 # What setup.sh does not ask for stays in the file, whoever wrote it.
@@ -90,8 +93,11 @@ check_and_cache() {
     return 0
   fi
   pause 1000 # the cache has to be strictly newer than the file, also where clocks count whole seconds
-  printf 'user=%s\nfull_name=%s\nemail=%s\nmachine=%s\nvault_path=%s\nhostname=%s\nsource=identity.json\n' \
-    "$user" "$name" "$email" "$machine" "$vault" "${HOSTNAME:-$machine}" >"$STATE/identity"
+  {
+    printf 'user=%s\nfull_name=%s\nemail=%s\nmachine=%s\nhostname=%s\nsource=identity.json\n' \
+      "$user" "$name" "$email" "$machine" "${HOSTNAME:-$machine}"
+    [ ${#vaults[@]} -eq 0 ] || printf 'vault_path=%s\n' "${vaults[@]}"
+  } >"$STATE/identity"
 }
 
 # The identity of this machine must not travel to the others.

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from claudetools.files import shown
-from claudetools.identity import Invalid, load_json
+from claudetools.identity import Invalid, load_json, read_vaults
 from claudetools.install import agent_settings, pin
 from claudetools.install.clone import HOOKS, plan_unhook, plan_unset
 from claudetools.install.files import plan_sweep, walk
@@ -41,7 +41,7 @@ def plan_uninstall(place: Place, known: Known, toolkit: Path) -> Plan:
         plan.step("schedule", unschedule, toolkit, tree)
     for name in HOOKS:
         plan_unhook(plan, place, known, name)
-    plan_unhook_vault(plan, place)
+    plan_unhook_vaults(plan, place)
     plan_unset(plan, place, known)
     for section, file, after, found in sections:
         if file is not None:
@@ -62,14 +62,15 @@ def plan_uninstall(place: Place, known: Known, toolkit: Path) -> Plan:
     return plan
 
 
-def plan_unhook_vault(plan: Plan, place: Place) -> None:
-    """The hook that a sync has put into this machine's clone of the vault."""
-    path = None
+def plan_unhook_vaults(plan: Plan, place: Place) -> None:
+    """The hooks that a sync has put into this machine's clones of the vaults."""
     with suppress(Invalid):
-        path = (load_json(str(place.top / ".claude" / "identity.json"), "") or {}).get("vault_path")
-    if not isinstance(path, str) or not path:
-        return
-    folder = place.top / os.path.expanduser(path)
+        for path in read_vaults(load_json(str(place.top / ".claude" / "identity.json"), "") or {})[0]:
+            plan_unhook_vault(plan, place, place.top / os.path.expanduser(path))
+
+
+def plan_unhook_vault(plan: Plan, place: Place, folder: Path) -> None:
+    """The hook in that clone of a vault."""
     if not (folder / ".git").is_dir():
         return
     hook, before = folder / ".git" / "hooks" / "pre-commit", folder / ".git" / "hooks" / "pre-commit.before"

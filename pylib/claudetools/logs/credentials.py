@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from itertools import pairwise
 
-from claudetools import git, settings
+from claudetools import detector, git, settings
 from claudetools.job import read_options
 from claudetools.logs import sections
 from claudetools.place import find_place
@@ -24,7 +24,6 @@ from claudetools.vault.value import CODE, PREFIX, find_value
 POLICIES = ("inline", "vault", "block")
 HEADING = re.compile(r" {0,3}(?P<marks>#{1,6})[ \t]+(?P<name>.*?)[ \t#]*")
 SECTION = re.compile(r"credentials\b.*", re.IGNORECASE)  # also below an update
-KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
 RULER = re.compile(r"[ \t|:-]+")
 # What stands before a value that is no secret, and such a value.
 NAMES = re.compile(
@@ -37,14 +36,13 @@ NO_SECRET = re.compile(r"https?://[^@?#\s]*|(?:none|nothing|unchanged|yes|no|n/a
 
 
 def find_plain(text: str) -> list[int]:
-    """The lines (from 1) of a log that hold a value in plain text: in its section of credentials, and where a private
-    key begins. What is prose is not looked into."""
+    """The lines (from 1) of a log that hold a value in plain text: any value in its section of credentials, elsewhere
+    what the detector takes for one."""
     found: list[int] = []
     for number, line, following in told(text):
         if holds_value(line) and not (is_row(line) and is_row(following) and RULER.fullmatch(following)):
             found.append(number)
-    keys = [n for n, line in enumerate(text.split("\n"), 1) if KEY.search(line)]
-    return sorted({*found, *keys})
+    return sorted({*found, *(hit.line for hit in detector.find(text))})
 
 
 def told(text: str) -> Iterator[tuple[int, str, str]]:

@@ -20,7 +20,7 @@ from claudetools.place import Place
 from claudetools.sessions import ledger
 from claudetools.sessions.registry import current_id
 from claudetools.text import counted, visible
-from claudetools.vault import seal, storing
+from claudetools.vault import seal, sending, storing
 from claudetools.vault.value import PREFIX, find_cell, find_told, find_value
 from claudetools.wiki import desk
 
@@ -44,18 +44,18 @@ def vault() -> None:
 @click.argument("target", metavar="FILE:LINE[-LINE]")
 @click.argument("name")
 @click.option("--stdin", "told", is_flag=True, help="Read the value from stdin: for a line where it is not plain.")
+@click.option("--vault", "wanted", metavar="FOLDER", default="", help="Of several vaults, the one it goes into.")
 @click.option("--dry-run", is_flag=True, help="Show what the line would read; change nothing.")
-def put(target: str, name: str, told: bool, dry_run: bool) -> int:
+def put(target: str, name: str, told: bool, wanted: str, dry_run: bool) -> int:
     """Move a value out of a file into the vault, encrypted as NAME, and leave its path.
 
     `password: hunter2` becomes `password: vault:NAME`. Of several lines, such as a key, all of them become one. The
-    vault's .gpg-id, .age-recipients or .sops.yaml says for whom to encrypt. The value is never shown.
+    vault's .gpg-id, .age-recipients or .sops.yaml says for whom to encrypt. The value is never shown. Where the vault
+    has a remote, the line changes once that has the file.
     """
     place = cli.here()
     path, first, last = read_target(place, target)
-    folder = desk.vault_folder(place) or cli.fail(
-        cli.SETUP, "This machine has no vault.", f"Name it: {cli.program(place, 'setup')} --vault PATH"
-    )
+    folder = choose(desk.vault_folders(place), wanted)
     if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         cli.fail(cli.USAGE, f"{visible(name)} is no name for a secret.", "Such as: acme/graph-secret")
     text = read(place, path)
@@ -70,8 +70,8 @@ def put(target: str, name: str, told: bool, dry_run: bool) -> int:
         sealed = found.close(folder, value)
     except seal.SealError as error:
         cli.fail(cli.HELD, str(error), "Nothing was changed.")
-    refuse_name_of_others(folder, name + found.suffix)
-    exchange(place, path, text, after, Secret(folder, name + found.suffix, sealed))
+    again = (target, name, *(["--stdin"] if told else []), *(["--vault", wanted] if wanted else []))
+    exchange(place, path, text, after, Secret(folder, name + found.suffix, sealed, shlex.join(again)))
     print(f"[OK] {len(value)} characters lie in the vault as {name}{found.suffix} now, by {found.program}.")
     print(f"     {visible(path)}:{first} reads: {line}")
     if value in committed(place, path):
@@ -94,6 +94,18 @@ def read_target(place: Place, target: str) -> tuple[str, int, int]:
     return path, first, int(found["last"] or first)
 
 
+def choose(folders: list[str], wanted: str) -> str:
+    """The vault that was asked for, or the only one. Raises Stop."""
+    if not folders:
+        cli.fail(cli.SETUP, "This machine has no vault.", f"Name it: {cli.program(cli.here(), 'setup')} --vault PATH")
+    asked = os.path.realpath(os.path.expanduser(wanted))
+    found = [folder for folder in folders if not wanted or os.path.realpath(folder) == asked]
+    if len(found) == 1:
+        return found[0]
+    what = f"{visible(wanted)} is no vault of this machine." if wanted else "This machine has several vaults."
+    cli.fail(cli.USAGE, what, "Say which:", *(f"  --vault {shlex.quote(folder)}" for folder in folders))
+
+
 def read(place: Place, path: str) -> str:
     """The file's text. Raises OSError."""
     with open(os.path.join(place.top, path), encoding="utf-8", errors="surrogateescape", newline="") as file:
@@ -112,6 +124,8 @@ def move(text: str, first: int, last: int, name: str, told: str, path: str) -> t
     line = lines[first - 1]
     if told:
         span = find_told(line, told)
+    elif is_in_head(lines, first - 1):
+        span = None
     else:
         span = find_cell(lines, first - 1) if line.strip().startswith("|") else find_value(line)
     if span is None:
@@ -127,12 +141,18 @@ def move(text: str, first: int, last: int, name: str, told: str, path: str) -> t
     return line[start:end], "\n".join(lines)
 
 
+def is_in_head(lines: list[str], index: int) -> bool:
+    """Whether the line is of a log's front matter, where `user: mike` is no secret."""
+    return lines[0].strip() == "---" and not any(line.strip() == "---" for line in lines[1 : index + 1])
+
+
 class Secret(NamedTuple):
-    """What goes into the vault: its folder, the file's name there, and what is in it, encrypted."""
+    """What goes into the vault: its folder, the file's name there, what is in it, encrypted; and how to do it again."""
 
     folder: str
     name: str
     sealed: bytes
+    again: str
 
     def make_room(self) -> str:
         """The file's path, with the folders above it. Raises Stop when they lead out of the vault, OSError."""
@@ -148,8 +168,8 @@ class Secret(NamedTuple):
 def exchange(place: Place, path: str, before: str, after: str, secret: Secret) -> None:
     """The secret into the vault, and the file's new text, unless somebody has changed it. Raises Stop, OSError.
 
-    Both under the file's lock: of two who do the same only one comes here. Killed in between, it goes on when it is
-    done once more.
+    Both under the file's lock: of two who do the same only one comes here. The vault's remote has the secret before
+    the line changes. Killed in between, or not sent, it goes on when it is done once more.
     """
     os.makedirs(place.tree, mode=0o700, exist_ok=True)
     names.sweep(place.tree)
@@ -161,9 +181,21 @@ def exchange(place: Place, path: str, before: str, after: str, secret: Secret) -
         nonlocal is_stored
         if now != before:
             cli.fail(cli.HELD, f"{visible(path)} has changed meanwhile.", "Nothing was changed. Do it again.")
+        if not (os.path.exists(stored) and storing.was_cut_off(place.tree, key, stored)):
+            sending.refuse_name_of_others(secret.folder, secret.name)
         storing.store(place.tree, key, stored, secret.sealed)
         is_stored = True
         checkpoint("vault-stored")
+        if sending.has_remote(secret.folder):
+            is_stored = False  # it stays, whatever comes: a commit may have it
+            send(place, path, secret)
+            checkpoint("vault-sent")
+            if read(place, path) != before:
+                cli.fail(
+                    cli.HELD,
+                    f"{visible(path)} has changed meanwhile, and still holds the value.",
+                    f"Write {PREFIX}{visible(os.path.splitext(secret.name)[0])} in its place: the vault has it.",
+                )
         return after
 
     try:
@@ -179,31 +211,16 @@ def exchange(place: Place, path: str, before: str, after: str, secret: Secret) -
     record(place, current_id(os.environ) or "", path, old, new, "vault")
 
 
-def refuse_name_of_others(folder: str, name: str) -> None:
-    """Another machine may have put that name, and this one not received it yet: the vault's remote is asked, where it
-    can be. Raises Stop."""
-    remote = ""
-    ssh = os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o ConnectTimeout=10")
-    with suppress(git.GitError):
-        remote = git.run(folder, "rev-parse", "--abbrev-ref", "@{upstream}").decode().strip()
-    if not remote:
-        return  # nobody else writes there
-    place, _, branch = remote.partition("/")
-    spec = f"+refs/heads/{branch}:refs/remotes/{remote}"
-    options = ("-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=10", "fetch", "--quiet", "--no-tags")
-    env = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": ssh}
-    try:
-        git.run(folder, *options, "--no-recurse-submodules", place, spec, env=env, starts_programs=True)
-    except git.GitError:
-        cli.warn(
-            "The vault's remote cannot be asked whether another machine has that name.", "The next sync will tell."
-        )
-        return
-    if git.entry(folder, f"refs/remotes/{remote}", os.fsencode(name))[1]:
+def send(place: Place, path: str, secret: Secret) -> None:
+    """To the vault's remote. Raises Stop where that does not have it afterwards."""
+    code, words = sending.send(place, secret.folder, secret.name)
+    if code:
         cli.fail(
-            cli.HELD,
-            f"The vault has {visible(name)} already, from another machine.",
-            f"Nothing was changed. Take another name, or receive it first: {cli.program(cli.here(), 'sync')} --vault",
+            code,
+            f"The vault's remote does not have {visible(secret.name)} yet: {words}",
+            f"{visible(path)} is unchanged, and still holds the value. Encrypted, it lies in the vault here.",
+            f"Send it: {cli.program(place, 'sync')} --vault={visible(shlex.quote(secret.folder))}",
+            f"Then it goes on by: {cli.program(place)} vault put {visible(secret.again)}",
         )
 
 

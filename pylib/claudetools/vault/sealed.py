@@ -140,6 +140,13 @@ def is_age(data: bytes) -> bool:
 TEXTS = {"mac", "version", "lastmodified", "unencrypted_suffix", "encrypted_suffix", "unencrypted_regex"}
 TEXTS |= {"encrypted_regex", "unencrypted_comment_regex", "encrypted_comment_regex", "shamir_threshold"}
 FLAGS = re.compile(r"true|false|[0-9]+")
+FORMS = {
+    "version": re.compile(r"[0-9][0-9A-Za-z.+-]*"),
+    "lastmodified": re.compile(r"[0-9][0-9TZ:. +-]*"),
+    "attention": re.compile(
+        r"This section contains key material that should only be modified with extra care\..*sops -h`\."
+    ),
+}
 
 
 def is_sops(data: bytes) -> bool:
@@ -169,12 +176,16 @@ def is_all_encrypted(leaves: list[Leaf]) -> bool:
     """Whether there is a mac, and all values and comments outside the metadata are encrypted, empty or meant plain."""
     rules: dict[str, str] = {}
     for leaf in leaves:
-        if leaf.path[:1] != ("sops",) or leaf.is_comment:
+        if leaf.path[:1] != ("sops",):
             continue
-        if len(leaf.path) == 2:
-            name, text = str(leaf.path[1]), leaf.text or ""
-            if name not in TEXTS and text and not FLAGS.fullmatch(text):
-                return False  # nobody but a person writes such a thing there
+        text = leaf.text or ""
+        if leaf.is_comment and not ENCRYPTED.fullmatch(text):
+            return False  # nobody but a person writes such a thing there
+        if len(leaf.path) == 2 and not leaf.is_comment:
+            name = str(leaf.path[1])
+            form = FORMS.get(name) or (None if name in TEXTS else FLAGS)
+            if text and form and not form.fullmatch(text):
+                return False
             rules[name] = text
     if not ENCRYPTED.fullmatch(rules.get("mac", "")):
         return False

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from claudetools.identity import DEFAULT_TIMEZONE, Invalid, load_json, own_file
+from claudetools.identity import DEFAULT_TIMEZONE, Invalid, load_json, own_file, read_vaults
 from claudetools.logs import clock
 from claudetools.logs.person import where_identity_is
 from claudetools.place import Place
@@ -33,13 +33,11 @@ def now(place: Place) -> datetime:
     return clock.now(zone or clock.read_zone(DEFAULT_TIMEZONE) or clock.read_zone("UTC"))  # type: ignore[arg-type]
 
 
-def vault_folder(place: Place) -> str:
-    """The vault's working tree; "" when this machine has none."""
-    path = read_identity(place).get("vault_path")
-    if not isinstance(path, str) or not path:
-        return ""
-    folder = os.path.join(place.top, os.path.expanduser(path))
-    return folder if os.path.isdir(folder) else ""
+def vault_folders(place: Place) -> list[str]:
+    """The working trees of this machine's vaults."""
+    paths = read_vaults(read_identity(place))[0]
+    folders = (os.path.join(place.top, os.path.expanduser(path)) for path in paths)
+    return [folder for folder in folders if os.path.isdir(folder)]
 
 
 def vault_names(folder: str) -> set[str]:
@@ -57,11 +55,11 @@ def vault_names(folder: str) -> set[str]:
 
 
 def vault_check(place: Place) -> Callable[[str], bool] | None:
-    """Whether a path is in the vault; None where there is no vault to ask. Reads no secret."""
-    folder = vault_folder(place)
-    if not folder:
+    """Whether a path is in a vault; None where there is no vault to ask. Reads no secret."""
+    folders = vault_folders(place)
+    if not folders:
         return None
-    names = vault_names(folder)
+    names = set().union(*map(vault_names, folders))
 
     def is_there(path: str) -> bool:
         path = re.split(r"[#:]", path.lower())[0].strip("/")

@@ -37,25 +37,26 @@ def read_token(place: Place, environ: Mapping[str, str]) -> str:
     name = setting(place, "syncroToken")
     if not name:
         raise NoToken("no token: set CLAUDETOOLS_SYNCRO_TOKEN, or git config claudetools.syncroToken PATH-IN-THE-VAULT")
-    folder = desk.vault_folder(place)
-    if not folder:
+    folders = desk.vault_folders(place)
+    if not folders:
         raise NoToken(
             "claudetools.syncroToken names a place in the vault, but there is no vault (setup.sh --vault PATH)"
         )
-    path = find(folder, name)
+    folder, path = find(folders, name)
     return pick(decrypt(folder, path, environ), path)
 
 
-def find(folder: str, name: str) -> str:
-    """The file of that name in the vault, whatever it is encrypted with. Raises NoToken."""
+def find(folders: list[str], name: str) -> tuple[str, str]:
+    """The vault and the file of that name in it, whatever it is encrypted with. Raises NoToken."""
     wanted = os.path.normpath(name)
     if os.path.isabs(wanted) or wanted.startswith(".."):
         raise NoToken(f"claudetools.syncroToken: {visible(name)} is no path in the vault")
-    at = os.path.join(folder, os.path.dirname(wanted))
-    names = sorted(os.listdir(at)) if os.path.isdir(at) else []
-    for found in names:
-        if found == os.path.basename(wanted) or found.startswith(os.path.basename(wanted) + "."):
-            return os.path.join(os.path.dirname(wanted), found)
+    for folder in folders:
+        at = os.path.join(folder, os.path.dirname(wanted))
+        names = sorted(os.listdir(at)) if os.path.isdir(at) else []
+        for found in names:
+            if found == os.path.basename(wanted) or found.startswith(os.path.basename(wanted) + "."):
+                return folder, os.path.join(os.path.dirname(wanted), found)
     raise NoToken(f"claudetools.syncroToken: {visible(name)} is not in the vault")
 
 

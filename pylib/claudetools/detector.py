@@ -1,0 +1,488 @@
+"""Find credentials in text: tokens by their shape, and the values that people write down.
+
+One definition for the gates, the commit hook, logs, the wiki and the vault. Pure, standard library only. `find` gives
+what it finds line by line; placeholders, redacted values, paths of a vault, hashes, public keys and ids are none.
+
+Prior art: the rule sets of gitleaks and detect-secrets, whose inline markers are honoured as well.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+MARKERS = ("claudetools:allow-secret", "gitleaks:allow", "pragma: allowlist secret", "betterleaks:allow")
+
+
+class Found(NamedTuple):
+    """A credential: its line (from 1), what it is, and where in the line the secret part lies."""
+
+    line: int
+    what: str
+    start: int
+    end: int
+
+
+# --- by shape -------------------------------------------------------------------------
+
+B64 = r"[A-Za-z0-9_-]"
+SHAPES = [
+    ("an AWS access key", r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}"),
+    ("a GitHub token", r"gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,}"),
+    ("a GitLab token", rf"gl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|soat|oas|ffct)-{B64}{{20,}}|GR1348941{B64}{{20}}"),
+    ("an npm token", r"npm_[A-Za-z0-9]{36}"),
+    ("a PyPI token", rf"pypi-AgE{B64}{{40,}}"),
+    ("a RubyGems token", r"rubygems_[a-f0-9]{48}"),
+    ("a Slack token", r"xox[abceoprs](?:\.xox[bp])?-[A-Za-z0-9-]{10,}|xapp-\d-[A-Za-z0-9-]{20,}"),
+    ("a Slack webhook", r"hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9/_-]{20,}"),
+    ("a Stripe key", r"(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9+/=]{24,}"),
+    ("an Anthropic key", rf"sk-ant-{B64}{{20,}}"),
+    ("an OpenAI key", rf"sk-(?:proj|svcacct|admin|None|or-v1)-{B64}{{20,}}|sk-(?=[A-Za-z]*[0-9])[A-Za-z0-9]{{32,}}"),
+    ("a Google API key", rf"AIza{B64}{{35}}"),
+    ("a Google OAuth secret", rf"GOCSPX-{B64}{{24,}}|ya29\.{B64}{{30,}}|1//0{B64}{{40,}}"),
+    ("an Azure storage key", r"(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{40,90}={0,2}"),
+    ("an Azure SAS signature", r"(?<=[?&;])sig=[A-Za-z0-9%+/_-]{40,}={0,2}"),
+    ("an Azure client secret", r"(?<![A-Za-z0-9_~.-])[A-Za-z0-9_.-]{3}[78]Q~[A-Za-z0-9_~.-]{31,34}"),
+    ("an Azure DevOps token", r"[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{18}AZDO[A-Za-z0-9]{4}"),
+    ("a Telegram bot token", rf"\d{{8,10}}:AA{B64}{{32,34}}"),
+    ("a Discord webhook", rf"discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\d{{15,20}}/{B64}{{50,}}"),
+    ("a Discord bot token", rf"[MNO][A-Za-z0-9]{{23,27}}\.{B64}{{6}}\.{B64}{{27,40}}"),
+    ("a Teams webhook", r"webhook\.office\.com/webhookb2/[0-9a-f-]{36}@[0-9a-f-]{36}/IncomingWebhook/[0-9a-z]{20,}"),
+    ("a JSON web token", rf"eyJ{B64}{{10,}}\.eyJ{B64}{{10,}}\.{B64}{{10,}}"),
+    ("an age key", r"AGE-SECRET-KEY-(?:PQ-)?1[A-Z0-9]{50,}"),
+    ("a Tailscale key", r"tskey-(?:[a-z]+-)?[A-Za-z0-9]+-[A-Za-z0-9]{16,}"),
+    ("a DigitalOcean token", r"do[opr]_v1_[a-f0-9]{64}"),
+    ("a Hugging Face token", r"(?:hf|api_org)_[A-Za-z0-9]{30,}"),
+    ("a Shopify token", r"shp(?:at|ca|pa|ss|tka)_[a-fA-F0-9]{32}"),
+    ("a SendGrid key", rf"SG\.{B64}{{16,32}}\.{B64}{{32,64}}"),
+    ("a Twilio key", r"SK[0-9a-f]{32}"),
+    ("a HashiCorp token", rf"hv[sbr]\.{B64}{{24,}}|[A-Za-z0-9]{{14}}\.atlasv1\.[A-Za-z0-9_=-]{{60,}}"),
+    ("a Docker token", rf"dckr_(?:pat|oat)_{B64}{{24,}}"),
+    ("a Mailgun key", r"key-[0-9a-f]{32}"),
+    ("a Mailchimp key", r"[0-9a-f]{32}-us\d{1,2}"),
+    ("a Brevo key", r"xkeysib-[0-9a-f]{64}-[A-Za-z0-9]{16}"),
+    ("a Grafana token", r"glsa_[A-Za-z0-9]{32}_[0-9a-f]{8}|glc_[A-Za-z0-9+/]{32,}={0,2}"),
+    ("a New Relic key", r"NRAK-[A-Z0-9]{27}"),
+    ("a Notion token", r"ntn_[A-Za-z0-9]{40,}|secret_[A-Za-z0-9]{43}"),
+    ("a Linear key", r"lin_(?:api|oauth)_[A-Za-z0-9]{40,}"),
+    ("an Atlassian token", r"ATATT3[A-Za-z0-9_=-]{60,}|ATCTT3[A-Za-z0-9_=-]{60,}|ATBB[A-Za-z0-9]{32}"),
+    ("a Figma token", rf"figd_{B64}{{30,}}"),
+    ("a Doppler token", r"dp\.(?:pt|st|ct|scim|audit)\.[A-Za-z0-9._-]{40,}"),
+    ("a PlanetScale token", rf"pscale_(?:tkn|pw|oauth)_{B64}{{32,}}"),
+    ("a Supabase token", r"sbp_[a-f0-9]{40}|sb_secret_[A-Za-z0-9_-]{20,}"),
+    ("a Netlify token", r"nfp_[A-Za-z0-9]{36}"),
+    ("a crates.io token", r"cio[A-Za-z0-9]{32}"),
+    ("a Square token", rf"sq0(?:atp|csp)-{B64}{{22,}}"),
+    ("a Databricks token", r"dapi[0-9a-f]{32}"),
+    ("a Groq key", r"gsk_[A-Za-z0-9]{40,}"),
+    ("an xAI key", r"xai-[A-Za-z0-9]{60,}"),
+    ("a Replicate token", r"r8_[A-Za-z0-9]{37}"),
+    ("an Artifactory key", r"AKCp[A-Za-z0-9]{60,}|cmVmdGtu[A-Za-z0-9]{40,}"),
+    ("a Sentry token", r"sntr[ys]u?_[A-Za-z0-9+/=_-]{40,}"),
+    ("a Fly.io token", r"FlyV1 fm\d+_[A-Za-z0-9+/=,_-]{50,}"),
+    ("a PuTTY key", r"PuTTY-User-Key-File-\d"),
+]
+SHAPE = re.compile(
+    r"(?<![A-Za-z0-9_])(?:" + "|".join(f"(?P<s{n}>{shape})" for n, (_, shape) in enumerate(SHAPES)) + ")"
+)
+PEM = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?P<rest>.*)")
+PEM_BODY = re.compile(
+    r"\s*(?:\\n|[\"'>|*#/ \t])*(?:[A-Za-z0-9+/=]{16,}|(?:Proc-Type|DEK-Info|Version|Comment|Private-Lines):).*"
+)
+BITLOCKER = re.compile(r"(?<![\d-])\d{6}(?:-\d{6}){7}(?![\d-])")
+OTPAUTH = re.compile(r"otpauth://[^\s\"'<>]*[?&]secret=(?P<value>[A-Za-z2-7=]{16,})")
+
+# --- by what stands before it ------------------------------------------------------------
+
+KEYWORD = (
+    r"(?:pass(?:word|wd|phrase|code|wort)?s?|pwd|pw|kennw(?:o|ö)rt|secret|token|credentials?|creds|psk|pin(?:code)?"
+    r"|pre-?shared[ _-]?(?:key|secret)|(?:api|access|secret|private|auth|encryption|account|storage|shared|master"
+    r"|signing|wpa\d?|wlan|wi-?fi|network|security|subscription|recovery|bitlocker|deploy|license|service|session"
+    r"|app|client|consumer|function|host|integration|root|admin)[ _-]?(?:key|secret|pass)"
+    r"|(?:totp|otp|2fa|mfa)(?:[ _-]?(?:seed|secret|key|setup(?: key)?))?|(?:recovery|backup|scratch)[ _-]?codes?"
+    r"|community|(?:wlan|wi-?fi)-?(?:schlüssel|kennwort|passwort)|zugangsdaten|_?auth(?:[ _-]?token)?)"
+)
+# `password`, `DB_PASSWORD`, `dbPassword`, `Passwort für den Router`, `password (admin)`.
+NAME = (
+    rf"(?:(?<![A-Za-z])(?i:{KEYWORD})|(?<=[a-z0-9])(?:Password|Passwd|Pass|Secret|Token|ApiKey|AccessKey|SecretKey|AuthKey|AccountKey|SharedKey)"
+    r"|(?<=[A-Z])(?:PASSWORD|PASSWD|SECRET|TOKEN|APIKEY))"
+)
+BETWEEN = r"(?P<between>(?:[_ -][\w./@-]+){0,5}|[A-Z]\w{0,30}|\d{1,3}|\s*\([^()\n]{0,40}\)|\s*\[[^\]\n]{0,40}\])"
+SEPARATOR = (
+    r"[*_`\"'’”\])]*\s*(?P<sign>:=|=>|->|→|={1,3}|:{1,2}|\|\||\|"
+    r"|\b(?:(?:is|was)(?: now)?|now|lautet|ist(?: jetzt)?|(?:(?:changed|set|reset|updated|rotated|changes?|sets?) to))\b)"
+    r"\s*[*_]*\s*"
+)
+VALUE = (
+    r"(?:\"(?P<double>[^\"\n]+)\"|'(?P<single>[^'\n]+)'|`+(?P<code>[^`\n]+)`+|[„“](?P<low>[^“”\n]+)[“”]"
+    r"|(?P<word>[^\s\"'`][^\s`|]*))"
+)
+ASSIGNED = re.compile(NAME + BETWEEN + SEPARATOR + VALUE)
+# `password hunter2!`, without a sign between them.
+SPOKEN = re.compile(
+    r"(?<![\w-])(?i:(?P<name>password|passwort|kennwort|passphrase|passcode|pin|psk|secret|pwd|pw))\s+(?:\d\s+)?"
+    + VALUE
+)
+PAIR = re.compile(
+    r"(?<![\w/:.@<-])(?i:log-?[io]n|logon|creds?|credentials?|zugang(?:sdaten)?|anmeldung|user(?:name)?(?:\s*(?:/|and|und|\+)\s*"
+    r"pass(?:word)?)?|benutzer|account|admin|root)\b[^:=|/\n]{0,24}[:=|]?\s*[`\"']?[\w.@\\-]*[`\"']?\s*(?:/|:|\|)\s*"
+    + VALUE
+)
+OPTION = re.compile(
+    r"(?<!\S)(?:--?|/)(?i:[\w-]*(?:password|passwd|pwd|passphrase|token|secret|api-?key|psk|pass)|pw|p)(?:[ =:]\s*)"
+    + VALUE
+)
+COMMANDS = [
+    re.compile(pattern + VALUE)
+    for pattern in (
+        r"(?:curl|wget|http|https|xh|ab)\b.*?\s(?:-u|--user|--proxy-user|-U|-a)[ =]?[\"']?[^\s:\"']+:",
+        r"(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump)\b.*?\s-p",
+        r"(?:sshpass|docker login|podman login|az login|rdesktop|oc login|skopeo login|helm registry login)\b.*?\s-p[ =]?",
+        r"(?:ldapsearch|ldapmodify|ldapadd|bcp|sqlcmd|ipmitool|psexec|redis-cli|smbclient|plink|pscp)\b.*?\s-(?:w|P|a|p|pw)\s+",
+        r"(?:smbclient|rpcclient|net)\b.*?\s-U\s*[^\s%]+%",
+        r"(?i:net use)\s+\S+(?:\s+\\\\\S+)?\s+(?=\S+\s+/user)",
+        r"(?i:net use)\s+.*?/user:\S+\s+(?!/)",
+        r"(?i:net user)\s+\S+\s+(?![/*])",
+        r"(?i:ConvertTo-SecureString)\s+(?:-String\s+)?(?=[\"'])",
+        r"(?i:cmdkey)\b.*?/pass:",
+        r"(?i:xfreerdp|mstsc|wfreerdp)\b.*?/p:",
+        r"-pass(?:in|out)?\s+pass:",
+        r"(?i:htpasswd)\s+-\w*b\w*\s+\S+\s+\S+\s+",
+        r"machine\s+\S+\s+login\s+\S+\s+password\s+",
+        r"(?i:authorization)[\"']?\s*[:=]\s*[\"']?(?i:bearer|basic|token|apikey)\s+",
+        r"(?i:enable|username\s+\S+(?:\s+privilege\s+\d+)?)\s+(?:secret|password)\s+(?:level\s+\d+\s+)?(?:\d\s+)?",
+        r"(?i:snmp-server community|tacacs-server key|radius-server key|crypto isakmp key|key-string|wpa-psk ascii"
+        r"|pre-shared-key(?: local| remote)?|ppp (?:chap|pap) password|set (?:psksecret|passwd|password)"
+        r"|standby \d+ authentication|ip ospf authentication-key|neighbor \S+ password)\s+(?:\d\s+)?",
+        r"(?i:WIFI):\S*?;P:(?=[^;\s])",
+        r"(?:echo|printf)\s+[\"']?[\w.-]+:(?=.*chpasswd)",
+    )
+]
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<user>[^\s/:@\"'<>]*):(?P<value>[^\s/@\"'<>]+)@(?=[\w\[.-])")
+DOCKER = re.compile(r"[\"']auth[\"']\s*:\s*[\"'](?P<value>[A-Za-z0-9+/]{8,}={0,2})[\"']")
+
+# A name that goes on like this tells of something else than the value.
+OTHER_NAME = re.compile(
+    r"(?i)(?:^|[_ -])(?:file|path|hash|hashes|digest|fingerprint|policy|policies|length|len|size|expir\w*|rotation|manager"
+    r"|prompt|field|type|types|kind|id|ids|name|names|url|uri|endpoint|count|counts|limit|limits|ttl|age|store|vault|ref"
+    r"|reset|changed|change|at|date|until|valid|version|format|algorithm|alg|auth|authentication|required|enabled|disabled"
+    r"|encoding|prefix|suffix|regex|pattern|rules?|label|hint|strength|generator|provider|backend|engine|scope|scopes"
+    r"|issuer|bucket|usage|budget|window|per|management|server|service|env|var|variable|arg|param|parameter|option"
+    r"|column|header|cookie|input|class|function|method|test|tests|example|lifetime|lifespan|timeout|max|min|location"
+    r"|link|page|form|section|owner|holder|user|users|last4|rate|cost|costs|index|map|list|kid|arn)(?=[_ -]|$)"
+    r"|(?:File|Path|Hash|Id|Name|Url|Uri|Type|Ref|Policy|Length|Expiry|Count|Limit|Ttl|Store|Reset|Field|Provider)$"
+)
+BEFORE = re.compile(
+    r"(?i)(?<![A-Za-z])(?:max|min|num|total|n|per|public|pub|csrf|next|page|cursor|stop|eos|bos|pad|unk|reset|gpio|no"
+    r"|starting|client|request|action|idempotency|identity|continuation|sync|upload|event|sort|cache|by|pass|double|cross)[ _-]?$"
+)
+
+# What a line with a credential has at least, outside of a table. hooks/checks/secrets.ere asks for as much.
+HINT = re.compile(
+    r"(?i)pass|pwd|pw|kennw|secret|token|cred|auth|key|psk|pin|code|otp|2fa|mfa|zugang|anmeld|log-?[io]n|logon|user|benutzer|account"
+    r"|admin|root|community|://|otpauth|wifi|AKIA|ASIA|ABIA|ACCA|eyJ|gh[pousr]_|github_pat|gl[a-z]+-|npm_|pypi-|xox|hooks|[sr]k_|sk-|AIza|GOCSPX"
+    r"|ya29|1//0|sig=|[78]Q~|:AA|discord|office|tskey|_v1_|hf_|shp|SG\.|SK[0-9a-f]|hv[sbr]\.|atlasv1|dckr|-us\d|xkeysib|gl[cs]|NRAK|ntn_"
+    r"|lin_|AT[ACB][TB]|figd|dp\.|pscale|sb[p_]|nfp_|cio|sq0|dapi|gsk_|xai-|r8_|AKC|cmVm|sntr|Fly|[MNO]\w{23,27}\.|\d{6}-\d{6}|api_|AZDO"
+    r"| -[aupPwU]| /p|curl|net use|ConvertTo"
+)
+
+# --- what is no secret ------------------------------------------------------------------------
+
+EMPTY_WORDS = frozenset(
+    """a an the my your our his their new old some any this that these user users username name pass passwd password
+    passwords passphrase passwort kennwort pw pwd secret secrets token tokens key keys api access private public
+    client auth login admin example examples sample samples test tests testing tester dummy fake mock foo bar baz qux
+    here goes insert change me changeme changeit redacted removed hidden masked secure value values string str text
+    abc abcd abcdef xyz xxx xxxx strong random long super very demo default placeholder todo tbd none null nil
+    undefined empty unset true false yes no on off ok unknown same unchanged required optional mandatory needed see in
+    stored saved kept from via ask at was is are has have had must should needs not of for to with and or by as
+    changed reset rotated expired set sent given shared int integer bool boolean bytes object type any char varchar
+    env environ environment config settings vault op keychain bitwarden lastpass keepass onepassword prompt stdin file
+    path url uri host hostname server service account app application db database root guest postgres mysql redis
+    rabbitmq tiger scott bob alice django flask s3cr3t p4ssw0rd passw0rd whatever something anything other another
+    bearer basic digest oauth jwt ntlm kerberos plain plaintext encrypted hashed base hex id ids that's it's what how
+    where when who why only each every all both more less than then if else let var const def fn return self cls
+    enter type choose use using used uses get gets put make generate generated create created""".split()
+)
+REFERENCE = re.compile(
+    r"\$(?:\{|\(|[A-Za-z_]|env:)|\{\{|\{%|<|%\(|%\{|%[A-Z_]+%|\{|@\w+@|!(?:vault|Ref|Sub|secret|env)\b|ENC\[|vault:|op://|pass:"
+    r"|keychain:|env:|ref\+|arn:|file:|process\.env|os\.|env\.|secrets?\.|config\.|getenv|ENV\[|\(?(?:System|Environment)\."
+    r"|\[[\w.\"'\\]+|~\w|//|\.{2,}|…|\*{2,}|•|#{3,}|-{2,}|_{3,}|=+$|\[(?:hidden|redacted|removed|masked|secret|password|REDACTED)"
+    r"|sops:|gpg:|age1|projects/|secretsmanager|ssm:|/(?:run|etc|var|home|usr|opt|dev|tmp)/|~/|\./|\.\./|[A-Z]:\\"
+)
+HASH = re.compile(
+    r"\$(?:1|2[abxy]?|5|6|7|y|gy|argon2\w*|scrypt|pbkdf2\S*|apr1|8|9)\$|\{(?:SSHA|SHA|MD5|CRYPT|PBKDF2)|(?:sha(?:1|224|256|384|512)|md5|pbkdf2\w*|bcrypt|scrypt|SHA256|MD5)[:$-]"
+    r"|[0-9a-f]{2}(?::[0-9a-f]{2}){7,}|ssh-(?:rsa|ed25519|dss)|ecdsa-sha2|AAAA[BCE]3Nza|SHA256:",
+)
+PLAIN_THING = re.compile(
+    r"(?i)v?\d+(?:\.\d+){1,3}\S*"  # a version, an address
+    r"|\d{4}-\d\d-\d\d\S*|\d{1,2}[./]\d{1,2}[./]\d{2,4}|\d{1,2}:\d\d(?::\d\d)?"
+    r"|[\d.,]+\s?(?:d|h|m|s|ms|us|min|mins|hours?|days?|weeks?|months?|years?|chars?|characters?|bits?|bytes?|k|kb|mb|gb|%|\+|x|/\w+)"
+    r"|\d+-\d+|#\d+|[A-Z]{2,6}-\d{1,6}|(?:rs|hs|es|ps|aes|sha|md|rsa|ed|p|utf|base|oauth|wpa|mfa|http|x|tls|ipv|ec|ecdsa|cve)-?\d+\w{0,4}(?:-\w+)?"
+    r"|(?:\w+=)?[\w.+-]+@[\w-]+\.[\w.]+|https?://\S*|[\w-]+\.(?:md|txt|json|ya?ml|toml|ini|conf|cfg|py|js|ts|go|rs|sh|html?|env|gpg|age|kdbx|pem|key|crt|com|org|net|io|dev|zip|gz|xz|tgz"
+    r"|bin|ova|vhdx?|iso|img|png|jpe?g|pdf|docx?|xlsx?|csv|log|exe|dll|msi)\b\S*|\S+/"
+)
+CODE = re.compile(
+    r"[A-Za-z_][\w.:>-]*[(\[]|[a-z_]\w*(?:(?:\.|->|::)[A-Za-z_]\w*)+[;,)]*$|(?:new|await|async|lambda|func|function)\b"
+)
+UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+PATH = re.compile(r"(?:[A-Za-z0-9_.@-]{1,24}/)+[A-Za-z0-9_.@-]{1,40}(?::\w+)?")
+PROSE = re.compile(r"\s+[a-zäöüß]{2,}(?:\s|[.,;]|$)")
+
+
+def find(text: str) -> list[Found]:
+    """All credentials of a text, in the order of their lines; at most one for each line."""
+    lines = text.split("\n")
+    found = []
+    column: int | None = None
+    for number, line in enumerate(lines, 1):
+        column = column_of(lines, number - 1, column)
+        if len(line) > 20_000 or (column is None and not HINT.search(line)):
+            continue
+        hit = find_in_line(line, lines[number] if number < len(lines) else "", column)
+        if hit and not any(marker in line for marker in MARKERS):
+            found.append(Found(number, *hit))
+    return found
+
+
+Hit = tuple[str, int, int]
+
+
+def find_in_line(line: str, following: str, column: int | None) -> Hit | None:
+    """The first credential of a line, by its shape or by what stands before it."""
+    for match in SHAPE.finditer(line):
+        if not is_made_up(match[0]):
+            return SHAPES[int((match.lastgroup or "s0")[1:])][0], *match.span()
+    if (key := PEM.search(line)) and (PEM_BODY.match(key["rest"]) or is_pem_start(line, key, following)):
+        return "a private key", key.start(), len(line)
+    for match in BITLOCKER.finditer(line):
+        if all(int(group) % 11 == 0 for group in match[0].split("-")) and len(set(match[0])) > 3:
+            return "a BitLocker key", *match.span()
+    if (seed := OTPAUTH.search(line)) and not is_made_up(seed["value"]):
+        return "a TOTP seed", *seed.span("value")
+    if (login := DOCKER.search(line)) and ":" in decoded(login["value"]):
+        return "a registry login", *login.span("value")
+    for match in URL.finditer(line):
+        if match["value"] != match["user"] and is_secret(match["value"]):
+            return "a password in a URL", *match.span("value")
+    return find_written(line, column)
+
+
+def is_pem_start(line: str, match: re.Match[str], following: str) -> bool:
+    """A key begins here: nothing but its header on the line, or what a format puts before it, and key data below."""
+    return (
+        not match["rest"].strip(" \t\"'\\|>n")
+        and len(line[: match.start()].strip()) < 40
+        and bool(PEM_BODY.fullmatch(following))
+    )
+
+
+def find_written(line: str, column: int | None) -> Hit | None:
+    """`password: x`, a table's cell, an option or a command that takes a password."""
+    if column is not None and (span := cell_span(line, column)) and is_secret(line[slice(*span)], weak=True):
+        return "a password", *span
+    for match in ASSIGNED.finditer(line):
+        if is_assigned(line, match):
+            return what_of(match[0]), *value_span(match)
+    for pattern in (*COMMANDS, OPTION):
+        for match in pattern.finditer(line):
+            value = value_of(match)
+            letters = pattern is not OPTION and re.fullmatch(r"(?=.*[a-z])(?=.*[A-Z])[A-Za-z]{10,}", value)
+            if is_secret(value) or (letters and not is_placeholder(value)):
+                return "a password", *value_span(match)
+    for match in PAIR.finditer(line):
+        if is_mixed(value_of(match)) and is_secret(value_of(match)):
+            return "a password", *value_span(match)
+    for match in SPOKEN.finditer(line):
+        value = value_of(match)
+        pin = match["name"].lower() == "pin" and re.fullmatch(r"\d{4,8}", value)
+        if pin or (is_secret(value) and (is_mixed(value) or not match["word"])):
+            return "a password", *value_span(match)
+    return None
+
+
+def is_assigned(line: str, match: re.Match[str]) -> bool:
+    """Whether what follows `name:` is a secret."""
+    name = match[0][: match.start("sign") - match.start()]
+    value, between = value_of(match), match["between"] or ""
+    if OTHER_NAME.search(between.rstrip("*`\"' ")) or BEFORE.search(line[: match.start()]):
+        return False
+    lower = name.lower()
+    if lower.startswith(("pin", "passcode")) and re.fullmatch(r"\d{4,8}", value):
+        return True
+    if re.match(r"(?:totp|otp|2fa|mfa)", lower):
+        rest = line[match.start(match.lastgroup or "word") :]
+        seed = re.match(r"(?:[A-Z2-7]{4} ){3,}[A-Z2-7]{4}|(?:[a-z2-7]{4} ){3,}[a-z2-7]{4}|[A-Z2-7]{16,}", rest)
+        return bool(seed) and not is_made_up(seed[0]) if seed else False
+    if match["sign"].isalpha() or " " in match["sign"]:  # prose: "the password is ..."
+        return is_secret(value) and (not match["word"] or is_mixed(value))
+    weak = match["sign"] in (":", "=", ":=") and not PROSE.match(line[match.end() :])
+    if lower.startswith(("auth", "_auth", "community", "credential", "creds", "access", "account", "host", "service")):
+        return is_secret(value) and len(value) >= 8
+    return is_secret(value, weak=weak and ("pass" in lower or (bool(UUID.fullmatch(value)) and "token" not in lower)))
+
+
+def what_of(text: str) -> str:
+    """A word for what is assigned."""
+    lower = text.lower()
+    for word, what in (
+        ("token", "a token"),
+        ("key", "a key"),
+        ("psk", "a key"),
+        ("secret", "a secret"),
+        ("otp", "a TOTP seed"),
+    ):
+        if word in lower.split(":")[0].split("=")[0]:
+            return what
+    return "a password"
+
+
+def value_of(match: re.Match[str]) -> str:
+    """The value without its quotes and without what ends a sentence or a statement."""
+    start, end = value_span(match)
+    return match.string[start:end]
+
+
+def value_span(match: re.Match[str]) -> tuple[int, int]:
+    """Where the value lies in the line."""
+    for group in ("double", "single", "code", "low"):
+        if match[group] is not None:
+            return match.span(group)
+    start = match.start("word")
+    word = match["word"]
+    cut = re.search(r"[;\s]|[&,?](?=[\w-]+=)|\\n|</|[\"'](?=[\s,;)}\]]|$)|%0A", word)
+    word = word[: cut.start()] if cut else word
+    word = re.sub(r"(?:[,)\]}]+|[.](?=$))+$", "", word) or word
+    return start, start + len(word)
+
+
+def is_secret(value: str, weak: bool = False) -> bool:
+    """Whether a value is one that somebody would have to change if it were read. `weak`: a short one may be as well."""
+    value = value.strip().strip("*")
+    if not 4 <= len(value) <= 400 or REFERENCE.match(value) or HASH.match(value) or PLAIN_THING.fullmatch(value):
+        return False
+    if UUID.fullmatch(value) and not weak:
+        return False
+    if CODE.match(value) or is_made_up(value) or is_placeholder(value):
+        return False
+    if PATH.fullmatch(value) and all(is_word(part) for part in re.split(r"[/:]", value)):
+        return False
+    if re.fullmatch(r"[\W_]+", value) or re.search(r"\$\{|\{\{|\$\(|<\w+>|^%[a-z]$", value):
+        return False
+    letters, digits = bool(re.search(r"[^\W\d_]", value)), bool(re.search(r"\d", value))
+    symbols = bool(re.search(r"[^\w\s./:,()'\"-]", value))
+    if " " in value:  # in quotes: a passphrase of several words
+        words = value.split()
+        return (
+            (digits or symbols or len(words) >= 4)
+            and len(words) <= 8
+            and not any(w.lower() in EMPTY_WORDS for w in words)
+        )
+    if re.fullmatch(r"[a-z]+(?:[-_.][a-z]+){3,}", value):
+        return not any(w in EMPTY_WORDS for w in re.split(r"[-_.]", value))
+    if not letters:
+        return digits and len(value) >= 6 and (symbols or weak or len(value) >= 8)
+    if re.fullmatch(r"[A-Za-z]{16,}", value):  # random letters, as against camelCase
+        return not re.fullmatch(r"[a-z]*(?:[A-Z][a-z]+)*|[A-Z]+", value) and bool(re.search(r"[A-Z]{2}", value))
+    return len(value) >= (5 if weak else 6) and (digits or symbols) and (weak or len(value) >= 8 or is_mixed(value))
+
+
+def is_mixed(value: str) -> bool:
+    """Three kinds of characters, as in nothing that one reads aloud."""
+    kinds = (r"[a-zäöüß]", r"[A-ZÄÖÜ]", r"\d", r"[^\w\s./:,()'\"-]")
+    return len(value) >= 6 and sum(bool(re.search(kind, value)) for kind in kinds) >= 3
+
+
+def is_word(part: str) -> bool:
+    """A part of a path, as against one of base64."""
+    return not (re.search(r"[a-z]", part) and re.search(r"[A-Z]", part) and re.search(r"\d", part)) or len(part) <= 6
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether it consists of words that stand for something else: `your-token-here`, `secret123`, `<password>`."""
+    words = re.findall(r"[a-zäöüß']+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", value).lower())
+    if re.search(r"(?i)example|placeholder|redact|changeme|change-me|your[_-]|dummy|insert|replace", value):
+        return True
+    rest = re.sub(r"[^\W\d_]+|[-_ ./'\"]+", "", value)
+    simple = rest in (
+        "",
+        "0",
+        "1",
+        "2",
+        "3",
+        "12",
+        "01",
+        "123",
+        "321",
+        "1234",
+        "12345",
+        "123456",
+        "456",
+        "42",
+        "!",
+        "?",
+    )
+    return bool(words) and simple and all(word in EMPTY_WORDS or len(word) == 1 for word in words)
+
+
+def is_made_up(token: str) -> bool:
+    """Whether a token of the right shape was typed to show the shape, as in `ghp_xxxx` or `AKIA...EXAMPLE`."""
+    body = re.sub(r"^[A-Za-z]{2,10}[_-]", "", token)
+    if re.search(r"(?i)example|x{4,}|\.{3}|(.)\1{7,}|placeholder|redacted|your[_-]?|dummy|changeme|fake|insert", token):
+        return True
+    if token.startswith("eyJ"):
+        return any(
+            known in decoded(part) for part in token.split(".")[:2] for known in ("John Doe", "1234567890", "example")
+        )
+    return len(body) >= 8 and len(set(body.lower())) <= 4
+
+
+def decoded(value: str) -> str:
+    """Base64 of any alphabet as text, "" where it is none."""
+    try:
+        data = base64.urlsafe_b64decode(value.replace("+", "-").replace("/", "_") + "=" * (-len(value) % 4))
+    except (binascii.Error, ValueError):
+        return ""
+    text = data.decode("utf-8", "replace")
+    return text if text.isprintable() else ""
+
+
+# --- tables -----------------------------------------------------------------------------------
+
+SECRET_COLUMN = re.compile(rf"(?i)\W*(?:[\w ]+[ _-])?{KEYWORD}\W*")
+RULER = re.compile(r"\s*\|?[\s|:-]*-[\s|:-]*\|?\s*")
+
+
+def column_of(lines: list[str], at: int, column: int | None) -> int | None:
+    """Which cell of this row holds a secret, by the names above the table's ruler; None outside of such a table."""
+    line = lines[at]
+    if "|" not in line:
+        return None
+    if at + 1 < len(lines) and RULER.fullmatch(lines[at + 1]) and "|" in lines[at + 1]:
+        return None  # the names themselves
+    if RULER.fullmatch(line) and at and "|" in lines[at - 1]:
+        names = [lines[at - 1][slice(*span)] for span in cells(lines[at - 1])]
+        matching = [n for n, name in enumerate(names) if SECRET_COLUMN.fullmatch(name.strip())]
+        return matching[0] if matching else None
+    return column
+
+
+def cells(line: str) -> Iterator[tuple[int, int]]:
+    """Each cell of a table's row, without the blanks and marks around it."""
+    start = len(line) - len(line.lstrip()) + line.lstrip().startswith("|")
+    for part in re.split(r"(?<!\\)\|", line[start:]):
+        inner = part.strip(" \t*`\"'")
+        begin = start + part.find(inner) if inner else start
+        yield begin, begin + len(inner)
+        start += len(part) + 1
+
+
+def cell_span(line: str, column: int) -> tuple[int, int] | None:
+    """One cell of a row, None for a ruler and where the row has fewer."""
+    if RULER.fullmatch(line):
+        return None
+    found = list(cells(line))
+    return found[column] if column < len(found) else None
