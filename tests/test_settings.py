@@ -296,6 +296,7 @@ def pin(machine: Machine, version: str, sum: str) -> None:
 
 def test_a_new_pin_is_told_by_name(pair: tuple[Machine, Machine]) -> None:
     mike, howard = pair
+    (howard.state / "installed.json").write_text("{}")
     pin(mike, "0.2.0", "a" * 64)
     mike.sync()
     told = howard.sync()
@@ -334,6 +335,7 @@ def test_where_trust_asks_a_new_pin_waits(pair: tuple[Machine, Machine]) -> None
     howard.git("config", "claudetools.trust", "ask")
     pin(mike, "0.3.0", "b" * 64)
     mike.sync()
+    (howard.state / "installed.json").write_text("{}")
     told = howard.sync()
     assert "the one before runs on until you accept it" in told.out, told.text
     assert f"[WARN] claudetools 0.3.0 (sha256 {'b' * 12}...) waits for you; the version before it runs on." in told.out

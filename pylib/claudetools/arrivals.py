@@ -1,9 +1,9 @@
 """The job `arrivals`: what came in and starts programs here is told by name: the toolkit's pin, what an agent's client
 starts, the shims, the drivers in .gitattributes.
 
-    arrivals --top TOP --old COMMIT --new COMMIT [--ask 1]
+    arrivals --top TOP --old COMMIT --new COMMIT [--when TEXT]
 
-One line on stdout for each, without its mark.
+One line on stdout for each, without its mark. TEXT says when another version of ours is started.
 """
 
 from __future__ import annotations
@@ -42,14 +42,13 @@ class Range:
         return both[0].decode("utf-8", "surrogateescape"), both[1].decode("utf-8", "surrogateescape")
 
 
-def tell_pin(came: Range, change: Change, ask: bool) -> list[str]:
+def tell_pin(came: Range, change: Change, when: str) -> list[str]:
     """Another version of ours."""
     (version, sha256), (newer, sum) = (settings.pin_of(text) for text in came.texts(change))
     if not sum or sum == sha256:
         return []
-    when = "the one before runs on until you accept it" if ask else "active from the next run"
     versions = f"{version} -> {newer}" if version else newer
-    return [f"{came.who(change.path)} updated claudetools {versions}, sha256 {sum[:16]}..., {when}."]
+    return [f"{came.who(change.path)} updated claudetools {versions}, sha256 {sum[:16]}...{when and f', {when}'}."]
 
 
 def programs_of(text: str) -> set[str]:
@@ -102,11 +101,11 @@ def tell_sets(came: Range, change: Change, what: str, old: set[str], new: set[st
     return [f"{came.who(change.path)} changed {what} ({path}): {'; '.join(changed[:MOST])}{more}"]
 
 
-def tell_change(came: Range, change: Change, ask: bool) -> list[str]:
+def tell_change(came: Range, change: Change, when: str) -> list[str]:
     """One changed file in words, none for one that starts nothing."""
     path = os.fsdecode(change.path)
     if path == settings.FILE:
-        return tell_pin(came, change, ask)
+        return tell_pin(came, change, when)
     if path == CLIENT:
         before, after = came.texts(change)
         return tell_sets(came, change, "what agents start here", programs_of(before), programs_of(after))
@@ -119,13 +118,13 @@ def tell_change(came: Range, change: Change, ask: bool) -> list[str]:
 
 def main(argv: list[str]) -> int:
     """See the module. 70 when git cannot be asked."""
-    options = read_options(argv, ("top", "old", "new"), {"ask": ""})
+    options = read_options(argv, ("top", "old", "new"), {"when": ""})
     came = Range(options["top"], options["old"], options["new"])
     try:
         for change in git.changes(came.top, came.old, came.new):
             path = os.fsdecode(change.path)
             if path in (settings.FILE, CLIENT) or path.startswith(SHIMS) or path.rpartition("/")[2] == ".gitattributes":
-                for line in tell_change(came, change, bool(options["ask"])):
+                for line in tell_change(came, change, options["when"]):
                     tell(line)
     except git.GitError:
         return 70

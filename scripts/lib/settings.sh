@@ -93,9 +93,11 @@ tell_settings() {
   done
   trust=$(typed_command trust)
   [ -z "$words" ] || note_fact "[WARN] Not in force here until you accept it: $words (.claude/claudetools.json). To accept it: $trust"
-  [ "$CONFIG_TRUST" = ask ] && [ -n "$SETTINGS_PIN" ] && ! is_trusted_pin "${SETTINGS_PIN%% *}" || return 0
+  [ "$CONFIG_TRUST" = ask ] && is_set_up && [ -n "$SETTINGS_PIN" ] && ! is_trusted_pin "${SETTINGS_PIN%% *}" || return 0
   note_fact "[WARN] claudetools ${SETTINGS_PIN#* } (sha256 ${SETTINGS_PIN:0:12}...) waits for you; the version before it runs on. To accept it: $trust"
 }
+
+is_set_up() { [ -e "$STATE/installed.json" ]; } # by its person: elsewhere the repository's own claudetools is not started
 
 is_trusted_pin() {
   local line
