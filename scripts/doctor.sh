@@ -37,7 +37,6 @@ main() {
     all)
       look_at_versions
       look_at_installation
-      look_at_unpacked
       look_at_identity
       look_at_agent_hooks
       look_at_sops_rules "$TOP"
@@ -89,18 +88,6 @@ look_at_installation() {
 look_at_files() {
   run_python install --job check --toolkit "$TOOLKIT" --state-format "$STATE_FORMAT" --command "$(typed_command install)" \
     -- "$TOP" 2>&1 | sed 's/^\[OK\] Nothing to do: //'
-}
-
-# The next run unpacks it again: the archive in the tree is what its sum says, or nothing of it is run.
-look_at_unpacked() {
-  local line
-  [ -d "$STATE/toolkit" ] || return 0
-  while IFS= read -r line; do
-    say "[ERROR] $line"
-    line=${line#The unpacked toolkit }
-    say "        Take it out, the next run unpacks it anew: rm -rf ${line% is not what its sum says*}"
-    DOCTOR_EXIT=$EXIT_SETUP
-  done < <(run_python unpacked "$STATE" "$TOP")
 }
 
 # An agent's hooks never disturb it: what went wrong in them is told here, for a week.

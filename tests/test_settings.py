@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from claudetools import settings
-from claudetools.install.archive import pack
 from claudetools.place import find_place
 from installing import TOOLKIT as AT_REST
 from world import TOOLKIT, TOOLS, Machine, Result, World, log_text
@@ -366,27 +364,3 @@ def test_what_starts_programs_here_is_told_when_it_comes_in(pair: tuple[Machine,
     mike.sync()
     told = howard.sync().out
     assert told.count("[WARN]") == 1 and "(.claude/settings.json): + statusLine: x\n" in told, told
-
-
-# --- the unpacked copy ---------------------------------------------------------------
-
-
-def test_the_doctor_compares_the_unpacked_copy_with_its_sum(machine: Machine, tmp_path: Path) -> None:
-    packed = pack(AT_REST)
-    machine.sync()
-    copy = machine.state / "toolkit" / packed.sha256
-    copy.mkdir(parents=True)
-    (tmp_path / packed.name).write_bytes(packed.data)
-    subprocess.run(["tar", "-xzf", tmp_path / packed.name, "-C", copy], check=True)
-    for archived in (False, True):
-        if archived:
-            machine.write(f".claude/{packed.name}", packed.data)
-        told = machine.run("bash", TOOLS, "doctor")
-        assert "is not what its sum says" not in told.out, told.text
-        with (copy / "scripts/sync.sh").open("a") as file:
-            file.write("# more\n")
-        told = machine.run("bash", TOOLS, "doctor")
-        assert f"[ERROR] The unpacked toolkit {copy} is not what its sum says" in told.out and told.code == 78, (
-            told.text
-        )
-        subprocess.run(["tar", "-xzf", tmp_path / packed.name, "-C", copy], check=True)

@@ -31,7 +31,6 @@ JOBS = {
     "settings": "settings",
     "split": "sessions.split",
     "touched": "touched",
-    "unpacked": "install.unpacked",
     "unhooked": "sessions.unhooked",
 }
 COMMANDS = {

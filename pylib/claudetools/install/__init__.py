@@ -6,6 +6,5 @@ what comes       toolkit; archive: all of it in one file; files of ours; section
                  clone: what is not committed; pin: which version is used
 the agent's      agent_settings, by edits in the text (json_text); merged: which of it is ours
 what is said     report, table
-this machine     helpers: a copy for runs that are under way; environment: the packages; unpacked: is the toolkit
-                 as its sum says
+this machine     helpers: a copy for runs that are under way; environment: the packages
 """
