@@ -38,7 +38,7 @@ class Identity:
     full_name: str
     email: str
     machine: str
-    timezone: str = ""  # the team's, or DEFAULT_TIMEZONE
+    timezone: str = DEFAULT_TIMEZONE
     hostname: str = ""
     vaults: list[str] = field(default_factory=list)
     vault_faults: list[str] = field(default_factory=list)  # entries of vault_path that name no folder
@@ -383,7 +383,8 @@ def find_identity(args: argparse.Namespace) -> Identity:
     identity.foreign = "" if own == path else "1"
     from claudetools import settings
 
-    identity.timezone = identity.timezone or settings.timezone_at(args.top) or DEFAULT_TIMEZONE
+    if not own or not (load_json(own, ".claude/identity.json") or {}).get("timezone"):
+        identity.timezone = settings.timezone_at(args.top) or identity.timezone
     return identity
 
 
