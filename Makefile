@@ -9,10 +9,10 @@ JOBS ?= auto
 EXTRAS ?= dev
 install = if command -v uv >/dev/null 2>&1; then uv pip install -q --python $(RUN)/python -e '.[$(1)]'; \
 	else $(RUN)/python -m pip install -q --disable-pip-version-check -e '.[$(1)]'; fi
-SHELL_FILES = $(shell git ls-files '*.sh' .ci/run)
+SHELL_FILES = $(shell git ls-files "*.sh" .ci/run bin/claudetools)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test test-fast e2e lab mutants bench bench-docs check format schedule sync model wiki-html clean
+.PHONY: help demo install test test-fast e2e lab mutants bench bench-docs check format schedule sync model wiki-html dist release clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,12 @@ wiki-html: $(STAMP) ## wiki and logs as pages with search: make wiki-html REPO=p
 	@CLAUDETOOLS_PYTHON="$$PWD/$(RUN)/python" && export CLAUDETOOLS_PYTHON && toolkit="$$PWD" && cd "$${REPO:-.}" && \
 		bash "$$toolkit/scripts/claudetools.sh" wiki html --serve "$${PORT:-0}"
 
+dist: $(STAMP) ## archive and wheel in dist/, built twice and compared
+	@PYTHONPATH=pylib $(RUN)/python tests/dist.py
+
+release: $(STAMP) ## the same for a release: tag, CHANGELOG section and a clean tree are looked at first
+	@PYTHONPATH=pylib $(RUN)/python tests/dist.py --release
+
 schedule: ## sync this repository every half hour: make schedule JOB=install|status|remove
 	@bash scripts/schedule.sh $${JOB:-install}
 
@@ -72,7 +78,7 @@ sync: ## save and sync this repository
 	@bash .claude/scripts/sync.sh
 
 clean: ## remove what the targets above have made
-	@rm -rf $(VENV) .e2e .pytest_cache .mypy_cache .ruff_cache .hypothesis build
+	@rm -rf $(VENV) .e2e .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 
 # uv where it is, else the interpreter's own venv. The stamp is as young as the requirements.
 $(STAMP): pyproject.toml

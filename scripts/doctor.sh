@@ -11,7 +11,7 @@ set -uo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
 lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
-for part in environment exit_codes ui python times owner claim lock results repository identity vault first_time checks; do
+for part in environment exit_codes ui python times owner claim lock results repository settings identity vault first_time checks; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70
 done
@@ -77,23 +77,17 @@ look_at_versions() {
 # What is missing here does not stop a sync, so it is no fault.
 look_at_installation() {
   local text
-  if [ -n "$TOOLKIT_VERSION" ]; then say "claudetools ${TOOLKIT_VERSION% *}, installed in this repository."; fi
-  [ ! "$TOOLKIT" -ef "$TOP/.claude/claudetools" ] || look_at_files
   ROLE=main
-  if lacks_setup; then
-    say "[WARN] The hook and git's settings of this clone are missing: bash $(setup_command)"
-  elif needs_setup; then
-    # Made in one second, it may be set up all the same: a sync makes sure, here Python tells.
-    find_touched "$STATE/installed.json" "$TOP/" .claude/claudetools/manifest.json
-    [ ${#TOUCHED[@]} -eq 0 ] || say "[WARN] The hook and git's settings of this clone are of an older version: bash $(setup_command)"
-  fi
+  if runs_from_here; then look_at_files; fi
+  if needs_setup; then say "[WARN] The hook and git's settings of this clone are of an older version: $(setup_command)"; fi
   text=$(run_python_with_packages environment "$TOOLKIT/pyproject.toml" "$STATE/venv" --check 2>&1) ||
-    say "[WARN] Python packages are missing ($(visible "${text##*$'\n'}")): bash $(setup_command)"
+    say "[WARN] Python packages are missing ($(visible "${text##*$'\n'}")): $(setup_command)"
 }
 
-# A hook with a damaged file does nothing. On stderr the comparison tells what is damaged, or that an upgrade was cut off.
+# A hook with a damaged file does nothing. The comparison tells what is damaged, or that an upgrade was cut off.
 look_at_files() {
-  { run_python install --job check --toolkit "$TOOLKIT" --state-format "$STATE_FORMAT" -- "$TOP" >/dev/null; } 2>&1 || :
+  run_python install --job check --toolkit "$TOOLKIT" --state-format "$STATE_FORMAT" --command "$(typed_command install)" \
+    -- "$TOP" 2>&1 | sed 's/^\[OK\] Nothing to do: //'
 }
 
 # An agent's hooks never disturb it: what went wrong in them is told here, for a week.
@@ -132,7 +126,7 @@ look_at_vaults() {
     fi
   done
   for fault in ${VAULT_FAULTS[@]+"${VAULT_FAULTS[@]}"}; do
-    say_vault_fault "$(visible "$fault")" "Correct it there, or name all vaults anew: bash $(setup_command) --vault PATH"
+    say_vault_fault "$(visible "$fault")" "Correct it there, or name all vaults anew: $(setup_command) --vault PATH"
   done
 }
 
@@ -149,7 +143,7 @@ look_at_identity() {
   else
     text=${PROBLEMS[0]#*$'\n'}
     say "[ERROR] ${text%%$'\n'*}"
-    say "        Set it up: bash $(setup_command)"
+    say "        Set it up: $(setup_command)"
     DOCTOR_EXIT=$EXIT_SETUP
   fi
 }

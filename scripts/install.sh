@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
 # Summary: Put claudetools into a repository, or take it out.
-# Usage: install.sh [--dry-run] [--ci github|gitea] [--wait S] [--json] [--allow-cloud-folder] REPO
+# Usage: install.sh [--dry-run] [--no-archive [--source SPEC]] [--ci github|gitea] [--wait S] [--json]
+#                   [--allow-cloud-folder] REPO
 #        install.sh --check | --uninstall [--dry-run] [--wait S] [--json] REPO
 #
-# Everything of ours goes to REPO/.claude/claudetools/, beside three shims in .claude/scripts/, skills, entries in
-# .claude/settings.json, marked lines in .gitignore, .gitattributes, AGENTS.md and CLAUDE.md, a pre-commit hook that runs
-# yours as well, and settings of git in this clone. A file that is not ours is never overwritten: it is kept in
-# .claude/before-claudetools/ and named. Nothing is committed or pushed. Run it again after an update, or when it was
-# interrupted.
+# The repository gets one archive, .claude/claudetools-VERSION.tar.gz, which .claude/claudetools.json names with its sum,
+# shims in .claude/scripts/ that unpack and start it, skills, entries in .claude/settings.json, marked lines in .gitignore,
+# .gitattributes, AGENTS.md and CLAUDE.md; this clone gets a pre-commit hook that runs yours as well, and settings of git.
+# A file that is not ours is never overwritten: it is kept in .claude/before-claudetools/ and named. Nothing is committed or
+# pushed. Run it again after an update, or when it was interrupted.
 #
 #   --dry-run              show what would change; changes nothing
 #   --check                compare only
 #   --uninstall            bring back what was there before, and say what stays
+#   --no-archive           without that file: each machine installs the version itself, and the shims take it from the PATH
+#   --source SPEC          where from, for uv and pipx (claudetools==VERSION)
 #   --ci SERVER            also the workflow that enforces the rules on the server
 #   --wait S               seconds to wait for a sync that is running (75)
 #   --json                 the plan or the result as one JSON object on stdout
@@ -54,7 +57,12 @@ read_arguments() {
         flags+=(--ci "$2")
         shift
         ;;
-      --dry-run | --json) flags+=("$1") ;;
+      --dry-run | --json | --no-archive) flags+=("$1") ;;
+      --source)
+        [ -n "${2:-}" ] || wrong_usage "--source needs a value."
+        flags+=(--source "$2")
+        shift
+        ;;
       --allow-cloud-folder) flags+=(--allow-cloud) ;;
       --wait)
         wait=${2:-}

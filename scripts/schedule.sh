@@ -18,7 +18,7 @@ set -uo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
 lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
-for part in environment exit_codes ui python owner claim lock results repository identity schedulers; do
+for part in environment exit_codes ui python owner claim lock results repository settings identity schedulers; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70
 done
@@ -84,7 +84,7 @@ install_schedule() {
     systemd) say "     It runs while you are logged in. Always: loginctl enable-linger" ;;
     windows) say "     It runs while you are logged in and not on battery. Otherwise: Task Scheduler, $TASK, Conditions" ;;
   esac
-  say "     See it: bash $(command_path schedule.sh) status     take it out: bash $(command_path schedule.sh) remove"
+  say "     See it: $(typed_command schedule) status     take it out: $(typed_command schedule) remove"
 }
 
 # EVERY, in minutes: what divides an hour or a day. Of 45 minutes cron would make 45 and 15 in turn.
@@ -105,9 +105,11 @@ round_time() {
 # taken out by a commit that came in, the job takes itself out.
 # shellcheck disable=SC2016 # for the shell that will read it
 write_scheduled() {
+  local tools=$TOOLKIT/scripts/schedule.sh job=''
+  if runs_from_here; then tools=$TOP/.claude/scripts/claudetools.sh job='schedule '; fi
   {
     printf '#!/usr/bin/env bash\n# Made by schedule.sh install. The scheduler starts this.\nexport PATH=%q\n' "$PATH"
-    printf 'tools=%q\nif [ -e "$tools" ]; then cd %q && exec bash "$tools" run; fi\n' "$TOOLKIT/scripts/schedule.sh" "$TOP"
+    printf 'tools=%q\nif [ -e "$tools" ]; then cd %q && exec bash "$tools" %srun; fi\n' "$tools" "$TOP" "$job"
     printf 'echo "claudetools is gone from "%q": this job (%s) takes itself out of %s."\n' "$TOP" "$TASK" "$with"
     "print_way_out_of_$with"
     printf 'rm -f %q "$0"\n' "$TREE/schedule"
@@ -137,15 +139,15 @@ remove_task() {
 status_schedule() {
   local kind every was program
   if ! read -r kind every was program 2>/dev/null <"$TREE/schedule"; then
-    say "Scheduled: nothing. To do it: bash $(command_path schedule.sh) install"
+    say "Scheduled: nothing. To do it: $(typed_command schedule) install"
   elif [ "${was:-$TASK}" != "$TASK" ]; then
     say "[WARN] What is scheduled is $(visible "$program"): this folder was moved, or is a copy."
-    say "       Again: bash $(command_path schedule.sh) install --every $every --with $kind"
+    say "       Again: $(typed_command schedule) install --every $every --with $kind"
   elif "knows_$kind"; then
     say "Scheduled: every $every minutes, by $kind ($TASK)."
   else
     say "[WARN] $kind does not have it any more, or does not answer: $(visible "${SCHEDULER_WORDS:-no message}")"
-    say "       Again: bash $(command_path schedule.sh) install --every $every --with $kind"
+    say "       Again: $(typed_command schedule) install --every $every --with $kind"
   fi
   [ -s "$STATE/schedule.log" ] || { say "No run yet." && return 0; }
   say "Last runs ($(visible "$STATE/schedule.log")):"

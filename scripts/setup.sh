@@ -21,7 +21,7 @@ set -uo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
 lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
-for part in environment exit_codes ui python owner claim lock results repository identity vault checks first_time setup; do
+for part in environment exit_codes ui python owner claim lock results repository settings identity vault checks first_time setup; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70
 done
@@ -54,13 +54,11 @@ main() {
   say "[OK] This machine is $(visible "$machine"), and you are $(visible "$name") <$(visible "$email")>."
   [ -z "$TRACKED_IDENTITY" ] || say "     git tracks that file, and it belongs to this machine alone: $(untrack_command .claude/identity.json)"
   say "     Written to .claude/identity.json. Save and sync: $(sync_command)"
-  if [ ! -e "$TOP/.claude/claudetools/manifest.json" ]; then
-    :
-  elif runs_from_here; then
+  if runs_from_here; then
     prepare_clone
-  else
+  elif [ -e "$TOP/.claude/claudetools.json" ]; then
     say "     The repository has a claudetools of its own, which was not touched. To set up its hook and git's settings as well,"
-    say "     if you trust who wrote it: cd $(quoted "$TOP") && bash .claude/claudetools/scripts/setup.sh"
+    say "     if you trust who wrote it: cd $(quoted "$TOP") && bash .claude/scripts/claudetools.sh setup"
   fi
 }
 

@@ -44,7 +44,7 @@ load() {
   done
 }
 # Git looks at the repository while the shell reads on.
-load environment repository branch glance
+load environment repository settings branch glance
 begin_look .
 begin_glance .
 load exit_codes ui arguments patience python results identity owner vault remote deliver report
@@ -146,7 +146,7 @@ take_lock() {
   [ -z "$LOCK_WAITED" ] || GLANCE=() # others have changed what it saw
   export CLAUDETOOLS_IN_SYNC=$LOCK_TOKEN
   unset CLAUDETOOLS_REENTER
-  start_over_if_upgraded ${CALLED_WITH[@]+"${CALLED_WITH[@]}"}
+  [ -z "$LOCK_WAITED" ] || make_state || return # a newer version may have changed its format meanwhile
   checkpoint locked
   recover_from_dead_runs && migrate_state
 }

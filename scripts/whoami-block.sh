@@ -11,7 +11,7 @@ set -uo pipefail
 
 lib=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
 lib=$(cd "${lib:-.}" && pwd -P)/lib || exit 70
-for part in environment exit_codes ui python owner claim lock results repository identity; do
+for part in environment exit_codes ui python owner claim lock results repository settings identity; do
   # shellcheck source=/dev/null
   . "$lib/$part.sh" || exit 70
 done
@@ -41,7 +41,7 @@ main() {
 # A sync may guess who works here, by git's user.email; a log says it for good.
 refuse_derived() {
   [ "$ID_SOURCE" = derived ] || return 0
-  printf '[WARNING] .claude/identity.json is missing; by git\x27s user.email you are %s. Make it yours before saving: bash %s --user %s\n' \
+  printf '[WARNING] .claude/identity.json is missing; by git\x27s user.email you are %s. Make it yours before saving: %s --user %s\n' \
     "$(visible "$ID_NAME")" "$(setup_command)" "$(quoted "$ID_USER")" >&2
   exit "$EXIT_SETUP"
 }
@@ -52,7 +52,7 @@ warn_of_other_machine() {
   [ -n "$host" ] || return 0
   shopt -s nocasematch
   [[ ${said%%.*} != "${host%%.*}" ]] || return 0
-  printf '[WARNING] identity.json says machine %s, this host is %s. Fix it before saving: bash %s --machine %s\n' \
+  printf '[WARNING] identity.json says machine %s, this host is %s. Fix it before saving: %s --machine %s\n' \
     "$(visible "$said")" "$(visible "$host")" "$(setup_command)" "$(quoted "${host%%.*}")" >&2
   exit "$EXIT_SETUP"
 }

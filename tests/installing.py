@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import shutil
 import stat
@@ -10,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from claudetools.install.archive import version_of
 from world import TOOLKIT as SOURCE
 from world import Env, Machine, Result
 
@@ -30,6 +32,28 @@ def copy_toolkit(source: Path, target: Path) -> Path:
 TOOLKIT = copy_toolkit(SOURCE, Path(tempfile.mkdtemp(prefix="claudetools-test.")))
 atexit.register(shutil.rmtree, TOOLKIT, ignore_errors=True)
 INSTALL = TOOLKIT / "scripts" / "install.sh"
+VERSION = version_of(TOOLKIT)
+ARCHIVE = f".claude/claudetools-{VERSION}.tar.gz"
+PIN, RECORD = ".claude/claudetools.json", ".claude/claudetools-installed.json"
+
+
+def other_version(target: Path, version: str) -> Path:
+    """A toolkit that differs from ours by its version alone."""
+    toolkit = copy_toolkit(TOOLKIT, target)
+    text = (toolkit / "pyproject.toml").read_text()
+    (toolkit / "pyproject.toml").write_text(text.replace(f'\nversion = "{VERSION}"', f'\nversion = "{version}"'))
+    return toolkit
+
+
+def pinned(machine: Machine) -> tuple[str, str]:
+    """Version and sum that the repository names."""
+    found = json.loads(machine.read(PIN))
+    return found["version"], found["sha256"]
+
+
+def unpacked(machine: Machine) -> Path:
+    """Where the pinned version lies, or will lie once something was started."""
+    return machine.state / "toolkit" / pinned(machine)[1]
 
 
 def tree_of(top: Path, times: bool = False, state: bool = True) -> Tree:
@@ -59,6 +83,11 @@ def run_install(machine: Machine, *args: str | Path, toolkit: Path = TOOLKIT, en
 
 def today() -> str:
     return time.strftime("%Y-%m-%d")
+
+
+def tools(machine: Machine, *args: str | Path, env: Env = None) -> Result:
+    """The programs of the version that the repository names."""
+    return machine.run("bash", ".claude/scripts/claudetools.sh", *args, env=env)
 
 
 def own_sync(machine: Machine, *args: str) -> Result:

@@ -8,7 +8,19 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from installing import TOOLKIT, copy_toolkit, fill, own_sync, publish, run_install, tree_of
+from installing import (
+    TOOLKIT,
+    VERSION,
+    copy_toolkit,
+    fill,
+    other_version,
+    own_sync,
+    pinned,
+    publish,
+    run_install,
+    tools,
+    tree_of,
+)
 from test_contention import Start
 from world import TOOLKIT as SOURCE
 from world import Machine, World
@@ -17,8 +29,8 @@ BEGIN, END = "<!-- first minute: made by tests/test_first_minute.py -->\n```\n",
 COMMANDS = (
     "bash scripts/install.sh ~/ops",
     "cd ~/ops",
-    "bash .claude/claudetools/scripts/setup.sh --user mike",
-    'bash .claude/scripts/sync.sh -m "Install claudetools 0.1.0"',
+    "bash .claude/scripts/claudetools.sh setup --user mike",
+    f'bash .claude/scripts/sync.sh -m "Install claudetools {VERSION}"',
 )
 
 
@@ -61,7 +73,7 @@ def test_the_first_minute_of_the_readme_is_what_happens(world: World) -> None:
         readme.write_text(f"{head}{BEGIN}{seen}{END}{tail}", encoding="utf-8")
         said = seen
     assert normal(said) == normal(seen), "bless it: CLAUDETOOLS_BLESS=1 pytest tests/test_first_minute.py"
-    assert "Install claudetools 0.1.0" in world.remote_git("log", "-1", "--format=%s", "main")
+    assert f"Install claudetools {VERSION}" in world.remote_git("log", "-1", "--format=%s", "main")
 
 
 def content_of(machine: Machine) -> dict[str, tuple[object, ...]]:
@@ -88,7 +100,7 @@ def test_in_used_by_two_upgraded_under_load_and_out_without_a_trace(world: World
     howard = world.machine("MAC-02", "howard", clone=False)
     subprocess.run(["git", "clone", "-q", world.remote, howard.top], env=howard.env(), check=True)
     howard.git("config", "--global", "user.email", "howard@example.com")
-    result = howard.run("bash", ".claude/claudetools/scripts/setup.sh")
+    result = tools(howard, "setup")
     assert result.code == 0, result.text
     howard.write("from-howard.md", "x\n")
     assert own_sync(howard).code == 0
@@ -98,9 +110,7 @@ def test_in_used_by_two_upgraded_under_load_and_out_without_a_trace(world: World
     assert mike.read("from-howard.md") == howard.read("from-mike.md")
 
     # One is upgraded while eight syncs run on the other.
-    newer = copy_toolkit(TOOLKIT, tmp_path / "claudetools-9.0")
-    text = (newer / "pyproject.toml").read_text()
-    (newer / "pyproject.toml").write_text(text.replace('version = "0.1.0"', 'version = "9.0.0"'))
+    newer = other_version(tmp_path / "claudetools-9.0", "9.0.0")
     assert run_install(mike, mike.top, toolkit=newer).code == 0
     start = Start()
     for who in range(8):
@@ -112,7 +122,7 @@ def test_in_used_by_two_upgraded_under_load_and_out_without_a_trace(world: World
     for machine in (howard, mike, howard):
         result = own_sync(machine)
         assert result.code == 0, result.text
-        assert machine.read(".claude/claudetools/version").startswith("9.0.0 ")
+        assert pinned(machine)[0] == "9.0.0"
         machine.assert_sound()
 
     # Out, on both: first what travels, then what belongs to the other clone alone.
@@ -143,6 +153,6 @@ def test_nothing_but_the_lock_and_state_is_outside_of_the_working_tree(world: Wo
     shutil.rmtree(machine.common / "hooks")
     before = sorted(p.name for p in machine.home.iterdir())
     run_install(machine, machine.top)
-    machine.run("bash", ".claude/claudetools/scripts/setup.sh")
+    tools(machine, "setup")
     own_sync(machine)
     assert sorted(p.name for p in machine.home.iterdir()) == before

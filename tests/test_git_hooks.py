@@ -8,20 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from installing import own_sync, run_install
 from test_own_hooks import CHECK, CONFIG
 from world import TOOLKIT, Machine, World, log_text
 
 
 @pytest.fixture
 def installed(machine: Machine) -> Machine:
-    """A repository with the toolkit in its place and the shim as its pre-commit hook."""
-    place = machine.top / ".claude" / "claudetools"
-    for name in ("scripts", "pylib", "hooks"):
-        shutil.copytree(TOOLKIT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
-    hooks = machine.common / "hooks"
-    hooks.mkdir(exist_ok=True)
-    shutil.copy(TOOLKIT / "hooks" / "git" / "shim", hooks / "pre-commit")
-    assert machine.sync().code == 0
+    """A repository with the toolkit, and the shim as its pre-commit hook."""
+    assert run_install(machine, machine.top).code == 0
+    assert own_sync(machine).code == 0
     return machine
 
 

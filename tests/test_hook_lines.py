@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from claudetools.sessions import registry, unhooked
-from installing import copy_toolkit, run_install
+from installing import copy_toolkit, own_sync, run_install, tools, unpacked
 from test_agent_hooks import EVENTS, place_of, recorded, session, start
 from world import TOOLKIT, Machine, Result
 
@@ -46,9 +46,22 @@ def call(
 def toolkit(tmp_path: Path) -> Path:
     """One to spoil, where the lines of a repository and those of a plugin find it."""
     top = tmp_path / "tool kit"
-    shutil.copytree(TOOLKIT / "hooks/agent", top / ".claude/claudetools/hooks/agent")
-    (top / "hooks").symlink_to(".claude/claudetools/hooks")
+    restore(top)
+    (top / "hooks").symlink_to(f".git/claudetools/toolkit/{SUM}/hooks")
     return top
+
+
+SUM = "5d" * 32
+
+
+def restore(top: Path) -> None:
+    """A repository with a pin, and what was unpacked for it; nothing of it is damaged."""
+    hooks, shims = top / f".git/claudetools/toolkit/{SUM}/hooks/agent", top / ".claude/scripts"
+    for source, target in ((TOOLKIT / "hooks/agent", hooks), (TOOLKIT / ".claude/scripts", shims)):
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(source, target)
+    (top / ".git/claudetools/installed.json").write_text("{}")
+    (top / ".claude/claudetools.json").write_text(json.dumps({"version": "1.0", "sha256": SUM}))
 
 
 def env_of(toolkit: Path, line: str, python: str = "true") -> dict[str, str]:
@@ -73,7 +86,7 @@ def assert_silent(result: Result, what: object) -> None:
 
 @pytest.mark.parametrize("shell", SHELLS, ids=os.path.basename)
 def test_a_hook_that_cannot_be_read_refuses_nothing(shell: str, toolkit: Path) -> None:
-    folder = toolkit / ".claude/claudetools/hooks/agent"
+    folder = toolkit / "hooks/agent"
     for damage in (
         "rm run.sh",
         ": >run.sh",
@@ -90,8 +103,12 @@ def test_a_hook_that_cannot_be_read_refuses_nothing(shell: str, toolkit: Path) -
         subprocess.run(["sh", "-c", damage], cwd=folder, check=True)
         for line in LINES:
             assert_silent(call(line, env_of(toolkit, line), shell=shell), (damage, line))
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(TOOLKIT / "hooks/agent", folder)
+        restore(toolkit)
+        shim = damage.replace("run.sh", "claudetools-start.sh").replace("../agent", "../scripts")
+        subprocess.run(["sh", "-c", shim], cwd=toolkit / ".claude/scripts", check=True)
+        for line in lines_of(OURS):
+            assert_silent(call(line, env_of(toolkit, line), shell=shell), (shim, line))
+        restore(toolkit)
     for name in ("CLAUDE_PLUGIN_ROOT", "CLAUDE_PROJECT_DIR"):
         for value in ({}, {name: ""}, {name: "/nowhere"}, {name: "."}):
             for line in LINES:
@@ -100,10 +117,11 @@ def test_a_hook_that_cannot_be_read_refuses_nothing(shell: str, toolkit: Path) -
 
 
 def test_a_hook_that_was_cut_anywhere_refuses_nothing(toolkit: Path) -> None:
-    run = toolkit / "hooks/agent/run.sh"
-    for part in prefixes(run.read_bytes()):
-        run.write_bytes(part)
-        assert_silent(call(LINES[0], env_of(toolkit, LINES[0])), part)
+    for run in (toolkit / "hooks/agent/run.sh", toolkit / ".claude/scripts/claudetools-start.sh"):
+        for part in prefixes(run.read_bytes()):
+            run.write_bytes(part)
+            assert_silent(call(LINES[0], env_of(toolkit, LINES[0])), part)
+        restore(toolkit)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +171,7 @@ def test_a_refusal_travels_as_an_answer_with_0(machine: Machine) -> None:
     earlier = 'h="$CLAUDE_PLUGIN_ROOT"/hooks/agent/pre-tool-use; [ ! -e "$h" ] || exec sh "$h"'
     for settings, line in ((PLUGINS, ""), (OURS, ""), (None, earlier)):
         if settings == OURS:
-            (top / ".claude/claudetools").symlink_to(plugin)
+            assert run_install(machine, top).code == 0
         (line,) = [line for line in lines_of(settings) if "pre-tool-use" in line] if settings else [line]
         for shell in SHELLS:
             env = machine.env({"CLAUDE_PROJECT_DIR": str(top), "CLAUDE_PLUGIN_ROOT": str(plugin)})
@@ -205,9 +223,11 @@ def test_the_doctor_names_a_session_whose_plugin_was_removed(machine: Machine, t
 
 def test_the_doctor_names_the_files_that_keep_the_hooks_silent(machine: Machine) -> None:
     assert run_install(machine, machine.top).code == 0
-    hooks = ".claude/claudetools/hooks/agent"
-    machine.write(f"{hooks}/run.sh", "if [ ")
-    (machine.top / hooks / "user-prompt").unlink()
-    told = machine.run("bash", ".claude/claudetools/scripts/doctor.sh").out
-    assert f"[WARN] {hooks}/run.sh was changed. Get it again: " in told
-    assert f"[WARN] {hooks}/user-prompt is missing. Get it again: " in told
+    assert own_sync(machine).code == 0
+    (unpacked(machine) / "hooks/agent/run.sh").write_text("if [ ")
+    (unpacked(machine) / "hooks/agent/user-prompt").unlink()
+    told = tools(machine, "doctor").out
+    assert "is not as it came: hooks/agent/run.sh, hooks/agent/user-prompt." in told
+    assert "Remove that folder: the next run unpacks it anew." in told
+    shutil.rmtree(unpacked(machine))
+    assert "not as it came" not in tools(machine, "doctor").out

@@ -10,7 +10,23 @@ from pathlib import Path
 
 import pytest
 
-from installing import OWN_SYNC, TOOLKIT, copy_toolkit, difference, own_sync, run_install, today, tree_of
+from installing import (
+    ARCHIVE,
+    OWN_SYNC,
+    PIN,
+    RECORD,
+    TOOLKIT,
+    VERSION,
+    copy_toolkit,
+    difference,
+    own_sync,
+    pinned,
+    run_install,
+    today,
+    tools,
+    tree_of,
+    unpacked,
+)
 from world import USERS, Machine, World
 
 # --- looking ---------------------------------------------------------------------------
@@ -22,10 +38,10 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing_at_all(busy: Machine) -> N
     result = run_install(busy, "--dry-run", busy.top)
     assert result.code == 0, result.text
     lines = result.out.splitlines()
-    assert lines[0] == "Would add to ~/ops (claudetools 0.1.0):"
-    assert "files, ours alone" in lines[1]
-    assert "shim; yours (2026-05-02, 2 lines) is kept as .claude/before-claudetools/scripts/sync.sh" in lines[2]
-    assert "+ 3 lines, + 3 lines" in result.out
+    assert lines[0] == f"Would add to ~/ops (claudetools {VERSION}):"
+    assert lines[1].split() == [ARCHIVE, "claudetools", "itself"]
+    assert "shim; yours (2026-05-02, 2 lines) is kept as .claude/before-claudetools/scripts/sync.sh" in lines[4]
+    assert "+ 4 lines, + 4 lines" in result.out
     assert "calls ours, then yours (kept as pre-commit.before)" in result.out
     assert (
         "pull.ff=only, merge.autoStash=false, rebase.autoStash=false, claudetools.branch=main (were unset)"
@@ -46,14 +62,13 @@ def test_check_tells_what_differs_and_changes_nothing(lived_in: Machine) -> None
     assert not (lived_in.state / "installed.json").exists()
     run_install(lived_in, lived_in.top)
     result = run_install(lived_in, "--check", lived_in.top)
-    assert (result.code, result.out) == (0, "[OK] Nothing to do: claudetools 0.1.0 is installed in ~/ops.\n")
-    lived_in.write(".claude/claudetools/scripts/doctor.sh", "mine\n")
-    (lived_in.top / ".claude/claudetools/LICENSE").unlink()
+    assert (result.code, result.out) == (0, f"[OK] Nothing to do: claudetools {VERSION} is installed in ~/ops.\n")
+    lived_in.write(".claude/scripts/sync.sh", "mine\n")
+    (lived_in.top / ARCHIVE).unlink()
     before = tree_of(lived_in.top, times=True)
     result = run_install(lived_in, "--check", lived_in.top)
     assert result.code == 65
-    assert "1 new, 1 changed" in result.out
-    assert ".claude/claudetools/scripts/doctor.sh" in result.out
+    assert ARCHIVE in result.out and ".claude/scripts/sync.sh" in result.out
     assert difference(before, tree_of(lived_in.top, times=True)) == []
 
 
@@ -75,17 +90,15 @@ def test_an_empty_repository_gets_everything_and_commits_it_by_its_own_sync(worl
     empty.git("remote", "add", "origin", str(world.remote))
     result = run_install(empty, empty.top)
     assert result.code == 0, result.text
-    assert result.out.startswith("[OK] claudetools 0.1.0 is installed in ~/ops. Nothing was committed.\n")
+    assert result.out.startswith(f"[OK] claudetools {VERSION} is installed in ~/ops. Nothing was committed.\n")
     assert (empty.top / "CLAUDE.md").read_text().splitlines()[1] == "@AGENTS.md"
-    assert "bash .claude/claudetools/scripts/setup.sh" in result.out
+    assert "bash .claude/scripts/claudetools.sh setup" in result.out
     result = own_sync(empty, "-m", "Install claudetools")
     assert result.code == 0, result.text
-    manifest = json.loads(world.remote_file(".claude/claudetools/manifest.json"))
-    assert set(manifest["files"]) <= set(world.remote_files())
-    assert ".claude/claudetools/scripts/demo.sh" not in manifest["files"]
-    assert not [f for f in world.remote_files() if "__pycache__" in f or "installed.json" in f]
-    modes = empty.git("ls-files", "-s", ".claude/claudetools/hooks/git/pre-commit", ".claude/scripts/sync.sh")
-    assert [line[:6] for line in modes.splitlines()] == ["100755", "100755"]
+    record = json.loads(world.remote_file(RECORD))
+    assert {*record["files"], RECORD, PIN} <= set(world.remote_files())
+    assert len(world.remote_files()) < 20, world.remote_files()
+    assert empty.git("ls-files", "-s", ".claude/scripts/sync.sh")[:6] == "100755"
     empty.assert_sound()
 
 
@@ -93,11 +106,10 @@ def test_it_travels_to_a_second_machine_and_both_sync(world: World, busy: Machin
     assert run_install(busy, busy.top).code == 0
     result = own_sync(busy, "-m", "Install claudetools")
     assert result.code == 0, result.text
-    assert ".claude/claudetools/scripts/lib/ui.sh" in world.remote_files(), "although .gitignore says lib/"
     other = world.machine("MAC-02", "howard", clone=False)
     subprocess.run(["git", "clone", "-q", world.remote, other.top], env=other.env(), check=True)
-    result = other.run("bash", ".claude/claudetools/scripts/setup.sh", "--user", "howard", "--name", "Howard Lee",
-                       "--email", "howard@example.com", "--machine", "MAC-02")  # fmt: skip
+    result = tools(other, "setup", "--user", "howard", "--name", "Howard Lee",
+                   "--email", "howard@example.com", "--machine", "MAC-02")  # fmt: skip
     assert result.code == 0, result.text
     other.write("from-howard.md", "hello\n")
     assert own_sync(other).code == 0
@@ -107,7 +119,7 @@ def test_it_travels_to_a_second_machine_and_both_sync(world: World, busy: Machin
     assert busy.read("from-howard.md") == other.read("from-mike.md") == "hello\n"
     assert busy.status() == other.status() == ""
     # The copy in the repository puts this clone in order too.
-    result = other.run("bash", ".claude/claudetools/scripts/install.sh", ".")
+    result = tools(other, "install", ".")
     assert result.code == 0, result.text
     assert other.git("config", "--local", "pull.ff") == "only"
     assert (other.common / "hooks" / "pre-commit").read_bytes() == (TOOLKIT / "hooks/git/shim").read_bytes()
@@ -133,7 +145,7 @@ def test_the_second_run_changes_nothing_and_says_so(lived_in: Machine) -> None:
     run_install(lived_in, lived_in.top)
     before = tree_of(lived_in.top, times=True)
     result = run_install(lived_in, lived_in.top)
-    assert (result.code, result.out) == (0, "[OK] Nothing to do: claudetools 0.1.0 is installed in ~/ops.\n")
+    assert (result.code, result.out) == (0, f"[OK] Nothing to do: claudetools {VERSION} is installed in ~/ops.\n")
     assert difference(before, tree_of(lived_in.top, times=True)) == []
 
 
@@ -171,45 +183,62 @@ def test_a_link_in_the_place_of_a_file_is_kept_as_a_link(empty: Machine) -> None
 
 @pytest.fixture
 def older(tmp_path: Path) -> Path:
-    """An older version: other texts, one file that is gone by now, one that did not exist yet."""
+    """An older version: other texts, one skill that is gone by now, one that did not exist yet."""
     toolkit = copy_toolkit(TOOLKIT, tmp_path / "claudetools-0.0.9")
-    (toolkit / "LICENSE").unlink()
     (toolkit / "pyproject.toml").write_text('version = "0.0.9"\n')
-    (toolkit / "scripts" / "old.sh").write_text("#!/bin/sh\n")
-    (toolkit / "scripts" / "lib" / "older").mkdir()
-    (toolkit / "scripts" / "lib" / "older" / "gone.sh").write_text("#!/bin/sh\n")
-    (toolkit / "scripts" / "doctor.sh").write_text("#!/bin/sh\n# as it was\n")
-    (toolkit / "scripts" / "with-lock.sh").write_text((TOOLKIT / "scripts" / "with-lock.sh").read_text() + "# older\n")
-    (toolkit / "hooks" / "checks" / "path-cruft.sh").unlink()
-    shutil.copy(TOOLKIT / "hooks" / "checks" / "log-name.sh", toolkit / "hooks" / "checks" / "path-cruft.sh")
+    shutil.copytree(toolkit / ".claude/skills/save", toolkit / ".claude/skills/old")
+    shutil.rmtree(toolkit / ".claude/skills/scc")
+    path = toolkit / ".claude/scripts/whoami-block.sh"
+    path.write_text(path.read_text() + "# older\n")
     return toolkit
 
 
 def test_an_upgrade_takes_away_what_is_gone_and_keeps_what_the_user_changed(lived_in: Machine, older: Path) -> None:
     before = tree_of(lived_in.top)
     assert run_install(lived_in, lived_in.top, toolkit=older).code == 0
-    house = lived_in.top / ".claude/claudetools"
-    (house / "scripts/mine.sh").write_text("the user's\n")
-    (house / "scripts/old.sh").write_text("#!/bin/sh\n# changed by the user\n")
+    lived_in.write(".claude/skills/old/mine.md", "the user's\n")
+    lived_in.write(".claude/skills/old/SKILL.md", "changed by the user\n")
     assert run_install(lived_in, "--check", lived_in.top).code == 65
     result = run_install(lived_in, lived_in.top)
     assert result.code == 0, result.text
-    assert result.out.startswith("[OK] claudetools 0.0.9 -> 0.1.0 is installed in ~/ops.")
-    assert "Update to claudetools 0.1.0" in result.out
-    assert not (house / "scripts/old.sh").exists()
-    assert not (house / "scripts/lib/older").exists()
-    assert (house / "scripts/doctor.sh").read_bytes() == (TOOLKIT / "scripts/doctor.sh").read_bytes()
-    assert (house / "scripts/mine.sh").read_text() == "the user's\n"
-    kept = lived_in.top / ".claude/before-claudetools/claudetools/scripts/old.sh"
-    assert kept.read_text() == "#!/bin/sh\n# changed by the user\n"
-    assert "is kept as .claude/before-claudetools/claudetools/scripts/old.sh" in result.out
+    assert result.out.startswith(f"[OK] claudetools 0.0.9 -> {VERSION} is installed in ~/ops.")
+    assert f"Update to claudetools {VERSION}" in result.out
+    assert [p.name for p in (lived_in.top / ".claude").glob("*.tar.gz")] == [Path(ARCHIVE).name]
+    assert not (lived_in.top / ".claude/skills/old/SKILL.md").exists()
+    assert "older" not in lived_in.read(".claude/scripts/whoami-block.sh")
+    kept = ".claude/before-claudetools/skills/old/SKILL.md"
+    assert lived_in.read(kept) == "changed by the user\n" and f"is kept as {kept}" in result.out
     assert run_install(lived_in, "--check", lived_in.top).code == 0
     result = run_install(lived_in, "--uninstall", lived_in.top)
     assert result.code == 0, result.text
-    for name in ("claudetools/scripts/mine.sh", "before-claudetools/claudetools/scripts/old.sh"):
-        assert f".claude/{name}: yours" in result.out
+    assert f"{kept}: yours" in result.out
     left = [n for n in difference(before, tree_of(lived_in.top, state=False)) if (lived_in.top / n).is_file()]
-    assert left == [".claude/before-claudetools/claudetools/scripts/old.sh", ".claude/claudetools/scripts/mine.sh"]
+    assert left == [kept, ".claude/skills/old/mine.md"]
+
+
+def test_what_a_team_has_set_stays_through_an_upgrade_and_after_us(lived_in: Machine, older: Path) -> None:
+    run_install(lived_in, lived_in.top, toolkit=older)
+    sum = pinned(lived_in)[1]
+    text = f'{{ "settings":   {{"limitMB": 20}},\n  "version": "0.0.9", "sha256": "{sum}"}}\n'
+    lived_in.write(PIN, text)
+    assert run_install(lived_in, lived_in.top).code == 0
+    assert pinned(lived_in)[0] == VERSION
+    assert lived_in.read(PIN) == text.replace("0.0.9", VERSION).replace(sum, pinned(lived_in)[1])
+    result = run_install(lived_in, "--uninstall", lived_in.top)
+    assert f"{PIN}: your settings" in result.out
+    assert lived_in.read(PIN) == '{ "settings":   {"limitMB": 20}}\n'
+
+
+def test_an_unpacked_copy_that_was_changed_installs_nothing(lived_in: Machine) -> None:
+    """Its name says what it holds. The doctor names the file; what makes it anew is said."""
+    run_install(lived_in, lived_in.top)
+    assert own_sync(lived_in).code == 0
+    (unpacked(lived_in) / "scripts/whoami-block.sh").write_text("exit 3\n")
+    for command in ("install", "."), ("install", "--check", "."), ("doctor",):
+        result = tools(lived_in, *command)
+        assert "is not as it came: scripts/whoami-block.sh" in result.text, result.text
+    shutil.rmtree(unpacked(lived_in))
+    assert tools(lived_in, "install", "--check", ".").code == 0
 
 
 def test_what_the_user_added_to_our_block_is_left_alone_and_named(lived_in: Machine) -> None:
@@ -223,4 +252,4 @@ def test_what_the_user_added_to_our_block_is_left_alone_and_named(lived_in: Mach
     assert result.code == 65
     assert "AGENTS.md, between our marks" in result.err
     assert path.read_bytes() == edited
-    assert (lived_in.top / ".claude/claudetools/manifest.json").exists()
+    assert (lived_in.top / RECORD).exists()

@@ -70,7 +70,7 @@ class Stage:
         repo = root / "repo"
         for name, data in {
             ".claude/scripts/sync.sh": OWN_SYNC,
-            ".claude/claudetools/scripts/a.sh": b"the user's, in our folder\n",
+            ".claude/skills/a/SKILL.md": b"the user's, under our name\n",
             ".gitignore": b"*.log",
             "AGENTS.md": b"# Rules\r\n",
         }.items():
@@ -83,11 +83,11 @@ class Stage:
 
     def toolkit(self, version: str) -> Path:
         toolkit = self.root / f"toolkit-{version}"
-        texts = {"scripts/a.sh": "a", "pylib/claudetools/b.py": "b", f"hooks/only-{version}": "c"}
+        texts = {"scripts/a.sh": "a", ".claude/skills/a/SKILL.md": "b", f".claude/skills/only-{version}/SKILL.md": "c"}
         for name, text in {**texts, **dict.fromkeys(SHIMS, "shim")}.items():
             (toolkit / name).parent.mkdir(parents=True, exist_ok=True)
             (toolkit / name).write_text(f"{text} {version}\n")
-        (toolkit / "hooks/git").mkdir()
+        (toolkit / "hooks/git").mkdir(parents=True)
         shutil.copy(TOOLKIT / "hooks/git/shim", toolkit / "hooks/git/shim")
         (toolkit / "pyproject.toml").write_text(f'version = "{version}"\n')
         return toolkit

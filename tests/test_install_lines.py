@@ -14,7 +14,16 @@ from installing import run_install
 from world import Machine
 
 lines = st.sampled_from(
-    [b"", b"# a", b".claude/identity.json", b"/.claudetools-resolve/", b"@AGENTS.md", b".claude/** text eol=lf", b"x  "]
+    [
+        b"",
+        b"# a",
+        b".claude/identity.json",
+        b"/.claudetools-resolve/",
+        b"@AGENTS.md",
+        b".claude/** text eol=lf",
+        b"!.claude/claudetools-*.tar.gz",
+        b"x  ",
+    ]
 )
 
 
@@ -56,6 +65,7 @@ def test_a_line_that_the_user_has_is_not_added_twice() -> None:
         b"/.claude/identity.json\r\n.claudetools-resolve/\r\n",
         b".claudetools-resolve/\n.claude/identity.json  \n",
     ):
+        text += b"!.claude/claudetools-*.tar.gz\n"
         assert marked.with_section(text, marked.GITIGNORE, None) == (text, None)
     after, added = marked.with_section(b".claude/identity.json\n", marked.GITIGNORE, None)
     assert after.count(b"identity.json") == 1

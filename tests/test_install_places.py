@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from claudetools.install import place, steps
-from installing import OWN_HOOK, OWN_SYNC, TOOLKIT, difference, run_install, tree_of
+from installing import OWN_HOOK, OWN_SYNC, RECORD, TOOLKIT, difference, run_install, tree_of
 from world import Machine, World
 
 # --- hooks that are elsewhere -----------------------------------------------------------------------
@@ -22,7 +22,7 @@ def test_a_hooks_folder_in_the_tree_is_not_written_to(lived_in: Machine, folder:
     own = lived_in.write(f"{folder}/pre-commit", OWN_HOOK)
     result = run_install(lived_in, lived_in.top)
     assert result.code == 0
-    assert f"add to {named}: [ ! -e .claude/claudetools/hooks/git/pre-commit ] || bash" in result.err
+    assert f"add to {named}: if [ -e .claude/scripts/claudetools-start.sh ] && " in result.err
     assert own.read_bytes() == OWN_HOOK
     assert (lived_in.common / "hooks" / "pre-commit").read_bytes() == OWN_HOOK
     line = result.err.split(f"add to {named}: ")[1].splitlines()[0]
@@ -137,7 +137,7 @@ def test_a_folder_that_only_sounds_like_a_cloud_is_fine() -> None:
         assert place.cloud_folder(Path(name)) == "", name
 
 
-@pytest.mark.parametrize("link", [".claude", ".claude/claudetools", ".claude/scripts", ".claude/before-claudetools"])
+@pytest.mark.parametrize("link", [".claude", ".claude/skills", ".claude/scripts", ".claude/before-claudetools"])
 @pytest.mark.parametrize("inside", [False, True])
 def test_a_linked_folder_is_refused_by_its_name(lived_in: Machine, link: str, inside: bool) -> None:
     target = (lived_in.top if inside else lived_in.home) / "elsewhere"
@@ -199,7 +199,7 @@ def test_an_ignored_folder_is_named_because_it_would_not_travel(empty: Machine) 
     empty.write(".gitignore", ".claude/\n")
     result = run_install(empty, empty.top)
     assert result.code == 0
-    assert "git ignores .claude/claudetools/ (.gitignore:1:.claude/)" in result.err
+    assert "(.gitignore:1:.claude/)" in result.err
 
 
 def test_a_linked_worktree_is_as_good_as_the_main_one(lived_in: Machine) -> None:
@@ -238,13 +238,13 @@ def test_without_python_it_says_what_is_missing(empty: Machine, tmp_path: Path) 
 
 def test_a_newer_state_or_manifest_is_left_to_its_version(lived_in: Machine) -> None:
     run_install(lived_in, lived_in.top)
-    path = lived_in.top / ".claude/claudetools/manifest.json"
+    path = lived_in.top / RECORD
     manifest = json.loads(path.read_text())
     path.write_text(json.dumps({**manifest, "format": 2}))
     assert run_install(lived_in, lived_in.top).code == 78
     path.write_text("<<<<<<< HEAD\n")
     result = run_install(lived_in, "--uninstall", lived_in.top)
-    assert (result.code, "git checkout HEAD -- .claude/claudetools/manifest.json" in result.err) == (78, True)
+    assert (result.code, f"git checkout HEAD -- {RECORD}" in result.err) == (78, True)
     path.write_text(json.dumps(manifest))
     (lived_in.state / "format").write_text("2\n")
     assert run_install(lived_in, lived_in.top).code == 78
@@ -253,7 +253,7 @@ def test_a_newer_state_or_manifest_is_left_to_its_version(lived_in: Machine) -> 
 def test_a_manifest_that_names_files_of_others_is_not_believed(lived_in: Machine) -> None:
     victim = lived_in.write("victim.md", "precious\n")
     run_install(lived_in, lived_in.top)
-    path = lived_in.top / ".claude/claudetools/manifest.json"
+    path = lived_in.top / RECORD
     good = json.loads(path.read_text())
     digest = steps.digest_of(victim.read_bytes())
     for name in ("victim.md", ".claude/claudetools/../../victim.md", "/etc/passwd", ".claude/settings.json"):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from claudetools.install import agent_settings, json_text
 from claudetools.install.merged import Merged, as_record, merged_from
 from claudetools.install.place import Refused
-from installing import TOOLKIT, copy_toolkit, run_install
+from installing import PIN, RECORD, TOOLKIT, copy_toolkit, run_install
 from world import Machine
 
 NAME = ".claude/settings.json"
@@ -43,9 +43,9 @@ def test_every_entry_of_the_users_stays_and_ours_are_added(machine: Machine) -> 
     assert result.code == 0, result.text
     assert path.read_text() == USERS_OWN
     row = next(line for line in result.out.splitlines() if NAME in line and "What" not in line)
-    assert row.split(NAME)[1].strip() == "+ 6 hooks, + 6 permissions; your 3 entries stay as before"
+    assert row.split(NAME)[1].strip() == "+ 6 hooks, + 11 permissions; your 3 entries stay as before"
     diff = result.out.split(f"What changes in {NAME}:\n")[1].split("Nothing was changed")[0]
-    assert '+        "SessionEnd": [' in diff and "hooks/agent; set -- session-start;" in diff
+    assert '+        "SessionEnd": [' in diff and "; set -- hook session-start;" in diff
     taken = [line[3:].strip() for line in diff.splitlines() if line.startswith("  -")]
     assert taken == ['"allow": ["Bash(ls:*)",   "WebFetch"],', USERS_OWN.split("\n")[8].strip()], diff
     result = run_install(machine, machine.top)
@@ -110,7 +110,7 @@ def test_settings_that_cannot_be_read_are_named_and_nothing_is_written(
     assert (result.code, NAME in result.err, words in result.err) == (78, True, True), result.text
     assert "Nothing was changed" in result.err and "Traceback" not in result.err
     assert path.read_bytes() == before
-    assert not (machine.top / ".claude/claudetools").exists()
+    assert not (machine.top / PIN).exists()
 
 
 def test_settings_that_broke_later_stop_the_uninstall_before_anything_is_touched(machine: Machine) -> None:
@@ -118,7 +118,7 @@ def test_settings_that_broke_later_stop_the_uninstall_before_anything_is_touched
     machine.write(NAME, "{\n")
     result = run_install(machine, "--uninstall", machine.top)
     assert (result.code, f"{NAME} line 2" in result.err) == (78, True), result.text
-    assert (machine.top / ".claude/claudetools/manifest.json").exists()
+    assert (machine.top / RECORD).exists()
 
 
 def test_a_link_is_left_alone_and_said(machine: Machine) -> None:
@@ -166,7 +166,7 @@ def test_an_upgrade_replaces_lines_that_may_refuse_a_tool_also_in_what_the_user_
     for number, event in enumerate(old["hooks"]):
         found = agent_settings.EVENT.search(commands(now, event)[0])
         assert found
-        old["hooks"][event][0]["hooks"][0]["command"] = agent_settings.EARLIER[number % 2].format(found[1])
+        old["hooks"][event][0]["hooks"][0]["command"] = agent_settings.EARLIER[number % 3].format(found[1])
     (older / agent_settings.SOURCE).write_text(json.dumps(old))
     run_install(machine, machine.top, toolkit=older)
     before = machine.read(NAME)
@@ -190,7 +190,7 @@ def test_an_upgrade_replaces_lines_that_may_refuse_a_tool_also_in_what_the_user_
 def test_a_manifest_that_calls_an_entry_of_the_users_ours_is_not_believed(machine: Machine) -> None:
     machine.write(NAME, USERS_OWN)
     run_install(machine, machine.top)
-    path = machine.top / ".claude/claudetools/manifest.json"
+    path = machine.top / RECORD
     manifest = json.loads(path.read_text())
     manifest["settings"]["entries"].append([["permissions", "allow"], "WebFetch"])
     path.write_text(json.dumps(manifest))
@@ -253,6 +253,13 @@ values = st.recursive(
 styles = st.sampled_from([None, 0, 1, 2, 4, "\t"])
 
 
+def strings_in(data: Any) -> list[str]:
+    if isinstance(data, str):
+        return [data]
+    inner = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
+    return [text for value in inner for text in strings_in(value)]
+
+
 @settings(max_examples=400, deadline=None)
 @given(
     data=st.dictionaries(keys, values, max_size=4),
@@ -261,7 +268,9 @@ styles = st.sampled_from([None, 0, 1, 2, 4, "\t"])
     gap=st.sampled_from(["", " ", "\n", "\n\n  "]),
 )
 def test_what_is_merged_into_any_json_comes_out_to_the_byte(data: Any, style: Any, crlf: bool, gap: str) -> None:
-    text = json.dumps(data, indent=style).replace("[]", f"[{gap}]").replace("{}", f"{{{gap}}}")
+    text = json.dumps(data, indent=style)
+    if not any(brackets in value for value in strings_in(data) for brackets in ("[]", "{}")):
+        text = text.replace("[]", f"[{gap}]").replace("{}", f"{{{gap}}}")
     text = text.replace("\n", "\r\n") if crlf else text
     before = json.loads(text)
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from claudetools.install.toolkit import WORKFLOWS
-from installing import TOOLKIT, copy_toolkit, difference, own_sync, run_install, tree_of
+from installing import TOOLKIT, copy_toolkit, difference, own_sync, run_install, tools, tree_of
 from world import Machine
 
 
@@ -53,13 +53,22 @@ def test_the_workflows_that_may_be_asked_for_are_there() -> None:
     for name, path in WORKFLOWS.items():
         text = (TOOLKIT / "hooks/ci" / f"{name}.yml").read_text()
         assert path.startswith(f".{name}/workflows/")
-        assert ".claude/claudetools/hooks/checks/run.sh" in text
+        assert "bash .claude/scripts/claudetools.sh rules --range" in text
 
 
-def test_the_copy_in_a_repository_says_where_workflows_come_from(empty: Machine) -> None:
-    run_install(empty, empty.top)
-    result = empty.run("bash", ".claude/claudetools/scripts/install.sh", "--ci", "github", ".")
-    assert (result.code, "install.sh of a claudetools folder" in result.err) == (64, True), result.text
+def test_the_workflow_runs_the_rules_in_a_clone_that_nobody_has_set_up(machine: Machine, lived_in: Machine) -> None:
+    """The server's, which has neither hook nor identity."""
+    assert run_install(lived_in, "--ci", "github", lived_in.top).code == 0
+    assert own_sync(lived_in).code == 0
+    tip = lived_in.git("rev-parse", "HEAD")
+    lived_in.write("session-logs/2026-06-05-session.md", "x\n")
+    lived_in.git("add", "-A")
+    lived_in.git("commit", "-q", "--no-verify", "-m", "by hand")
+    server = Machine("CI", "ci", lived_in.home, lived_in.home / "ci")
+    lived_in.run("git", "clone", "-q", lived_in.top, server.top)
+    assert tools(server, "rules", "--range", f"{tip}..{tip}").code == 0
+    result = tools(server, "rules", "--range", f"{tip}..HEAD")
+    assert (result.code, "2026-06-05-session.md" in result.err) == (1, True), result.text
 
 
 def test_another_server_is_no_choice(empty: Machine) -> None:

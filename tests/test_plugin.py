@@ -16,6 +16,7 @@ from installing import run_install
 from world import TOOLKIT, Machine, Result
 
 PLUGIN = TOOLKIT / ".claude-plugin"
+EVENT = re.compile(r"; set -- (?:hook )?([a-z-]+); ")
 
 
 def read(path: Path) -> Any:
@@ -69,7 +70,9 @@ def test_the_plugin_listens_to_the_same_events_as_an_installed_repository() -> N
     assert ours.keys() == theirs.keys()
     for event in ours:
         for one, other in zip(ours[event], theirs[event], strict=True):
-            found, same = (re.search(r"; set -- ([a-z-]+); ", handler.pop("command")) for handler in (one, other))
+            found, same = (
+                re.search(r"; set -- (?:hook )?([a-z-]+); ", handler.pop("command")) for handler in (one, other)
+            )
             assert found and same and found[1] == same[1] and (TOOLKIT / "hooks/agent" / found[1]).is_file(), event
             assert one == other, "matcher, timeout and whatever else there is"
 

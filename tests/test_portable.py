@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agents import Agent
-from installing import TOOLKIT, own_sync, run_install
+from installing import TOOLKIT, run_install
 from round_trip import assert_synced
 from test_contention import Start
 from test_gone import GONE, LIST
@@ -183,7 +183,7 @@ def test_the_whole_way_works_with_the_tools_of_a_mac(world: World, tools: Tools)
     howard.extra_env = dict(tools.env)
     howard.run("git", "clone", "-q", world.remote, howard.top, cwd=howard.home)
     howard.git("config", "--global", "user.email", "howard@example.com")
-    call(howard, "claudetools/scripts/setup.sh --machine MAC-02")
+    call(howard, "scripts/claudetools.sh setup --machine MAC-02")
     for machine, name in ((howard, "h"), (mike, "m")):
         machine.write(f"clients/{name}/notes.md", "one\n")
         machine.write("shared.md", f"from {name}\n")
@@ -197,8 +197,8 @@ def test_the_whole_way_works_with_the_tools_of_a_mac(world: World, tools: Tools)
     points = call(mike, "scripts/sync.sh --points")
     assert points.strip()
     call(mike, "scripts/sync.sh --status")
-    call(mike, "claudetools/scripts/doctor.sh")
-    call(mike, "claudetools/scripts/with-lock.sh -- true")
+    call(mike, "scripts/claudetools.sh doctor")
+    call(mike, "scripts/claudetools.sh with-lock -- true")
     call(mike, "scripts/claudetools.sh log --help")
     mike.write("session-logs/2026-06-05-session.md", "x\n")
     call(mike, "scripts/sync.sh", 65)
@@ -327,14 +327,3 @@ def test_who_is_served_hears_of_a_file_that_nobody_could_read_in_peace(world: Wo
         )
     assert_synced(machine.sync())
     assert world.remote_file("state.json") == "the whole new text"
-
-
-def test_an_upgrade_in_the_second_of_the_setup_is_noticed(machine: Machine) -> None:
-    assert run_install(machine, machine.top).code == 0
-    coarsen(machine, 1000)
-    made = (machine.state / "installed.json").stat().st_mtime_ns
-    os.utime(machine.top / ".claude" / "claudetools" / "manifest.json", ns=(made + 1, made + 1))
-    hook = machine.top / ".git" / "hooks" / "pre-commit"
-    hook.unlink()
-    assert own_sync(machine).code == 0
-    assert hook.exists()

@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from claudetools.install import environment
-from installing import TOOLKIT, own_sync, run_install
+from installing import ARCHIVE, TOOLKIT, copy_toolkit, own_sync, run_install, tools, unpacked
 from test_contention import Start
-from world import Machine, Result, World, clean_environment, write_identity
+from world import Machine, Result, World, clean_environment
 
-SETUP = ".claude/claudetools/scripts/setup.sh"
+SETUP = ".claude/scripts/claudetools.sh setup"
 SHIM = (TOOLKIT / "hooks/git/shim").read_bytes()
 
 
@@ -36,7 +36,7 @@ def clone(world: World) -> Machine:
 
 
 def setup(machine: Machine, *args: str, env: dict[str, str] | None = None) -> Result:
-    return machine.run("bash", SETUP, *args, env=env)
+    return machine.run("bash", *SETUP.split(), *args, env=env)
 
 
 def without_python(machine: Machine) -> dict[str, str]:
@@ -52,37 +52,31 @@ def without_python(machine: Machine) -> dict[str, str]:
 # --- a clone where nothing was set up -------------------------------------------------
 
 
-def test_a_sync_sets_no_clone_up_and_names_the_command(world: World, clone: Machine) -> None:
-    """A hook runs code of the repository, which somebody else may have written."""
-    before = clone.git("config", "--local", "--list")
+def test_in_a_clone_that_nobody_has_set_up_nothing_of_the_repository_runs(clone: Machine) -> None:
+    """It is code that somebody else may have written. One command sets it up."""
     clone.git("config", "--global", "user.email", "howard@example.com")
+    before = clone.git("config", "--local", "--list")
     clone.write("a.md", "x\n")
-    result = own_sync(clone)
-    assert result.code == 0, result.text
-    assert f"[INFO] Not set up yet; you are Howard Lee by git's user.email. Make it yours: bash {SETUP}" in result.out
-    assert world.remote_git("log", "-1", "--format=%an <%ae>", "main") == "Howard Lee <howard@example.com>\n"
-    write_identity(clone)
-    for _ in range(2):
-        result = own_sync(clone)
-        assert result.code == 0, result.text
-        line = "[INFO] The commit hook and git's settings are not set up in this clone"
-        assert result.out.count(f"{line}: bash {SETUP}") == 1
-    assert not (clone.common / "hooks/pre-commit").exists()
-    settings = clone.git("config", "--local", "--list").splitlines()
-    assert [line for line in settings if line not in before and not line.startswith("user.")] == []
+    for script in ("sync.sh", "whoami-block.sh", "claudetools.sh"):
+        result = clone.run("bash", f".claude/scripts/{script}", "log")
+        assert (result.code, result.out) == (78, ""), result.text
+        assert result.err.splitlines()[0].startswith("[ERROR] claudetools is not set up in this clone")
+        assert result.err.endswith(f"If you trust who wrote that: bash {SETUP}\n")
+    assert not (clone.top / ".git/claudetools").exists()
+    assert clone.git("config", "--local", "--list") == before
     assert setup(clone).code == 0
     assert (clone.common / "hooks/pre-commit").read_bytes() == SHIM
     assert clone.git("config", "--local", "claudetools.branch") == "main"
-    assert SETUP not in own_sync(clone).text
+    result = own_sync(clone)
+    assert (result.code, SETUP in result.text) == (0, False), result.text
     clone.assert_sound()
 
 
 def test_a_toolkit_from_elsewhere_takes_nothing_of_the_repository(world: World, clone: Machine) -> None:
     """Neither code nor commands: what lies in .claude/claudetools is data to it, also after an upgrade."""
     clone.git("config", "--global", "user.email", "howard@example.com")
-    for path in (clone.top / ".claude").rglob("*"):
-        if path.is_file() and path.suffix not in (".json", ".md", ".gitignore", ".toml"):
-            path.write_text("touch ~/ran; exit 1\n")
+    for path in (clone.top / ".claude/scripts").iterdir():
+        path.write_text("touch ~/ran; exit 1\n")
     result = clone.run("bash", TOOLKIT / "scripts/setup.sh", "--user", "howard")
     assert result.code == 0, result.text
     assert f"if you trust who wrote it: cd {clone.top} && bash {SETUP}" in result.out
@@ -90,7 +84,6 @@ def test_a_toolkit_from_elsewhere_takes_nothing_of_the_repository(world: World, 
     result = clone.run("bash", TOOLKIT / "scripts/sync.sh")
     assert (result.code, "not set up" in result.text) == (0, False), result.text
     (clone.state / "installed.json").write_text("{}")
-    os.utime(clone.state / "installed.json", (0, 0))
     clone.write("notes-session.md", "x\n")
     clone.write("session-logs/2026-06-05-session.md", "x\n")
     result = clone.run("bash", TOOLKIT / "scripts/sync.sh")
@@ -114,21 +107,23 @@ def test_eight_syncs_at_once_bring_the_clone_up_to_date_together(world: World, c
     assert own_sync(clone).code == 0
     assert [world.remote_file(f"own-{who}.md") for who in range(8)] == [f"{who}\n" for who in range(8)]
     assert (clone.common / "hooks/pre-commit").read_bytes() == SHIM
-    assert len(list((clone.state / "helpers").iterdir())) == 1
+    assert len(list((clone.state / "toolkit").iterdir())) == 1
     clone.assert_sound()
 
 
 def outdate(machine: Machine) -> None:
     """As if an upgrade had just come in: the hook of this clone is an older one."""
     (machine.common / "hooks/pre-commit").write_bytes(SHIM + b"# of an older version\n")
-    os.utime(machine.state / "installed.json", (0, 0))
+    (machine.state / "set-up").write_text("an older one\n")
 
 
 def test_a_dry_run_sets_nothing_up(clone: Machine) -> None:
     clone.git("config", "--global", "user.email", "howard@example.com")
+    assert setup(clone).code == 0
+    outdate(clone)
     clone.write("a.md", "x\n")
     assert own_sync(clone, "--dry-run").code == 0
-    assert not (clone.common / "hooks/pre-commit").exists()
+    assert (clone.common / "hooks/pre-commit").read_bytes() != SHIM
 
 
 def test_an_upgrade_that_came_in_brings_the_clones_part_up_to_date(world: World, clone: Machine) -> None:
@@ -142,10 +137,9 @@ def test_an_upgrade_that_came_in_brings_the_clones_part_up_to_date(world: World,
 
 def test_a_clone_that_cannot_be_set_up_syncs_and_says_why(world: World, clone: Machine) -> None:
     clone.git("config", "--global", "user.email", "howard@example.com")
-    own_sync(clone)
-    record = clone.state / "installed.json"
-    record.write_text('{"format": 99}\n')
-    os.utime(record, (0, 0))
+    assert setup(clone).code == 0
+    outdate(clone)
+    (clone.state / "installed.json").write_text('{"format": 99}\n')
     clone.write("a.md", "x\n")
     result = own_sync(clone)
     assert result.code == 0, result.text
@@ -154,38 +148,43 @@ def test_a_clone_that_cannot_be_set_up_syncs_and_says_why(world: World, clone: M
 
 
 def test_nobody_known_is_told_the_command_and_nothing_changes(clone: Machine) -> None:
-    clone.git("config", "--global", "user.email", "dana@new.example")
+    clone.git("config", "--global", "user.email", "howard@example.com")
+    assert setup(clone).code == 0
+    (clone.top / ".claude/identity.json").unlink()
+    clone.git("config", "--local", "user.email", "dana@new.example")
     clone.write("a.md", "x\n")
     result = own_sync(clone)
     assert result.code == 78, result.text
     assert "dana@new.example is nobody in .claude/users.json" in result.out + result.err
     assert f"bash {SETUP}" in result.out + result.err
-    assert not (clone.common / "hooks/pre-commit").exists()
-    told = clone.run("bash", ".claude/claudetools/scripts/doctor.sh")
+    told = tools(clone, "doctor")
     assert (told.code, f"Set it up: bash {SETUP}\n" in told.out) == (78, True), told.text
 
 
 def start_session(machine: Machine) -> str:
     """What the agent is told."""
-    hook = machine.top / ".claude/claudetools/hooks/agent/session-start"
+    settings = json.loads(machine.read(".claude/settings.json"))
+    line = settings["hooks"]["SessionStart"][0]["hooks"][0]["command"]
     env = {**machine.env(), "CLAUDE_PROJECT_DIR": str(machine.top), "CLAUDE_CODE_SESSION_ID": "s-1"}
     payload = json.dumps({"session_id": "s-1", "hook_event_name": "SessionStart", "cwd": str(machine.top)})
-    done = subprocess.run(["sh", hook], cwd=machine.top, env=env, input=payload, capture_output=True, text=True)
+    done = subprocess.run(["sh", "-c", line], cwd=machine.top, env=env, input=payload, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
 
 def test_a_session_that_starts_where_nobody_is_known_is_told_the_command(clone: Machine) -> None:
-    clone.git("config", "--global", "user.email", "dana@new.example")
+    told = json.loads(start_session(clone))["hookSpecificOutput"]
+    assert told["hookEventName"] == "SessionStart" and told["additionalContext"].endswith(f"bash {SETUP}")
+    assert not (clone.top / ".git/claudetools").exists()
+    assert setup(clone, "--user", "howard", "--name", "Howard Lee", "--email", "howard@example.com").code == 0
+    assert SETUP not in start_session(clone)
+    (clone.top / ".claude/identity.json").unlink()
+    clone.git("config", "--local", "user.email", "dana@new.example")
     told = start_session(clone)
     assert "dana@new.example is nobody in .claude/users.json" in told
     assert f"Nothing can be synced before: bash {SETUP}" in told
-    clone.git("config", "--global", "user.email", "howard@example.com")
+    clone.git("config", "--local", "user.email", "howard@example.com")
     assert SETUP not in start_session(clone), "the first sync finds out by itself"
-    clone.git("config", "--global", "--unset", "user.email")
-    assert SETUP in start_session(clone)
-    assert setup(clone, "--user", "howard", "--name", "Howard Lee", "--email", "howard@example.com").code == 0
-    assert SETUP not in start_session(clone)
 
 
 # --- who works here --------------------------------------------------------------------
@@ -218,7 +217,7 @@ def on_a_terminal(machine: Machine, answers: list[str], *args: str) -> tuple[int
     """setup.sh before a person who types these lines; what stands on the screen."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        ["bash", SETUP, *args], cwd=machine.top, env=machine.env(), stdin=theirs, stdout=theirs, stderr=theirs
+        ["bash", *SETUP.split(), *args], cwd=machine.top, env=machine.env(), stdin=theirs, stdout=theirs, stderr=theirs
     )
     os.close(theirs)
     os.write(ours, "".join(f"{answer}\n" for answer in answers).encode())
@@ -289,8 +288,10 @@ def test_without_python_one_can_set_up_save_and_send(world: World, clone: Machin
     clone.write("a.md", "x\n")
     result = clone.run("bash", ".claude/scripts/sync.sh", env=env)
     assert result.code == 0, result.text
-    assert f"settings are not set up in this clone: bash {SETUP}" in result.out
+    assert "to renew it takes Python 3.10." in result.err and f"bash {SETUP}" in result.err
     assert world.remote_file("a.md") == "x\n"
+    assert own_sync(clone).code == 0
+    assert (clone.common / "hooks/pre-commit").read_bytes() == SHIM, "with Python the next sync completes it"
     result = clone.run("bash", ".claude/scripts/claudetools.sh", "log", "--help", env=env)
     assert (result.code, "Python 3.10 or newer is missing" in result.err, SETUP in result.err) == (78, True, True)
 
@@ -325,19 +326,23 @@ def hashed(text: str) -> str:
 
 @pytest.fixture
 def shop(clone: Machine) -> dict[str, str]:
-    """Instead of the package index: a folder with two versions of one package."""
+    """Instead of the package index: a folder with two versions of one package, and a toolkit that wants one of them."""
     folder = clone.home / "wheels"
     folder.mkdir()
     wheel(folder, "tinything", "1.0")
     wheel(folder, "tinything", "2.0")
-    pin(clone, "1.0")
     clone.git("config", "--global", "user.email", "howard@example.com")
+    pin(clone, "1.0")
     return {"PIP_FIND_LINKS": str(folder)}
 
 
 def pin(machine: Machine, version: str) -> None:
     text = f'[project]\nversion = "0.1.0"\ndependencies = [\n  "tinything=={version}", # what for\n]\n'
-    machine.write(".claude/claudetools/pyproject.toml", text)
+    toolkit = machine.home / "toolkit"
+    if not toolkit.exists():
+        copy_toolkit(TOOLKIT, toolkit)
+    (toolkit / "pyproject.toml").write_text(text)
+    assert run_install(machine, machine.top, toolkit=toolkit).code == 0
 
 
 def version_in_environment(machine: Machine) -> str:
@@ -373,10 +378,11 @@ def test_what_can_be_had_again_goes_with_the_uninstall(clone: Machine, shop: dic
     assert setup(clone).code == 0
     assert own_sync(clone).code == 0
     (clone.state / "venv").mkdir(exist_ok=True)
-    assert {"helpers", "venv"} <= {p.name for p in clone.state.iterdir()}
-    result = clone.run("bash", ".claude/claudetools/scripts/install.sh", "--uninstall", ".")
+    cached = {"toolkit", "pycache", "venv", "installed.json", "pin", "set-up", "trusted"}
+    assert cached <= {p.name for p in clone.state.iterdir()}
+    result = tools(clone, "install", "--uninstall", ".")
     assert result.code == 0, result.text
-    assert not {"helpers", "pycache", "venv", "installed.json"} & {p.name for p in clone.state.iterdir()}
+    assert not cached & {p.name for p in clone.state.iterdir()}
 
 
 def test_uv_is_used_where_it_is(clone: Machine, shop: dict[str, str]) -> None:
@@ -435,15 +441,16 @@ def test_a_checkout_with_windows_line_ends_leaves_ours_alone(world: World, clone
         subprocess.run(["git", "config", "--global", key, value], env=env, check=True)
     subprocess.run(["git", "clone", "-q", world.remote, other.top], env=env, check=True)
     assert b"\r\n" in (other.top / "README.md").read_bytes()
-    ours = [p for p in (other.top / ".claude").rglob("*") if p.is_file() and b"\r\n" in p.read_bytes()]
-    assert ours == []
+    files = [p for p in (other.top / ".claude").rglob("*") if p.is_file()]
+    assert [p.relative_to(other.top).as_posix() for p in files if b"\r\n" in p.read_bytes()] in ([], [ARCHIVE])
+    assert (other.top / ARCHIVE).read_bytes() == (clone.top / ARCHIVE).read_bytes()
     other.write("a.md", b"x\r\n")
     assert setup(other).code == 0
     result = own_sync(other)
     assert result.code == 0, result.text
     assert world.remote_file("a.md") == "x\n"
     assert other.status() == ""
-    assert other.run("bash", ".claude/claudetools/scripts/install.sh", "--check", ".").code == 0
+    assert tools(other, "install", "--check", ".").code == 0
 
 
 def test_a_toolkit_that_was_checked_out_with_windows_line_ends_works(world: World, tmp_path: Path) -> None:
@@ -465,19 +472,22 @@ def test_a_toolkit_that_was_checked_out_with_windows_line_ends_works(world: Worl
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     result = run_install(machine, machine.top, toolkit=target)
     assert result.code == 0, result.text
-    assert b"\r" not in (machine.top / ".claude/claudetools/scripts/lib/glance.sh").read_bytes()
+    assert own_sync(machine).code == 0
+    assert b"\r" not in (unpacked(machine) / "scripts/lib/glance.sh").read_bytes()
 
 
 def test_the_doctor_names_what_the_clone_lacks(clone: Machine, shop: dict[str, str]) -> None:
-    doctor = ".claude/claudetools/scripts/doctor.sh"
-    result = clone.run("bash", doctor)
+    assert setup(clone, "--user", "howard").code == 0
+    shutil.rmtree(clone.state / "venv", ignore_errors=True)
+    outdate(clone)
+    result = tools(clone, "doctor")
     assert result.code == 0, result.text
-    assert "claudetools 0.1.0, installed in this repository." in result.out
-    assert f"[WARN] The hook and git's settings of this clone are missing: bash {SETUP}" in result.out
+    assert "is not as claudetools 0.1.0 would have it:\n  .git/hooks/pre-commit" in result.out
+    assert f"[WARN] The hook and git's settings of this clone are of an older version: bash {SETUP}" in result.out
     assert f"[WARN] Python packages are missing (tinything==1.0): bash {SETUP}" in result.out
-    clone.write(".claude/claudetools/pyproject.toml", (TOOLKIT / "pyproject.toml").read_text())
+    run_install(clone, clone.top)
     assert setup(clone).code == 0
-    assert "[WARN]" not in clone.run("bash", doctor).out
+    assert "[WARN]" not in tools(clone, "doctor").out
 
 
 def test_a_clone_in_a_cloud_folder_is_refused_unless_somebody_took_the_risk(world: World, clone: Machine) -> None:
@@ -490,9 +500,9 @@ def test_a_clone_in_a_cloud_folder_is_refused_unless_somebody_took_the_risk(worl
         result.text
     )
     assert not (clone.common / "hooks/pre-commit").exists()
-    result = clone.run("bash", ".claude/claudetools/scripts/install.sh", "--allow-cloud-folder", ".")
+    result = tools(clone, "install", "--allow-cloud-folder", ".")
     assert result.code == 0, result.text
     assert (clone.common / "hooks/pre-commit").exists()
     assert setup(clone).code == 0
-    os.utime(clone.top / ".claude/claudetools/manifest.json")
+    outdate(clone)
     assert "could not be set up" not in own_sync(clone).text

@@ -67,7 +67,7 @@ def test_the_commands_of_a_skill_work_where_they_are_installed(machine: Machine)
     place = find_place(str(machine.top))
     assert place
     registry.register(place, "a")
-    for number in (1, 2):  # the second time from the copy of the helpers that the first one made
+    for number in (1, 2):  # the first time it is unpacked
         made = machine.run("bash", ".claude/scripts/claudetools.sh", "--session", "a", "log", "new", f"topic {number}")
         assert made.code == 0 and made.out.endswith(f"-mike-topic-{number}.md\n"), made.text
 
@@ -83,7 +83,7 @@ def test_checkpoint_has_a_second_name_that_no_client_knows() -> None:
 def test_a_hook_of_the_settings_is_there_and_silent_where_it_is_not(event: str, tmp_path: Path) -> None:
     for group in SETTINGS["hooks"][event]:
         for handler in group["hooks"]:
-            name = re.search(r"; set -- ([\w-]+);", handler["command"])
+            name = re.search(r"; set -- hook ([\w-]+);", handler["command"])
             assert name and (TOOLKIT / "hooks/agent" / name[1]).is_file()
             assert 0 < handler["timeout"] <= 10
             for project in (tmp_path, tmp_path / "a b"):
@@ -95,9 +95,12 @@ def test_a_hook_of_the_settings_is_there_and_silent_where_it_is_not(event: str, 
                     capture_output=True,
                 )
                 assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-            home = tmp_path / "a b" / ".claude" / "claudetools"
+            home = tmp_path / "a b" / ".claude" / "scripts"
             if not home.exists():
-                home.symlink_to(TOOLKIT)
+                home.symlink_to(TOOLKIT / ".claude" / "scripts")
+                state = home.parent.parent / ".git" / "claudetools"
+                state.mkdir(parents=True)
+                (state / "installed.json").write_text("{}")
             done = subprocess.run(
                 ["sh", "-c", handler["command"]],
                 env=clean_environment(tmp_path, {"CLAUDE_PROJECT_DIR": str(tmp_path / "a b")}),

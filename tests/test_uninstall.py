@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from installing import TOOLKIT, difference, own_sync, run_install, tree_of
+from installing import RECORD, TOOLKIT, VERSION, difference, own_sync, run_install, tools, tree_of
 from world import Machine, World, write_identity
 
 
@@ -12,13 +12,13 @@ def test_uninstalling_leaves_every_file_as_it_was(busy: Machine) -> None:
     before, status = tree_of(busy.top), busy.status()
     assert run_install(busy, busy.top).code == 0
     plan = run_install(busy, "--dry-run", "--uninstall", busy.top)
-    assert plan.out.startswith("Would take claudetools 0.1.0 out of ~/ops:")
-    assert (busy.top / ".claude/claudetools/manifest.json").exists()
+    assert plan.out.startswith(f"Would take claudetools {VERSION} out of ~/ops:")
+    assert (busy.top / RECORD).exists()
     result = run_install(busy, "--uninstall", busy.top)
     assert result.code == 0, result.text
     assert difference(before, tree_of(busy.top, state=False)) == []
     assert busy.status() == status == ""
-    assert result.out.startswith("[OK] claudetools 0.1.0 is out of ~/ops.")
+    assert result.out.startswith(f"[OK] claudetools {VERSION} is out of ~/ops.")
     assert "  400 session logs\n" in result.out
     result = run_install(busy, "--uninstall", busy.top)
     assert (result.code, result.out) == (0, "[OK] Nothing to do: claudetools is not installed in ~/ops.\n")
@@ -40,9 +40,9 @@ def test_any_machine_can_take_it_out_after_it_was_used(world: World, lived_in: M
     other = world.machine("MAC-02", "howard")
     write_identity(other)
     other.write("notes.md", "x\n")
+    assert tools(other, "setup").code == 0
     assert own_sync(other).code == 0
-    other.run("bash", ".claude/claudetools/scripts/install.sh", ".")
-    result = other.run("bash", ".claude/claudetools/scripts/install.sh", "--uninstall", ".")
+    result = tools(other, "install", "--uninstall", ".")
     assert result.code == 0, result.text
     for words in (".claude/identity.json: who works here", "restore point", "the history of earlier syncs"):
         assert words in result.out, result.text
@@ -63,8 +63,8 @@ def test_when_the_others_took_it_out_what_is_left_in_a_clone_goes_by_the_same_co
     lived_in.top.joinpath(".gitattributes").chmod(0o644)
     before = tree_of(lived_in.top)
     run_install(lived_in, lived_in.top)
-    for name in ("claudetools", "before-claudetools", "skills", "scripts/whoami-block.sh", "scripts/claudetools.sh"):
-        lived_in.run("rm", "-r", f".claude/{name}")
+    for name in ("before-claudetools", "skills", "claudetools*", "scripts/whoami-block.sh", "scripts/claudetools*"):
+        assert lived_in.run("sh", "-c", f"rm -r .claude/{name}").code == 0
     lived_in.git("checkout", "-q", "--", ".")
     assert run_install(lived_in, "--uninstall", lived_in.top).code == 0
     assert set(difference(before, tree_of(lived_in.top, state=False))) <= {".git/index"}

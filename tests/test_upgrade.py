@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
 from forced import KILL_GROUP, at, ended, was_reached
-from installing import TOOLKIT, copy_toolkit, own_sync, run_install
+from installing import VERSION, other_version, own_sync, pinned, run_install, tools, unpacked
 from test_contention import Start
 from world import Machine, World
-from yard import wait_until
-
-HOUSE = ".claude/claudetools"
 
 
 @pytest.fixture
 def newer(tmp_path: Path) -> Path:
     """A version whose shell code and helpers do not understand those of ours: whoever mixes them fails."""
-    toolkit = copy_toolkit(TOOLKIT, tmp_path / "claudetools-9.0")
-    text = (toolkit / "pyproject.toml").read_text()
-    (toolkit / "pyproject.toml").write_text(text.replace('version = "0.1.0"', 'version = "9.0.0"'))
+    toolkit = other_version(tmp_path / "claudetools-9.0", "9.0.0")
     python = toolkit / "scripts/lib/python.sh"
     python.write_text(python.read_text() + "export NINE=9\n")
     entry = toolkit / "pylib/claudetools/__main__.py"
@@ -41,12 +34,13 @@ def two(world: World) -> tuple[Machine, Machine]:
     assert run_install(mike, mike.top).code == 0
     assert own_sync(mike).code == 0
     howard = world.machine("MAC-02", "howard")
+    assert tools(howard, "setup").code == 0
     assert own_sync(howard).code == 0
     return mike, howard
 
 
 def version_of(machine: Machine) -> str:
-    return machine.read(f"{HOUSE}/version").split()[0]
+    return pinned(machine)[0]
 
 
 def upgrade(machine: Machine, toolkit: Path) -> None:
@@ -81,51 +75,6 @@ def test_an_upgrade_that_comes_in_changes_nothing_for_the_run_that_receives_it(
     assert howard.status() == ""
 
 
-def test_a_toolkit_that_is_swapped_under_a_running_sync_does_not_reach_it(
-    world: World, two: tuple[Machine, Machine], newer: Path
-) -> None:
-    mike, howard = two
-    mike.write("from-mike.md", "x\n")
-    assert own_sync(mike).code == 0
-    house = howard.top / HOUSE
-    shutil.rmtree(howard.state / "helpers")  # also when it is the first run of its version
-    for name in ("scripts", "pylib"):
-        shutil.copytree(newer / name, howard.home / "new" / name, ignore=shutil.ignore_patterns("demo.sh"))
-    howard.write("from-howard.md", "x\n")
-    env = at(howard, "snapshot", f"cp -R '{howard.home}/new/.' '{house}'")
-    result = howard.run("bash", ".claude/scripts/sync.sh", env=env)
-    assert was_reached(env)
-    assert (result.code, "older code" in result.text) == (0, False), result.text
-    assert howard.read("from-mike.md") == world.remote_file("from-howard.md") == "x\n"
-
-
-def test_a_run_that_waited_through_an_upgrade_starts_over_with_it(
-    world: World, two: tuple[Machine, Machine], newer: Path
-) -> None:
-    mike, howard = two
-    upgrade(mike, newer)
-    gate = howard.home / "gate"
-    os.mkfifo(gate)
-    howard.write("first.md", "x\n")
-    env = at(howard, "locked", f"read -r _ <'{gate}'")
-    first = howard.start("bash", ".claude/scripts/sync.sh", env=env)
-    wait_until(lambda: was_reached(env))
-    howard.write("second.md", "x\n")
-    second = howard.start("bash", ".claude/scripts/sync.sh", "-m", "the second", "--", "second.md")
-    claims = howard.state / "claims"
-    wait_until(lambda: len([p for p in claims.iterdir() if p.suffix != ".alive"]) >= 2 or second.poll() is not None)
-    with gate.open("w"):
-        pass
-    assert ended(first) == 0
-    out, err = second.communicate(timeout=120)
-    text = out.decode() + err.decode()
-    assert second.returncode == 0, text
-    assert "claudetools was upgraded meanwhile (0.1.0 -> 9.0.0). Starting over." in text
-    assert "older code" not in text
-    assert world.remote_file("second.md") == "x\n"
-    howard.assert_sound()
-
-
 def test_one_machine_is_upgraded_while_eight_syncs_run_on_the_other(
     world: World, two: tuple[Machine, Machine], newer: Path
 ) -> None:
@@ -156,7 +105,7 @@ def test_back_to_the_older_version_and_up_again_loses_nothing(
     before = {p: p.read_bytes() for p in (mike.top / ".claude").rglob("*") if p.is_file()}
     upgrade(mike, newer)
     result = run_install(mike, mike.top)
-    assert "9.0.0 -> 0.1.0" in result.out, result.text
+    assert f"9.0.0 -> {VERSION}" in result.out, result.text
     assert {p: p.read_bytes() for p in (mike.top / ".claude").rglob("*") if p.is_file()} == before
     mike.write("a.md", "x\n")
     assert own_sync(mike).code == 0
@@ -231,38 +180,14 @@ def test_a_step_that_fails_is_told_and_nothing_is_sent(
     mike.assert_sound()
 
 
-def test_only_as_many_copies_of_the_helpers_are_kept_as_may_be_in_use(
-    two: tuple[Machine, Machine], tmp_path: Path
-) -> None:
+def test_only_as_many_versions_are_kept_as_may_be_in_use(two: tuple[Machine, Machine], tmp_path: Path) -> None:
+    """Halves of what a killed run unpacked go as well, once nobody can be at work on them."""
     mike, _ = two
+    half, new = mike.state / "toolkit/.new-abcdef", mike.state / "toolkit/.new-ghijkl"
+    for folder in (half, new):
+        folder.mkdir()
+    os.utime(half, (0, 0))
     for n in range(5):
-        toolkit = copy_toolkit(TOOLKIT, tmp_path / f"v{n}")
-        text = (toolkit / "pyproject.toml").read_text()
-        (toolkit / "pyproject.toml").write_text(text.replace('version = "0.1.0"', f'version = "0.2.{n}"'))
-        upgrade(mike, toolkit)
-    copies = list((mike.state / "helpers").iterdir())
-    assert len(copies) <= 3
-    assert mike.read(f"{HOUSE}/version").split()[1] in {p.name for p in copies}
-
-
-def test_helpers_that_somebody_changed_by_hand_run_from_the_tree(two: tuple[Machine, Machine]) -> None:
-    """There is no version that a copy could belong to."""
-    mike, _ = two
-    shutil.rmtree(mike.state / "helpers")
-    path = mike.top / HOUSE / "pylib/claudetools/text.py"
-    path.write_text(path.read_text() + "# changed\n")
-    mike.write(".claude/identity.json", mike.read(".claude/identity.json") + "\n")
-    result = own_sync(mike)
-    assert result.code == 0, result.text
-    assert not [p for p in (mike.state / "helpers").iterdir()]
-
-
-def test_the_version_line_tells_any_two_contents_apart(two: tuple[Machine, Machine], newer: Path) -> None:
-    mike, _ = two
-    manifest = json.loads(mike.read(f"{HOUSE}/manifest.json"))
-    assert f"{HOUSE}/version" in manifest["files"]
-    old = mike.read(f"{HOUSE}/version").split()
-    (newer / "pyproject.toml").write_text((TOOLKIT / "pyproject.toml").read_text())
-    run_install(mike, mike.top, toolkit=newer)
-    new = mike.read(f"{HOUSE}/version").split()
-    assert old[0] == new[0] and old[1] != new[1]
+        upgrade(mike, other_version(tmp_path / f"v{n}", f"0.2.{n}"))
+    assert len([p for p in (mike.state / "toolkit").iterdir() if not p.name.startswith(".")]) == 3
+    assert unpacked(mike).is_dir() and new.is_dir() and not half.exists()

@@ -1,6 +1,8 @@
-#!/usr/bin/env bash
-# The User block of a session log; its program lies in .claude/claudetools/ of a repository that uses it, or here.
-here=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
-here=$(cd "${here:-.}" && pwd -P) || exit 70
-[ -e "$here/../claudetools/scripts/${0##*/}" ] && exec bash "$here/../claudetools/scripts/${0##*/}" "$@"
-exec bash "$here/../../scripts/${0##*/}" "$@"
+#!/bin/sh
+# The User block of a session log: --help is its manual. The program lies in an archive of this repository, see claudetools-start.sh.
+h=${0%"${0##*/}"} h=${h%/}
+h=${h:-.}
+set -- whoami-block.sh "$@"
+. "$h/claudetools-start.sh"
+echo "[ERROR] .claude/scripts/claudetools-start.sh is damaged. Take it back: git checkout HEAD -- .claude/scripts" >&2
+exit 70

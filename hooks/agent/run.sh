@@ -14,7 +14,10 @@ case $0 in */hooks/agent/*)
   ;;
 esac
 toolkit=$h/../..
-state=${CLAUDE_PROJECT_DIR:-.}/.git/claudetools
+case $toolkit in
+  */claudetools/toolkit/*) state=${toolkit%/toolkit/*} ;; # unpacked there
+  *) state=${CLAUDE_PROJECT_DIR:-.}/.git/claudetools ;;
+esac
 
 # Compiled modules never go into the tree.
 if [ -d "$state" ]; then

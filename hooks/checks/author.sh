@@ -19,7 +19,7 @@ check_author() {
     RULE_FIX="Take its identity: git config user.name $(quoted "$ID_NAME") && git config user.email $(quoted "$ID_EMAIL")"
   else
     RULE_TEXT='is the author, and nobody in .claude/users.json'
-    RULE_FIX='Say who you are: bash .claude/claudetools/scripts/setup.sh     then: git commit --amend --reset-author'
+    RULE_FIX='Say who you are: bash .claude/scripts/claudetools.sh setup     then: git commit --amend --reset-author'
   fi
   return 1
 }

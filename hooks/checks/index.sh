@@ -36,10 +36,20 @@ report_unsealed() {
   esac
 }
 
+# What the team's file asks for. Without a state folder nobody has synced here, and nothing is in force.
+team_policy() {
+  local item
+  [ -d "$TREE" ] || return 0
+  read_settings
+  for item in ${SETTINGS[@]+"${SETTINGS[@]}"}; do
+    case $item in credentials=*) printf '%s' "${item#*=}" ;; esac
+  done
+}
+
 # A commit that is carried over brings what it brings.
 judge_new_credentials() {
   local policy i
-  policy=$(git config --get claudetools.credentials) || return 0
+  policy=$(git config --get claudetools.credentials) || policy=$(team_policy)
   [ "$policy" = vault ] || [ "$policy" = block ] || return 0
   ! carries_over || return 0
   find_plain_credentials "$(git rev-parse -q --verify HEAD)" "${LOGS[@]}"

@@ -93,7 +93,7 @@ judge_user_block() {
   RULE_TEXT='is a log without a User block'
   [ -n "$who" ] || return 1
   RULE_TEXT="is a log whose User block is not of who writes it: $(visible "$who ${LOG_MACHINE#- }")"
-  RULE_FIX="Put there what this prints: bash $(command_path whoami-block.sh)"
+  RULE_FIX="Put there what this prints: $(typed_command whoami)"
   return 1
 }
 

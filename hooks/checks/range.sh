@@ -26,8 +26,8 @@ check_range() {
 
 # What is to be typed is typed in a clone, wherever this runs.
 speak_to_clients() {
-  command_path() { printf '.claude/claudetools/scripts/%s' "$1"; }
-  tools_command() { printf 'bash .claude/scripts/claudetools.sh'; }
+  unset CLAUDETOOLS_TYPED
+  runs_from_here() { :; }
 }
 
 # Sets COMMITS_NEW, arguments for git log, and OLD, what the changes are measured against. 1: nothing to judge.

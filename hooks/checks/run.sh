@@ -12,7 +12,7 @@ set -uo pipefail
 TOOLKIT=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}
 TOOLKIT=$(cd "${TOOLKIT:-.}/../.." && pwd -P) || exit 70
 export LC_ALL=C
-for part in exit_codes ui python results repository identity checks; do
+for part in exit_codes ui python results repository settings identity checks; do
   # shellcheck source=/dev/null
   . "$TOOLKIT/scripts/lib/$part.sh" || exit 70
 done

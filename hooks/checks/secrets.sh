@@ -5,7 +5,7 @@
 
 # may_hold_secrets PATH: 1 for what other rules judge, or where values stand on purpose: logs, and what is made of them.
 may_hold_secrets() {
-  case $1 in wiki/*) [ "${CONFIG_CREDENTIALS:-inline}" != inline ] ;; .claude/claudetools/*) return 1 ;; *) ! is_log "$1" ;; esac
+  case $1 in wiki/*) [ "${CONFIG_CREDENTIALS:-inline}" != inline ] ;; .claude/claudetools*) return 1 ;; *) ! is_log "$1" ;; esac
 }
 
 # find_secrets WHERE BASE PATH...: in WHERE (--cached, or a commit). SECRETS gets path and places ("a password in line 3")
@@ -47,5 +47,5 @@ list_suspects() {
 describe_secrets() {
   RULE_TEXT="holds $2"
   RULE_FIX="Take it out of the file. Is it none? End that line with: claudetools:allow-secret"
-  [ "$2" != '?' ] || RULE_TEXT='may hold a credential, and cannot be searched without Python' RULE_FIX="Install Python $PYTHON_FLOOR, then: bash $(command_path doctor.sh)"
+  [ "$2" != '?' ] || RULE_TEXT='may hold a credential, and cannot be searched without Python' RULE_FIX="Install Python $PYTHON_FLOOR, then: $(typed_command doctor)"
 }

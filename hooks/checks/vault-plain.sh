@@ -70,7 +70,7 @@ describe_unsealed() {
       ;;
     unread)
       RULE_TEXT+=', and .sops.yaml has a path_regex that cannot be read'
-      RULE_FIX="Encrypt it, or see which: bash $(command_path doctor.sh)"
+      RULE_FIX="Encrypt it, or see which: $(typed_command doctor)"
       ;;
     gpg)
       RULE_TEXT+=', and lies in a password store'
@@ -97,7 +97,7 @@ describe_unsealed() {
       ;;
     *)
       RULE_TEXT='may have to be encrypted, and cannot be looked at without Python'
-      RULE_FIX="Install Python $PYTHON_FLOOR, then: bash $(command_path doctor.sh)"
+      RULE_FIX="Install Python $PYTHON_FLOOR, then: $(typed_command doctor)"
       ;;
   esac
 }

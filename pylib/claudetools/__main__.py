@@ -13,12 +13,12 @@ import sys
 
 JOBS = {
     "advance": "advance.command",
+    "arrivals": "arrivals",
     "credentials": "logs.credentials",
     "deliver": "notes.deliver",
     "hook": "sessions.hook",
     "environment": "install.environment",
     "held-moves": "held_moves",
-    "helpers": "install.helpers",
     "identity": "identity",
     "install": "install.command",
     "lock": "lock.command",
@@ -28,6 +28,7 @@ JOBS = {
     "resolve": "resolve",
     "sealed": "vault.judge",
     "secrets": "secrets_job",
+    "settings": "settings",
     "split": "sessions.split",
     "touched": "touched",
     "unhooked": "sessions.unhooked",

@@ -10,7 +10,8 @@ from typing import NoReturn
 
 import click
 
-from claudetools.place import Place, find_place
+from claudetools.place import Place, find_place, typed_command
+from claudetools.place import script as script
 from claudetools.text import visible
 
 # The same numbers as scripts/lib/exit_codes.sh; a test compares the two.
@@ -62,12 +63,9 @@ def here() -> Place:
     return place
 
 
-def program(place: Place) -> str:
-    """What one types in this repository to start the commands: `bash .claude/scripts/claudetools.sh`."""
-    shim = ".claude/scripts/claudetools.sh"
-    if os.path.exists(os.path.join(place.top, shim)):
-        return f"bash {shim}"
-    return f"bash {shlex.quote(script(shim.rpartition('/')[2]))}"
+def program(place: Place, name: str = "") -> str:
+    """What one types in this repository to start the commands, or the program of that name."""
+    return typed_command(place.top, name)
 
 
 def typed(command: str) -> str:
@@ -76,18 +74,13 @@ def typed(command: str) -> str:
     return command.replace("claudetools.sh", program(place), 1) if place else command
 
 
-def script(name: str) -> str:
-    """The path of a program of ours. We may be a copy that outlives an upgrade: the shell says where it started us."""
-    here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    return os.path.join(os.environ.get("CLAUDETOOLS_TOOLKIT") or here, "scripts", name)
-
-
 def run(command: click.Command, arguments: Sequence[str], program: str) -> int:
     """Run a click command as `program`: its exit code, with the house's words for every failure."""
     for stream in (sys.stdout, sys.stderr):  # a file name may hold what the locale cannot say
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        result = command.main(list(arguments), prog_name=program, standalone_mode=False)
+        name = program.replace("claudetools.sh", os.environ.get("CLAUDETOOLS_TYPED") or "claudetools.sh", 1)
+        result = command.main(list(arguments), prog_name=name, standalone_mode=False)
         return result if isinstance(result, int) else OK
     except Stop as stop:
         return tell(stop.code, *stop.lines)

@@ -23,7 +23,6 @@ from typing import Any
 REQUIRED = ("user", "full_name", "email", "machine")
 OPTIONAL = ("timezone", "hostname")
 DEFAULT_TIMEZONE = "America/Los_Angeles"
-SETUP = "bash .claude/claudetools/scripts/setup.sh"
 GIT_STRIPS = " .,:;<>\"\\'"  # from the ends of a name; a name of nothing else is refused by git
 
 
@@ -382,6 +381,10 @@ def find_identity(args: argparse.Namespace) -> Identity:
             raise
         raise Invalid(str(error).replace("is missing", "came with a commit, so it is not read,")) from error
     identity.foreign = "" if own == path else "1"
+    from claudetools import settings
+
+    if not own or not (load_json(own, ".claude/identity.json") or {}).get("timezone"):
+        identity.timezone = settings.timezone_at(args.top) or identity.timezone
     return identity
 
 

@@ -44,6 +44,26 @@ class Place(NamedTuple):
         return None if found.split("/", 1)[0] == ".git" else found
 
 
+def script(name: str) -> str:
+    """The path of a program of ours. We may be a copy that outlives an upgrade: the shell says where it started us."""
+    here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return os.path.join(os.environ.get("CLAUDETOOLS_TOOLKIT") or here, "scripts", name)
+
+
+def typed_command(top: str, name: str = "") -> str:
+    """What one types at `top` to start the program `name` ("" for the commands of Python): as typed_command of
+    scripts/lib/identity.sh."""
+    import shlex
+
+    if os.environ.get("CLAUDETOOLS_TYPED"):
+        return f"claudetools {name}".rstrip()
+    if not os.path.exists(os.path.join(top, ".claude/scripts/claudetools.sh")):
+        return f"bash {shlex.quote(script(f'{name}.sh' if name else 'claudetools.sh'))}"
+    if name == "sync":
+        return "bash .claude/scripts/sync.sh"
+    return f"bash .claude/scripts/claudetools.sh {name}".rstrip()
+
+
 def find_place(folder: str) -> Place | None:
     """The working tree around `folder`; None where there is none (also in a bare repository)."""
     top = os.path.realpath(folder)

@@ -31,6 +31,25 @@ count_received() {
   done <<<"$BEHIND"
   RECEIVED_COMMITS=$((RECEIVED_COMMITS + count))
   RECEIVED_FROM=$names
+  tell_arrivals "$before"
+}
+
+# What came in and is started here: a change of the toolkit is news, never a file among others.
+tell_arrivals() {
+  local line when=''
+  [ -n "$1" ] && ! git -C "$TOP" diff-tree --quiet "$1" "$HEAD_OID" -- .claude/claudetools.json .claude/settings.json .claude/scripts \
+    ':(top,glob)**/.gitattributes' 2>/dev/null || return 0
+  if ! is_set_up; then
+    : # nothing of the repository's is started here
+  elif [ "$CONFIG_TRUST" = ask ]; then
+    when='the one before runs on until you accept it'
+  else
+    when='active from the next run'
+  fi
+  while IFS= read -r line; do note_fact "[WARN] $line"; done < <(
+    run_python arrivals --top "$TOP" --old "$1" --new "$HEAD_OID" --when "$when" 2>/dev/null ||
+      printf '%s\n' "What came in and starts programs here cannot be told. See: git diff ${1:0:12} ${HEAD_OID:0:12} -- .claude .gitattributes"
+  )
 }
 
 # As relate has it, where that was not asked: there was no commit here yet.

@@ -92,7 +92,7 @@ run_delivery() {
   read_delivery "$out"
   case $status in
     0) ;;
-    79) note_fact "[WARN] Notes of others cannot be read: ${DELIVERY_WORDS:-a Python package is missing}. Install it: bash $(setup_command)   Then: $(sync_command)" ;;
+    79) note_fact "[WARN] Notes of others cannot be read: ${DELIVERY_WORDS:-a Python package is missing}. Install it: $(setup_command)   Then: $(sync_command)" ;;
     *) note_fact "[WARN] Notes of others could not be read (${DELIVERY_WORDS:-no message}). Nothing is lost; the next sync tries again." ;;
   esac
 }

@@ -4,7 +4,7 @@
 
 unset CDPATH
 # Names of ours that are asked for before they are set: somebody may have exported one.
-unset PHASE PYTHON STATE TREE WORK JOB ROLE TOP MAIN_TOP REQUEST BOOT_ID SEAL_FOLDER
+unset PHASE PYTHON STATE TREE WORK JOB ROLE TOP MAIN_TOP MAIN_STATE REQUEST BOOT_ID SEAL_FOLDER
 IFS=$' \t\n'
 readonly CALLER_LC_ALL=${LC_ALL-unset} CALLER_EDITOR=${GIT_EDITOR-unset} CALLER_SSH=${GIT_SSH_COMMAND-unset} # hooks get these back
 readonly CALLER_AUTHOR_NAME=${GIT_AUTHOR_NAME-} CALLER_AUTHOR_EMAIL=${GIT_AUTHOR_EMAIL-} \
@@ -35,9 +35,3 @@ export GIT_CONFIG_COUNT=7 \
 
 TOOLKIT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd -P) || return 70
 readonly TOOLKIT
-
-# An installed toolkit's version and what tells its contents from any other's. Read before the rest is, and replaced last
-# by an upgrade: when it is the same under the lock, all that was read belongs together.
-TOOLKIT_VERSION=''
-IFS= read -r TOOLKIT_VERSION 2>/dev/null <"$TOOLKIT/version" || TOOLKIT_VERSION=''
-readonly TOOLKIT_VERSION

@@ -6,8 +6,8 @@
 # clone_job [--locked]: the installer's part for a clone. Who took the risk of a cloud folder once is not asked again.
 clone_job() {
   [ ! -e "$STATE/installed.json" ] || set -- "$@" --allow-cloud
-  run_python install --job clone "$@" --toolkit "$TOP/.claude/claudetools" --state-format "$STATE_FORMAT" \
-    --command "bash $(command_path install.sh)" -- "$TOP"
+  run_python install --job clone "$@" --toolkit "$TOOLKIT" --state-format "$STATE_FORMAT" \
+    --command "$(typed_command install)" -- "$TOP"
 }
 
 # Under the lock. A failure is told and no more: the work that is to be saved does not depend on it.
@@ -15,33 +15,14 @@ refresh_clone() {
   local text line
   [ -z "$DRY_RUN" ] && needs_setup || return 0
   if ! find_python; then
-    info "The hook of this clone may be of an older version; to renew it takes Python $PYTHON_FLOOR. Install it, then: bash $(setup_command)"
+    info "The hook of this clone may be of an older version; to renew it takes Python $PYTHON_FLOOR. Install it, then: $(setup_command)"
     return 0
   fi
   if text=$(clone_job --locked 2>&1); then
     while IFS= read -r line; do [ -z "$line" ] || info "Set up in this clone: ${line#\[WARN\] }"; done <<<"$text"
   else
     text=${text#\[ERROR\] }
-    info "This clone could not be set up: $(visible "${text%%$'\n'*}") Later: bash $(setup_command)"
+    info "This clone could not be set up: $(visible "${text%%$'\n'*}") Later: $(setup_command)"
   fi
   return 0
-}
-
-# An upgrade came in while this was read, or while it waited: then its parts do not belong together. Nothing was done yet.
-start_over_if_upgraded() {
-  local now=''
-  [ -n "$TOOLKIT_VERSION" ] && [ "$ROLE" = "$LOADED_FOR" ] && [ -z "${CLAUDETOOLS_STARTED_OVER:-}" ] || return 0
-  read -r now <"$TOOLKIT/version" 2>/dev/null
-  if [ "$now" = "$TOOLKIT_VERSION" ]; then
-    # Now they belong together, and nobody but a person can change the tree: the last moment for a copy.
-    [ -e "$STATE/helpers/${now#* }" ] || ! find_python || find_helpers
-    return 0
-  fi
-  [ -e "$TOOLKIT/scripts/sync.sh" ] || return 0
-  info "claudetools was upgraded meanwhile (${TOOLKIT_VERSION% *} -> $(visible "${now% *}")). Starting over."
-  [ -z "${REQUEST:-}" ] || rm -f "$TREE/queue/$REQUEST"
-  let_go
-  stop_clock
-  export CLAUDETOOLS_STARTED_OVER=1 CLAUDETOOLS_BACKGROUND=$BACKGROUND
-  exec bash "$TOOLKIT/scripts/sync.sh" "$@"
 }

@@ -18,7 +18,7 @@ load_identity() {
   if is_cache_fresh "$cache" "$folder" && read_identity_cache "$cache" && [ -z "$ID_FOREIGN" ]; then return 0; fi
   if ! find_python; then
     problem "$EXIT_SETUP" error "Python $PYTHON_FLOOR or newer is not to be found, and .claude/identity.json has changed." \
-      "Nothing was changed. Install it, or: bash $(setup_command)" "PATH is $(visible "$PATH"); CLAUDETOOLS_PYTHON may name it."
+      "Nothing was changed. Install it, or: $(setup_command)" "PATH is $(visible "$PATH"); CLAUDETOOLS_PYTHON may name it."
     return "$EXIT_SETUP"
   fi
   text=$(run_python identity --git-email="$CONFIG_EMAIL" --host="${HOSTNAME:-}" -- "$folder" "$cache" 2>&1) &&
@@ -27,7 +27,7 @@ load_identity() {
     report_git_failure "reading .claude/identity.json" "${text##*$'\n'}"
     return "$EXIT_CANNOT_CREATE"
   fi
-  problem "$EXIT_SETUP" error "$(visible "${text##*$'\n'}")" "Nothing was changed. One minute: bash $(setup_command)"
+  problem "$EXIT_SETUP" error "$(visible "${text##*$'\n'}")" "Nothing was changed. One minute: $(setup_command)"
   return "$EXIT_SETUP"
 }
 
@@ -136,31 +136,34 @@ tell_names_of_environment() {
   done
 }
 
-# The path to type for a program of ours, seen from the top of the user's repository. Always of the toolkit that runs: that of
-# a repository may be somebody else's.
-command_path() {
-  local name=$1
-  if runs_from_here "${MAIN_TOP:-${TOP:-.}}"; then
-    printf '.claude/claudetools/scripts/%s' "$name"
-  else
-    quoted "$TOOLKIT/scripts/$name"
+# typed_command NAME: what one types to start a program of ours, at the top of the user's repository; as the caller did, where
+# that was `claudetools`. Always of the toolkit that runs: that of a repository may be somebody else's.
+typed_command() {
+  local file=$1.sh shim=''
+  [ "$1" != whoami ] || file=whoami-block.sh
+  if [ -n "${CLAUDETOOLS_TYPED:-}" ]; then
+    printf 'claudetools%s' "${1:+ $1}"
+    return
   fi
+  [ -n "$1" ] || file=claudetools.sh
+  if ! runs_from_here; then
+    printf 'bash %s' "$(quoted "$TOOLKIT/scripts/$file")"
+    return
+  fi
+  case $file in sync.sh | whoami-block.sh | claudetools.sh) shim=.claude/scripts/$file ;; *) shim=".claude/scripts/claudetools.sh $1" ;; esac
+  printf 'bash %s' "$shim"
 }
 
-setup_command() { command_path setup.sh; }
+setup_command() { typed_command setup; }
+tools_command() { typed_command ''; }
 
 MAIN_TOP='' # the user's repository, while a vault is synced
 ID_VAULTS=() VAULT_FAULTS=() IDENTITY_READ=''
 
 # What is said of the vault is settled there, by the same program in the same folder.
 sync_command() {
-  local vault=''
-  [ -z "$MAIN_TOP" ] || vault=" $(vault_option)"
-  if runs_from_here "${MAIN_TOP:-${TOP:-.}}" && [ -e "${MAIN_TOP:-${TOP:-.}}/.claude/scripts/sync.sh" ]; then
-    printf 'bash .claude/scripts/sync.sh%s' "$vault"
-  else
-    printf 'bash %s%s' "$(command_path sync.sh)" "$vault"
-  fi
+  typed_command sync
+  [ -z "$MAIN_TOP" ] || printf ' %s' "$(vault_option)"
 }
 
 # near PATH: a path from the top of the tree for a command that somebody types, who is not in the vault.
@@ -169,14 +172,6 @@ near() { if [ -n "$MAIN_TOP" ]; then quoted "$TOP/$1"; else quoted "$1"; fi; }
 git_here() { # git, as one types it from the user's repository
   printf 'git'
   [ -z "$MAIN_TOP" ] || printf ' -C %s' "$(quoted "$TOP")"
-}
-
-tools_command() {
-  if runs_from_here "${MAIN_TOP:-${TOP:-.}}" && [ -e "${MAIN_TOP:-${TOP:-.}}/.claude/scripts/claudetools.sh" ]; then
-    printf 'bash .claude/scripts/claudetools.sh'
-  else
-    printf 'bash %s' "$(command_path claudetools.sh)"
-  fi
 }
 
 # Sets SESSION, '' outside of any.

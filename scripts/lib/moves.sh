@@ -128,22 +128,23 @@ quarantine_cruft() {
   done
 }
 
-# More than half of everything gone at once is more often an accident than a wish. A file with a new name is not gone.
+# More than half of everything gone at once is more often an accident than a wish. A file with a new name is not gone, and
+# what is of claudetools itself is not counted: an upgrade takes files away.
 hold_mass_deletion() {
   local path gone=() tracked
   [ "$JOB" != restore ] || return 0 # else what is to be brought back would count as still there
   for path in ${GONE[@]+"${GONE[@]}"} ${UNSTAGED[@]+"${UNSTAGED[@]}"}; do
-    is_allowed "$path" || is_refused "$path" || gone+=("$path")
+    is_allowed "$path" || is_refused "$path" || is_own_file "$path" || gone+=("$path")
   done
   [ ${#gone[@]} -ge 10 ] || return 0
-  tracked=$(git -C "$TOP" ls-files -z | tr -dc '\0' | wc -c)
+  tracked=$(git -C "$TOP" ls-files -z -- . ':!.claude/claudetools*' | tr -dc '\0' | wc -c)
   tracked=$((tracked + ${#UNSTAGED[@]}))
   [ $((2 * ${#gone[@]})) -gt "$tracked" ] || return 0
   if GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" diff-index --cached -M -l 4000 --no-rename-empty --diff-filter=D \
     --name-only -z "$BASE_OID" >"$WORK/deleted" 2>"$WORK/error"; then
     gone=()
     while IFS= read -r -d '' path; do
-      is_allowed "$path" || contains "$path" ${HELD[@]+"${HELD[@]}"} || gone+=("$path")
+      is_allowed "$path" || contains "$path" ${HELD[@]+"${HELD[@]}"} || is_own_file "$path" || gone+=("$path")
     done <"$WORK/deleted"
   fi
   [ ${#gone[@]} -ge 10 ] && [ $((2 * ${#gone[@]})) -gt "$tracked" ] || return 0
@@ -152,3 +153,5 @@ hold_mass_deletion() {
   GONE=()
   HELD+=("${gone[@]}")
 }
+
+is_own_file() { case $1 in .claude/claudetools*) ;; *) return 1 ;; esac }

@@ -3,14 +3,14 @@
 # Needs: TOOLKIT, and STATE (the toolkit's state folder) once a repository is open.
 
 readonly PYTHON_FLOOR="3.10"
-: "${TOOLKIT_VERSION=}" # environment.sh knows it; a hook takes the helpers as they lie there
 
 # Sets PYTHON: the interpreter with our packages, else any that is new enough. Fails when there is none.
 find_python() {
   [ -n "${PYTHON:-}" ] && return 0
-  local candidate
+  local candidate beside=${TOOLKIT%/share/claudetools} # of a wheel: the environment that it was installed into
+  [ "$beside" != "$TOOLKIT" ] || beside=''
   for candidate in "${CLAUDETOOLS_PYTHON:-}" "${STATE:-}/venv/bin/python" "${STATE:-}/venv/Scripts/python.exe" \
-    "$TOOLKIT/.venv/bin/python" python3 python py; do
+    "${beside:+$beside/bin/python}" "${beside:+$beside/Scripts/python.exe}" "$TOOLKIT/.venv/bin/python" python3 python py; do
     case $candidate in
       '' | /venv/*) continue ;;
       */*) [ -x "$candidate" ] || continue ;;
@@ -24,21 +24,6 @@ find_python() {
   done
   return 1
 }
-
-# Sets PYLIB: the helpers that belong to the shell code of this very run. An upgrade that comes in meanwhile replaces
-# those in the tree, so an installed toolkit keeps a copy per version in the state folder, made once.
-find_helpers() {
-  [ -z "$PYLIB" ] || return 0
-  local copy=${STATE:-}/helpers/${TOOLKIT_VERSION#* }
-  if [ -n "$TOOLKIT_VERSION" ] && [ -d "${STATE:-}" ]; then
-    if [ -e "$copy/claudetools" ] || "$PYTHON" -I -S -B "$TOOLKIT/pylib/claudetools/__main__.py" helpers "$TOOLKIT" "$copy"; then
-      PYLIB=$copy
-      return 0
-    fi
-  fi
-  PYLIB=$TOOLKIT/pylib
-}
-PYLIB=''
 
 # Tried before, and not replaced since. A name without a path may mean another program today.
 is_known_python() {
@@ -60,12 +45,10 @@ run_python() {
 }
 
 compose_python() { # sets PYTHON_CALL
-  find_helpers
-  PYTHON_CALL=("$PYTHON" -I -S -X "pycache_prefix=$STATE/pycache" "$PYLIB/claudetools/__main__.py" "$@")
+  PYTHON_CALL=("$PYTHON" -I -S -X "pycache_prefix=$STATE/pycache" "$TOOLKIT/pylib/claudetools/__main__.py" "$@")
 }
 
 # The same with the environment's packages.
 run_python_with_packages() {
-  find_helpers
-  CLAUDETOOLS_TOOLKIT=$TOOLKIT "$PYTHON" -I -X "pycache_prefix=$STATE/pycache" "$PYLIB/claudetools/__main__.py" "$@"
+  CLAUDETOOLS_TOOLKIT=$TOOLKIT "$PYTHON" -I -X "pycache_prefix=$STATE/pycache" "$TOOLKIT/pylib/claudetools/__main__.py" "$@"
 }

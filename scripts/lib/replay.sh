@@ -210,7 +210,7 @@ replay_commit() {
     onto=$(git -C "$TOP" commit-tree "$tip_tree" -p "$parent" -m base) || return "$EXIT_INTERNAL"
   fi
   # Encrypted files have no lines that could be merged: a file of attributes that only our merges read.
-  text=$(exec git -C "$TOP" -c "core.attributesFile=${PYLIB:-$TOOLKIT/pylib}/claudetools/merge-attributes" merge-tree --write-tree --name-only "$onto" "$commit" 2>"$WORK/error")
+  text=$(exec git -C "$TOP" -c "core.attributesFile=$TOOLKIT/pylib/claudetools/merge-attributes" merge-tree --write-tree --name-only "$onto" "$commit" 2>"$WORK/error")
   case $? in
     0) ;;
     1) return 1 ;;

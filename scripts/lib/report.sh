@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # A sync's result as the user reads it: status line, summary, what came in, then what needs somebody.
-# Needs: results, deliver, identity, ui.
+# Needs: results, settings, deliver, identity, ui.
 
 tell_result() {
   local role=$1
+  tell_settings
   [ "$JOB" != status ] && [ "$JOB" != points ] || [ "$REPO_EXIT" -ne 0 ] || return 0
   if [ -n "$JSON" ] && [ "$role" = vault ]; then
     VAULT_PARTS+=("$(json_repository)")
@@ -236,11 +237,9 @@ tell_running_hook() {
 tell_identity_problems() {
   local text
   if [ -n "$ID_FOREIGN" ]; then
-    note_fact "[WARN] .claude/identity.json came with a commit, so it is not read; you are $(visible "$ID_NAME") as before. Write it anew: bash $(setup_command)"
+    note_fact "[WARN] .claude/identity.json came with a commit, so it is not read; you are $(visible "$ID_NAME") as before. Write it anew: $(setup_command)"
   elif [ "$ID_SOURCE" = derived ]; then
-    note_fact "[INFO] Not set up yet; you are $ID_NAME by git's user.email. Make it yours: bash $(setup_command)"
-  elif lacks_setup; then
-    note_fact "[INFO] The commit hook and git's settings are not set up in this clone: bash $(setup_command)"
+    note_fact "[INFO] Not set up yet; you are $ID_NAME by git's user.email. Make it yours: $(setup_command)"
   fi
   for text in ${ID_PROBLEMS[@]+"${ID_PROBLEMS[@]}"}; do note_fact "[WARN] $(visible "$text")"; done
   tell_names_of_environment

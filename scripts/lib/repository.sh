@@ -6,7 +6,7 @@ readonly STATE_FORMAT=1
 
 # Nothing of the repository before may show in the report of the next one.
 forget_repository() {
-  TOP=$1 PREFIX='' TRACKED_OWN=() BRANCH='' REMOTE='' HEAD_OID='' HEAD_BRANCH='' SEEN='' TIP='' UPSTREAM='' RELATED='' AHEAD='' BEHIND='' WORK=/nonexistent STATE=/nonexistent
+  TOP=$1 PREFIX='' TRACKED_OWN=() BRANCH='' REMOTE='' HEAD_OID='' HEAD_BRANCH='' SEEN='' TIP='' UPSTREAM='' RELATED='' AHEAD='' BEHIND='' WORK=/nonexistent STATE=/nonexistent TREE=/nonexistent
   COMMIT_PARENT='' COMMIT_OID='' TOLD_REWRITTEN=none POSTPONED='' PUT_BACK=0 FIXES_SHARED='' REFUSED_WORK=() LOG_PATH='' SAVED_ARTICLES=0 CHANGED=() REPLAYED_PAIRS=() CONTAINED=() PARKED=() CONFLICTS=() RESOLVED='' HOOK_REFUSED=() HOOK_WORDS=() FOREIGN_LOGS=() FOREIGN_WHY=() FOREIGN_FIX=() REMOTE_MOVED='' UNSAFE=() MOVED_AWAY=() GLANCE=() RECEIVING_FOR='' SEALS_SAVED=''
   HOOKS='' IGNORED_HOOKS='' SAVING_REFUSED='' PUSH_REFUSED='' HOOK_REFUSED_TIP=''
 }
@@ -93,12 +93,13 @@ read_configuration() {
   local entry key value
   CONFIG_EMAIL='' CONFIG_NAME='' CONFIG_SIGN='' CONFIG_HOOKS='' CONFIG_LIMIT_MB=50 CONFIG_SPARSE=no CONFIG_DRIVER='' CONFIG_BARE='' CONFIG_WORKTREES='' CONFIG_MAIN_ONLY=''
   CONFIG_FILTERS='' CONFIG_HOOK_SECONDS=600
-  CONFIG_CREDENTIALS=inline CONFIG_ALLOWED=() CONFIG_WHOLE=''
+  CONFIG_CREDENTIALS=inline CONFIG_ALLOWED=() CONFIG_WHOLE='' CONFIG_TRUST=auto CONFIG_SET=' '
   CONFIG_OTHER_NAMES=()
   BRANCH='' REMOTE='' REMOTES=' ' REMOTE_URLS=() BRANCH_REMOTES=()
   while IFS= read -r -d '' entry; do
     key=${entry%%$'\n'*}
     value=${entry#*$'\n'}
+    case $key in claudetools.*) CONFIG_SET+="${key#claudetools.} " ;; esac
     case $key in
       'end 0') CONFIG_WHOLE=1 ;;
       user.email) CONFIG_EMAIL=$value ;;
@@ -117,6 +118,7 @@ read_configuration() {
       claudetools.limitmb) CONFIG_LIMIT_MB=$value ;;
       claudetools.hookseconds) CONFIG_HOOK_SECONDS=$value ;;
       claudetools.credentials) CONFIG_CREDENTIALS=$value ;;
+      claudetools.trust) CONFIG_TRUST=$value ;;
       claudetools.allow) CONFIG_ALLOWED+=("$value") ;;
       remote.*.url)
         key=${key#remote.}
@@ -157,6 +159,12 @@ check_configuration() {
     return "$EXIT_SETUP"
     ;;
   esac
+  case $CONFIG_TRUST in ask | auto) ;; *)
+    problem "$EXIT_SETUP" error "git config claudetools.trust is '$(visible "$CONFIG_TRUST")'; expected ask or auto." \
+      "Fix: git config claudetools.trust ask"
+    return "$EXIT_SETUP"
+    ;;
+  esac
 }
 
 # make_state: the state folder, private to this user. 0, 73 or 78. A sync that finds an older format goes on, and brings it
@@ -172,11 +180,12 @@ make_state() {
   fi
   if read -r found 2>/dev/null <"$STATE/format"; then
     STATE_FOUND=$found
-    [ "$STATE_FOUND" = "$STATE_FORMAT" ] || judge_format
+    [ "$STATE_FOUND" = "$STATE_FORMAT" ] || judge_format || return
   elif ! printf '%s\n' "$STATE_FORMAT" 2>/dev/null >"$STATE/format"; then
     report_bad_state "$(visible "$STATE") cannot be written (permissions or a full disk?)."
     return
   fi
+  load_settings
 }
 
 # keep_record FILE LINE: replaced by the line, or 73. Without the record a later sync would judge wrongly, so none goes on.
@@ -213,17 +222,15 @@ judge_format() {
   return "$EXIT_SETUP"
 }
 
-# runs_from_here [TOP]: whether the toolkit that runs is the repository's own. Where another one runs, the repository is only
-# data: nothing of its code is called, installed or named in a command.
-runs_from_here() { [ "$TOOLKIT" -ef "${1:-$TOP}/.claude/claudetools" ]; }
+# Whether the toolkit that runs is the one that was unpacked for the user's repository. Where another one runs, the repository
+# is only data: nothing of its code is called, installed or named in a command.
+runs_from_here() { [ "${TOOLKIT%/*}" -ef "${MAIN_STATE:-${STATE:-}}/toolkit" ]; }
+MAIN_STATE='' # the state of the user's repository, while the vault is synced
 
-# A newer version has come into a clone that somebody has set up: perhaps in the same second, more is not always told.
+# A newer version has come into a clone that somebody has set up.
 needs_setup() {
-  local manifest=$TOP/.claude/claudetools/manifest.json record=$STATE/installed.json
-  [ "$ROLE" = main ] && [ -e "$record" ] && [ -e "$manifest" ] && [ ! "$manifest" -ot "$record" ] && runs_from_here
-}
-
-# Nobody has set this clone up: a sync never does it unasked.
-lacks_setup() {
-  [ "$ROLE" = main ] && [ ! -e "$STATE/installed.json" ] && [ -e "$TOP/.claude/claudetools/manifest.json" ] && runs_from_here
+  local was=''
+  [ "$ROLE" = main ] && runs_from_here && [ -e "$STATE/installed.json" ] || return
+  read -r was 2>/dev/null <"$STATE/set-up"
+  [ "$was" != "${TOOLKIT##*/}" ]
 }

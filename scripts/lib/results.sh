@@ -92,7 +92,7 @@ report_git_failure() {
   text=$(visible "$text")
   if is_disk_failure "$text"; then code=$EXIT_CANNOT_CREATE; fi
   case $text in *'Permission denied'*) code=$EXIT_CANNOT_CREATE ;; esac
-  problem "$code" error "$1 failed: ${text:-no message}" "Nothing is lost: your files are as they were. Run sync again; if it stays: bash $(command_path doctor.sh)"
+  problem "$code" error "$1 failed: ${text:-no message}" "Nothing is lost: your files are as they were. Run sync again; if it stays: $(typed_command doctor)"
 }
 
 # Sets PROBED, what the disk says to 64 KB, '' where it takes them. A byte would tell nothing: what a git had begun to

@@ -22,7 +22,7 @@ answer() {
       value=${REPLY:-$5}
     fi
   fi
-  [ -n "$value" ] || die "$EXIT_SETUP" "$4 is not known." "Give it: bash $(setup_command) --$1 VALUE"
+  [ -n "$value" ] || die "$EXIT_SETUP" "$4 is not known." "Give it: $(setup_command) --$1 VALUE"
   printf -v "$1" '%s' "$value"
 }
 
@@ -46,7 +46,7 @@ ask() {
 # Said now, not by the first sync.
 refuse_bad_vaults() {
   [ ${#VAULT_FAULTS[@]} -eq 0 ] ||
-    die "$EXIT_SETUP" "$(visible "${VAULT_FAULTS[0]}")" "Correct it there, or name all vaults anew: bash $(setup_command) --vault PATH"
+    die "$EXIT_SETUP" "$(visible "${VAULT_FAULTS[0]}")" "Correct it there, or name all vaults anew: $(setup_command) --vault PATH"
   for VAULT_SAID in ${vaults[@]+"${vaults[@]}"}; do
     judge_vault || die "$EXIT_SETUP" "$VAULT_FAULT" "$VAULT_FIX"
   done
@@ -81,7 +81,7 @@ complete_identity() {
   local text
   find_python || return 0
   text=$(run_python identity --complete "$WORK/identity" "$TOP" "$STATE/identity" 2>&1) ||
-    die "$EXIT_USAGE" "$(visible "${text##*$'\n'}")" "See: bash $(setup_command) --help"
+    die "$EXIT_USAGE" "$(visible "${text##*$'\n'}")" "See: $(setup_command) --help"
 }
 
 # With Python the values are checked now; without it the shell makes the cache that a sync reads.
@@ -108,20 +108,22 @@ exclude_identity() {
 
 # Hook, git's settings and packages of a repository that has claudetools. 0, or why the hook was refused.
 prepare_clone() {
-  local house=$TOP/.claude/claudetools text line
+  local text line
   if ! find_python; then
     warn "Python $PYTHON_FLOOR or newer is missing. Save and send work without it; receiving, the hook and the commands log,"
-    say "       notes, sessions and wiki do not. Install it, then: bash $(setup_command)" >&2
+    say "       notes, sessions and wiki do not. Install it, then: $(setup_command)" >&2
+    [ -e "$STATE/installed.json" ] || printf '{"format": 1}\n' >"$STATE/installed.json" # a later sync does the rest
     return 0
   fi
   text=$(clone_job) || return
+  printf '%s\n' "${TOOLKIT##*/}" >>"$STATE/trusted" # whoever sets a clone up takes the version that is there
   while IFS= read -r line; do [ -z "$line" ] || say "     $line"; done <<<"$text"
-  install_packages "$house"
-  [ ! -e "$house/scripts/schedule.sh" ] || say "     To sync by itself: bash .claude/claudetools/scripts/schedule.sh --help"
+  install_packages
+  say "     To sync by itself: $(typed_command schedule) --help"
 }
 
 install_packages() {
-  { run_python_with_packages environment "$1/pyproject.toml" "$STATE/venv" 2>"$WORK/error" || say failed; } |
+  { run_python_with_packages environment "$TOOLKIT/pyproject.toml" "$STATE/venv" 2>"$WORK/error" || say failed; } |
     while IFS= read -r line; do
       case $line in
         fetching) talk "     Fetching the Python packages ..." ;;
@@ -135,5 +137,5 @@ report_no_packages() {
   local text
   read -r text <"$WORK/error"
   warn "The Python packages could not be installed: $(visible "$text")"
-  say "       Syncing works without them; log, notes, sessions and wiki do not. Again: bash $(setup_command)" >&2
+  say "       Syncing works without them; log, notes, sessions and wiki do not. Again: $(setup_command)" >&2
 }

@@ -126,7 +126,7 @@ stage_paths() {
   printf '%s\0' "${PATHS[@]}" >"$WORK/paths"
   update_private_index || return
   TICKS_LEFT=44
-  find_touched "$WORK/reading" "$TOP/" "${PATHS[@]}"
+  find_touched "$WORK/reading" "$TOP/" ${PATHS[@]+"${PATHS[@]}"} # what cannot be read is out of it
   [ ${#TOUCHED[@]} -eq 0 ] || reread_moving_paths "${TOUCHED[@]}"
 }
 

@@ -23,15 +23,34 @@ die() {
 }
 
 # Ends the program: it was called with what it does not take.
-wrong_usage() { die "$EXIT_USAGE" "$1" "See: bash $(quoted "$0") --help"; }
+wrong_usage() {
+  local name=${0##*/}
+  if [ -n "${CLAUDETOOLS_TYPED:-}" ]; then name_typed "$name"; else name="bash $(quoted "$0")"; fi
+  die "$EXIT_USAGE" "$1" "See: $name --help"
+}
 
-# Prints the header comment of a program as its help: one text for the reader and for --help.
+name_typed() { # name_typed doctor.sh: sets name to what starts it on the PATH
+  case $1 in
+    claudetools.sh) name=claudetools ;;
+    whoami-block.sh) name='claudetools whoami' ;;
+    run.sh) name='claudetools rules' ;;
+    *) name="claudetools ${1%.sh}" ;;
+  esac
+}
+
+# Prints the header comment of a program as its help: one text for the reader and for --help. Who typed `claudetools` reads
+# how it is typed there.
 print_header() {
-  local program=$1 line
+  local program=$1 line name=${1##*/} file=${1##*/}
+  [ -z "${CLAUDETOOLS_TYPED:-}" ] || name_typed "$name"
   while IFS= read -r line; do
     case $line in
       '#!'*) ;;
-      '# '*) printf '%s\n' "${line#\# }" ;;
+      '# '*)
+        line=${line#\# }
+        line=${line//"$file"/$name}
+        printf '%s\n' "$line"
+        ;;
       '#') printf '\n' ;;
       *) return 0 ;;
     esac

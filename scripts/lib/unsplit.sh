@@ -21,7 +21,7 @@ save_without_split() {
     return 0
   fi
   leave_in_folder "${held[@]}" || return
-  SPLIT_FACTS+=("[WARN] Whose work is whose cannot be told ($1). $(count_of ${#held[@]} file) of sessions at work here $(are ${#held[@]}) left in the folder, the rest is in one commit. See: bash $(command_path doctor.sh)")
+  SPLIT_FACTS+=("[WARN] Whose work is whose cannot be told ($1). $(count_of ${#held[@]} file) of sessions at work here $(are ${#held[@]}) left in the folder, the rest is in one commit. See: $(typed_command doctor)")
   for path in ${mine[@]+"${mine[@]}"}; do
     left_out "$path" "another session at work here has changed it too, and nobody can tell whose each line is" \
       "Send everybody's work: $(sync_command) --all"

@@ -30,7 +30,7 @@ judge_vault() {
   }
   [ -n "$VAULT_LIES_IN" ] || {
     VAULT_FAULT="The vault $(visible "$VAULT_SAID") is not the working tree of a git repository."
-    VAULT_FIX="Clone it first, then: bash $(setup_command) --vault $(quoted "$VAULT_SAID")"
+    VAULT_FIX="Clone it first, then: $(setup_command) --vault $(quoted "$VAULT_SAID")"
     return 1
   }
 }
@@ -52,7 +52,7 @@ sync_vaults() {
   [ -z "$VAULT_CHOSEN" ] || said=("$VAULT_SAID")
   [ -n "$VAULT_CHOSEN" ] || faults=(${VAULT_FAULTS[@]+"${VAULT_FAULTS[@]}"})
   [ $((${#said[@]} + ${#faults[@]})) -gt 0 ] || return 0
-  MAIN_TOP=$TOP
+  MAIN_TOP=$TOP MAIN_STATE=$STATE
   [ -n "$VAULT_ONLY" ] || WANTED=() ALLOWED=() MESSAGE='' TAKE_UPSTREAM='' # said of the repository's own files
   for VAULT_SAID in ${said[@]+"${said[@]}"}; do
     LEFT_RUNNING=''
@@ -93,7 +93,7 @@ look_for_vaults() {
   end_glance
   open_repository . && make_state && load_identity "$TOP" || die "$REPO_EXIT" "${PROBLEMS[0]#*$'\n'}"
   [ $((${#ID_VAULTS[@]} + ${#VAULT_FAULTS[@]})) -gt 0 ] ||
-    die "$EXIT_SETUP" "No vault is named in .claude/identity.json." "Name it: bash $(setup_command) --vault PATH"
+    die "$EXIT_SETUP" "No vault is named in .claude/identity.json." "Name it: $(setup_command) --vault PATH"
   if [ -n "$VAULT_CHOSEN" ]; then choose_vault; else VAULT_SAID=${ID_VAULTS[0]:-}; fi
   if is_only_vault && [ -n "$VAULT_SAID" ]; then
     find_vault
@@ -148,19 +148,20 @@ is_on_vault_remote() { [ -n "$(git -C "$VAULT" for-each-ref --count=1 --contains
 # The commit hook in a clone of the vault, which has no claudetools of its own: it calls the repository's. A hook that was
 # there before runs as well; where git looks for hooks elsewhere, that is somebody's own choice.
 set_up_vault_hook() {
-  local ours=$MAIN_TOP/.claude/claudetools/hooks/git/pre-commit hook=$COMMON/hooks/pre-commit line='' of
-  [ -z "$DRY_RUN$CONFIG_HOOKS" ] && [ -e "$ours" ] || return 0
+  local start=$MAIN_TOP/.claude/scripts/claudetools-start.sh hook=$COMMON/hooks/pre-commit line='' of
+  [ -z "$DRY_RUN$CONFIG_HOOKS" ] && [ -e "$start" ] || return 0
   { read -r line && read -r line; } 2>/dev/null <"$hook"
   case $line in
     '# Installed by claudetools of '*)
       of=${line#'# Installed by claudetools of '}
-      [ ! -e "${of%%. What was here*}/.claude/claudetools/hooks/git/pre-commit" ] || return 0
+      of=${of%%. What was here*}
+      [ ! -e "$of/.claude/scripts/claudetools-start.sh" ] || grep -q "^ours='" "$hook" || return 0 # so it was in 0.1.0
       ;;
     '# Installed by claudetools'*) return 0 ;; # the vault has its own
     *) [ ! -e "$hook" ] || { [ ! -e "$hook.before" ] && mv "$hook" "$hook.before"; } || return 0 ;;
   esac
   {
-    mkdir -p "$COMMON/hooks" && print_vault_hook "$ours" >"$hook.new" && chmod 755 "$hook.new" && mv "$hook.new" "$hook"
+    mkdir -p "$COMMON/hooks" && print_vault_hook "$start" >"$hook.new" && chmod 755 "$hook.new" && mv "$hook.new" "$hook"
   } 2>/dev/null || info "The commit hook could not be written into the vault: $(visible "$hook")"
 }
 
@@ -168,6 +169,6 @@ print_vault_hook() {
   local path
   printf '#!/bin/sh\n# Installed by claudetools of %s. What was here before lies beside it as NAME.before and runs as well.\n' "$MAIN_TOP"
   path=${1//\'/\'\\\'\'}
-  printf "ours='%s'\n" "$path"
-  sed '1,/^ours=/d' "$TOOLKIT/hooks/git/shim"
+  printf "start='%s'\n" "$path"
+  sed '1,/^start=/d' "$TOOLKIT/hooks/git/shim"
 }

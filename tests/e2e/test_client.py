@@ -122,7 +122,7 @@ def test_a_session_whose_plugin_an_update_took_away_goes_on(damage: str, world: 
 
 
 def test_hooks_of_the_repository_that_are_cut_refuse_neither_a_prompt_nor_a_tool(ops: Machine, tmp_path: Path) -> None:
-    ops.write(".claude/claudetools/hooks/agent/run.sh", "if [ ")
+    ops.write(".claude/scripts/claudetools-start.sh", "if [ ")
     act = perform(ops, tmp_path, ("wreck", "damage: true"), edits=True, more=("--allowedTools", "Bash"))[0]
     assert (act.answer, act.denials) == ("still here", [])
 

@@ -25,12 +25,17 @@ from claudetools.text import counted, visible
 
 NAME = ".claude/settings.json"
 SOURCE = "hooks/agent/settings.json"
-# The lines of earlier versions. They end with 2 where the shell cannot read the hook, which refuses every tool.
-EARLIER = tuple(
-    f'h="$CLAUDE_PROJECT_DIR"/.claude/claudetools/hooks/agent/{{}}; [ ! -e "$h" ] || {start} "$h"'
-    for start in ("exec sh", "bash")
+# The lines of earlier versions. The first two end with 2 where the shell cannot read the hook: that refuses every tool.
+EARLIER = (
+    *(
+        f'h="$CLAUDE_PROJECT_DIR"/.claude/claudetools/hooks/agent/{{}}; [ ! -e "$h" ] || {start} "$h"'
+        for start in ("exec sh", "bash")
+    ),
+    "trap 'exit 0' EXIT; h=$CLAUDE_PROJECT_DIR/.claude/claudetools/hooks/agent; set -- {}; "
+    '[ ! -f "$h/run.sh" ] || . "$h/run.sh" 2>/dev/null',
 )
-EVENT = re.compile(r"; set -- ([a-z-]+);")
+OF_OURS = re.compile(r"claudetools-start\.sh|/\.claude/claudetools/")
+EVENT = re.compile(r"; set -- hook ([a-z-]+);")
 
 
 def ours(toolkit: Path) -> list[tuple[Keys, Any]]:
@@ -145,10 +150,10 @@ def without_ours(text: str, before: Merged) -> str | None:
 # --- planning --------------------------------------------------------------------
 
 
-def read_text(place: Place) -> tuple[str | None, bytes]:
+def read_text(place: Place, name: str = NAME) -> tuple[str | None, bytes]:
     """The file's text and its byte order mark. Refused, by line, when it is no JSON that we may add to."""
-    refuse_links(place.top, NAME)
-    found = look(place.top / NAME)
+    refuse_links(place.top, name)
+    found = look(place.top / name)
     if found.kind == "absent":
         return None, b""
     mark = BOM if found.data.startswith(BOM) else b""
@@ -156,13 +161,13 @@ def read_text(place: Place) -> tuple[str | None, bytes]:
         text = found.data.removeprefix(mark).decode("utf-8")
         data = json.loads(text)
     except json.JSONDecodeError as error:
-        raise unusable(f"{NAME} line {error.lineno}: not valid JSON ({error.msg})") from None
+        raise unusable(f"{name} line {error.lineno}: not valid JSON ({error.msg})") from None
     except UnicodeDecodeError as error:
-        raise unusable(f"{NAME} is not UTF-8 text (byte {error.start})") from None
+        raise unusable(f"{name} is not UTF-8 text (byte {error.start})") from None
     except (ValueError, RecursionError) as error:
-        raise unusable(f"{NAME}: not valid JSON ({error})") from None
+        raise unusable(f"{name}: not valid JSON ({error})") from None
     if not isinstance(data, dict):
-        raise unusable(f"{NAME} line 1: expected an object with keys")
+        raise unusable(f"{name} line 1: expected an object with keys")
     return text, mark
 
 
@@ -177,7 +182,7 @@ def is_left_alone(plan: Plan, place: Place) -> bool:
         return False
     plan.warnings.append(
         f"{NAME} is a link or no file and was left alone. Without hooks there sessions are not told apart; "
-        f"the entries to add are in .claude/claudetools/{SOURCE}"
+        f"the entries to add are in {SOURCE} of claudetools."
     )
     return True
 
@@ -203,7 +208,7 @@ def plan_removal(plan: Plan, place: Place, known: Known) -> None:
         return
     after = without_ours(text, before)
     plan_change(plan, place, text, after, mark)
-    left = sum(1 for _, entry in entries_of(json.loads(after or "{}")) if "/.claude/claudetools/" in json.dumps(entry))
+    left = sum(1 for _, entry in entries_of(json.loads(after or "{}")) if OF_OURS.search(json.dumps(entry)))
     if left:
         plan.stays.append(f"{NAME}: {counted(left, 'entry')} that you changed; without claudetools it does nothing")
 

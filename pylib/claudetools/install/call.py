@@ -21,3 +21,5 @@ class Call:
     allow_cloud: bool = False
     locked: bool = False
     ci: str = ""
+    no_archive: bool = False
+    source: str = ""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from claudetools.install.place import HOME_OF_OURS, SETUP, Place, Refused, local_settings, run_git, show
+from claudetools.install.place import SETUP, Place, Refused, local_settings, run_git, show
 from claudetools.install.plan import Plan, write_local
 from claudetools.install.record import FORMAT, Known
 from claudetools.install.steps import Found, digest_of, keep_hook, look, put_whole, unhook
+from claudetools.install.toolkit import START
 
 HOOKS = ("pre-commit",)
 SHIM_MARK = b"# Installed by claudetools"
@@ -60,7 +61,7 @@ def plan_hook(plan: Plan, place: Place, toolkit: Path, name: str) -> None:
 
 def warn_of_foreign_hooks(plan: Plan, place: Place, name: str) -> None:
     """Where git looks for hooks is somebody else's choice: what to do there is said, and left to them."""
-    call = f"{HOME_OF_OURS}/hooks/git/{name}"
+    call = f"h=$(sh {START} where)"
     if place.hooks_are == "off":
         plan.warnings.append(
             f"git's hooks are switched off here (core.hooksPath={show(place.hooks)}): {name} was left out."
@@ -72,7 +73,7 @@ def warn_of_foreign_hooks(plan: Plan, place: Place, name: str) -> None:
         where = show_hook(place, at)
         plan.warnings.append(
             f"core.hooksPath is yours, so no hook was installed. To run the rules, add to {where}: "
-            f"[ ! -e {call} ] || bash {call} || exit 1"
+            f'if [ -e {START} ] && {call}; then bash "$h/hooks/git/{name}" || exit 1; fi'
         )
 
 

@@ -8,12 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from claudetools.install.arrive import plan_for_clone, plan_install
+from claudetools.install.arrive import plan_for_clone, plan_install, warn_of_archive
 from claudetools.install.call import Call
 from claudetools.install.leave import plan_uninstall
 from claudetools.install.place import CANNOT_CREATE, USAGE, Place, Refused, open_place, show
 from claudetools.install.plan import Plan, carry_out
-from claudetools.install.record import FORMAT, date_record, read_known
+from claudetools.install.record import FORMAT, forget_old, read_known
 from claudetools.install.report import tell, tell_refusal
 from claudetools.install.toolkit import WORKFLOWS
 
@@ -25,7 +25,7 @@ def make_plan(call: Call, place: Place) -> Plan:
         return plan_uninstall(place, known, call.toolkit)
     if call.job == "clone":
         return plan_for_clone(place, call.toolkit, known)
-    return plan_install(place, call.toolkit, known, call.ci)
+    return plan_install(place, call.toolkit, known, call)
 
 
 def refuse_itself(call: Call) -> None:
@@ -52,7 +52,8 @@ def parse(argv: list[str]) -> Call:
     parser.add_argument("--command", default="install.sh")
     parser.add_argument("--wait", default="75")
     parser.add_argument("--state-format", default=str(FORMAT))
-    for flag in ("--dry-run", "--json", "--allow-cloud", "--locked"):
+    parser.add_argument("--source", default="")
+    for flag in ("--dry-run", "--json", "--allow-cloud", "--locked", "--no-archive"):
         parser.add_argument(flag, action="store_true")
     parser.add_argument("repo")
     return Call(**vars(parser.parse_args(argv)))
@@ -71,8 +72,9 @@ def main(argv: list[str]) -> int:
             if not call.locked:
                 return run_under_lock(call, place, argv)
             carry_out(plan)
-        if call.job == "clone":
-            date_record(place)
+            warn_of_archive(plan, place)
+            if plan.pinned:
+                forget_old(place, plan.pinned)
         return tell(call, place, plan)
     except Refused as refused:
         return tell_refusal(call, refused.code, refused.message, refused.lines)

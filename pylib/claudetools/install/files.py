@@ -6,14 +6,15 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from claudetools.install import agent_settings
+from claudetools.install import agent_settings, pin
+from claudetools.install.archive import Item
 from claudetools.install.clone import HOOKS
-from claudetools.install.place import HOME_OF_OURS, KEPT, NEW, SETUP, Place, Refused, refuse_links
+from claudetools.install.place import KEPT, NEW, SETUP, Place, Refused, refuse_links
 from claudetools.install.plan import Plan
-from claudetools.install.record import STATE_FILES, Kept, Known
+from claudetools.install.record import RECORD, STATE_FILES, Kept, Known
 from claudetools.install.sections import SECTIONS
 from claudetools.install.steps import Found, keep, look, put, remove
-from claudetools.install.toolkit import MANIFEST, Item
+from claudetools.install.toolkit import ARCHIVE
 
 
 def plan_file(plan: Plan, place: Place, known: Known, kept: list[Kept], path: str, item: Item) -> None:
@@ -25,8 +26,8 @@ def plan_file(plan: Plan, place: Place, known: Known, kept: list[Kept], path: st
             SETUP, f"{path} is a folder, and claudetools needs a file there.", "Rename it, then install again."
         )
     if found.kind == "file" and found.data == item.data:
-        # Outside of our folder the user may have it by another way: then it has to be there afterwards too.
-        if path not in known.files and not path.startswith(HOME_OF_OURS):
+        # The user may have it by another way: then it has to be there afterwards too.
+        if path not in known.files and not ARCHIVE.fullmatch(path):
             plan_keep(plan, place, known, kept, path, found)
         if found.executable == item.executable or os.name != "posix":
             return
@@ -74,8 +75,8 @@ def plan_keep(plan: Plan, place: Place, known: Known, kept: list[Kept], path: st
 def plan_sweep(plan: Plan, place: Place, known: Known, wanted: dict[str, Item]) -> None:
     """What a killed run had not renamed yet."""
     kept = [f"{KEPT}/{path.removeprefix('.claude/')}" for path in (*wanted, *known.files)]
-    names = [*wanted, *known.files, *kept, *(k.kept_as for k in known.kept), *(s.name for s in SECTIONS), MANIFEST]
-    names += [agent_settings.NAME]
+    names = [*wanted, *known.files, *kept, *(k.kept_as for k in known.kept), *(s.name for s in SECTIONS), RECORD]
+    names += [agent_settings.NAME, pin.NAME]
     paths = [place.top / name for name in dict.fromkeys(names)]
     paths += [place.hooks / name for name in HOOKS] if place.hooks_are == "ours" else []
     paths += [place.common / "config", place.common / "info" / "exclude"]

@@ -97,6 +97,12 @@ def wrap(text: str, at: int, close: int, inside: str) -> str:
     return text[: at + 1] + inside + text[close:]
 
 
+def replace(text: str, key: str, value: Any) -> str:
+    """Another value for a key of the topmost object, which has it."""
+    entry = [m for m in members(text, skip(text, 0))[0] if m.key == key][-1]
+    return text[: entry.at] + json.dumps(value, ensure_ascii=False) + text[entry.end :]
+
+
 def inside_of(text: str, path: Keys) -> str | None:
     """The blanks between the brackets of an empty container; None when it is not empty, or not there."""
     at = locate(text, path)

@@ -11,16 +11,16 @@ from pathlib import Path
 
 from claudetools.files import shown
 from claudetools.identity import Invalid, load_json, read_vaults
-from claudetools.install import agent_settings
+from claudetools.install import agent_settings, pin
 from claudetools.install.clone import HOOKS, plan_unhook, plan_unset
 from claudetools.install.files import plan_sweep, walk
 from claudetools.install.merged import as_record
-from claudetools.install.place import HELD, HOME_OF_OURS, KEPT, NEW, Place, Refused, run_git, show
+from claudetools.install.place import HELD, KEPT, NEW, OLD_HOME, Place, Refused, run_git, show
 from claudetools.install.plan import Plan, write_local
-from claudetools.install.record import Known, forget_local
+from claudetools.install.record import RECORD, Known, forget_local
 from claudetools.install.sections import SECTIONS, section_without
 from claudetools.install.steps import look, prune, put_text, put_whole, remove, restore, unhook
-from claudetools.install.toolkit import MANIFEST, SHIMS
+from claudetools.install.toolkit import ARCHIVE, OLD_RECORD, SHIMS
 from claudetools.text import counted
 
 
@@ -116,9 +116,9 @@ def refuse_changed(changed: list[str]) -> None:
 
 
 def plan_files_back(plan: Plan, place: Place, known: Known) -> None:
-    """The user's files to their places, ours away, the shims last: until then the user's calls work."""
+    """The user's files to their places, ours away, the shims and what they start last: until then calls work."""
     back = {k.path: k for k in known.kept if k.whose == "yours" and look(place.top / k.kept_as).kind != "absent"}
-    for path in sorted({*known.files, *back}, key=lambda p: p in SHIMS):
+    for path in sorted({*known.files, *back}, key=order_out):
         found = look(place.top / path)
         if path in back and (found.kind == "absent" or path in known.files):
             plan.restored.append(path)
@@ -127,10 +127,16 @@ def plan_files_back(plan: Plan, place: Place, known: Known) -> None:
             plan.removed.append(path)
             plan.step(f"remove {path}", remove, place.top, path, found)
     plan.step("ignore identity", ignore_what_stays, place)
-    manifest = look(place.top / MANIFEST)
-    if manifest.kind != "absent":
-        plan.step("manifest", remove, place.top, MANIFEST, manifest)
+    pin.plan_unpin(plan, place)
+    record = look(place.top / RECORD)
+    if record.kind != "absent":
+        plan.step("the record", remove, place.top, RECORD, record)
     plan.step("folders", prune, place.top, [*known.files])
+
+
+def order_out(path: str) -> tuple[bool, bool, bool, str]:
+    """What is called goes late, what that starts goes last, and what says whose everything is."""
+    return path == OLD_RECORD, ARCHIVE.fullmatch(path) is not None, path in SHIMS, path
 
 
 def refuse_unfinished(place: Place) -> None:
@@ -158,8 +164,8 @@ def what_stays(place: Place, known: Known, plan: Plan) -> list[str]:
     if count:
         stays.append(f"{counted(count, 'session log')}")
     gone = {k.kept_as for k in known.kept if k.path in plan.restored and k.whose == "yours"}
-    for folder in (HOME_OF_OURS, KEPT):
-        mine = {MANIFEST, *known.files, *gone}
+    for folder in (OLD_HOME, KEPT):
+        mine = {RECORD, *known.files, *gone}
         left = [p for p in walk(place.top, folder) if p not in mine and not p.endswith(NEW)]
         stays += [f"{show(path)}: yours" for path in left[:20]] + (
             [f"{folder}/: {len(left) - 20} more"] if left[20:] else []

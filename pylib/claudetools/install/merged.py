@@ -9,7 +9,7 @@ from typing import Any
 
 from claudetools.install.json_text import Keys
 
-OURS = re.compile(r"\.claude/(claudetools|scripts)/|session-logs/|wiki/")
+OURS = re.compile(r"\.claude/(claudetools|scripts)\b|session-logs/|wiki/")
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Merged:
 
 
 def as_record(merged: Merged) -> dict[str, Any]:
-    """As the manifest has it."""
+    """As the record has it."""
     return {
         "entries": [[list(path), entry] for path, entry in merged.entries],
         "made": [list(path) for path in merged.made],

@@ -12,7 +12,7 @@ from pathlib import Path
 from claudetools.files import shown
 
 NEW = ".claudetools-new"
-HOME_OF_OURS = ".claude/claudetools"
+OLD_HOME = ".claude/claudetools"  # where 0.1.0 lay
 KEPT = ".claude/before-claudetools"
 GIT_FLOOR = (2, 38)
 USAGE, HELD, CANNOT_CREATE, SETUP = 64, 65, 73, 78

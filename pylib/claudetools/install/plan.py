@@ -35,10 +35,11 @@ class Plan:
     diff: list[str] = field(default_factory=list)
     settings: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    damaged: list[str] = field(default_factory=list)
     stays: list[str] = field(default_factory=list)
     local: dict[str, Any] = field(default_factory=dict)
     pending: dict[str, Any] = field(default_factory=dict)
+    pinned: str = ""  # the sum of the version that the clone is made ready for
+    archive: str = ""
 
     def step(self, name: str, do: Callable[..., None], *args: Any) -> None:
         """One more thing to do."""
@@ -71,5 +72,7 @@ def write_local(place: Place, plan: Plan) -> None:
 
 
 def write_final(place: Place, plan: Plan) -> None:
-    """The record of this clone when all is done."""
+    """The records of this clone when all is done. That of the version is the shell's."""
+    if plan.pinned:
+        put_whole(place.state / "set-up", f"{plan.pinned}\n".encode(), 0o600)
     put_whole(place.state / "installed.json", as_json(plan.local), 0o600)

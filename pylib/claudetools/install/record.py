@@ -1,13 +1,12 @@
 """What earlier runs wrote down.
 
-What travels with the repository is in `.claude/claudetools/manifest.json`, what belongs to this clone alone (hook,
+What travels with the repository is in `.claude/claudetools-installed.json`, what belongs to this clone alone (hook,
 settings) in `<git common dir>/claudetools/installed.json`. A file that neither of them knows is the user's.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from contextlib import suppress
@@ -16,14 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from claudetools.install.merged import Merged, merged_from
-from claudetools.install.place import KEPT, SETUP, Place, Refused, refuse_links, show
+from claudetools.install.place import KEPT, OLD_HOME, SETUP, Place, Refused, refuse_links, show
 from claudetools.install.steps import look
 from claudetools.install.text import Addition
-from claudetools.install.toolkit import MANIFEST, OURS, SHIMS, WORKFLOWS
+from claudetools.install.toolkit import OLD_RECORD, SHARED, WORKFLOWS, is_ours
 
+RECORD = ".claude/claudetools-installed.json"
 FORMAT = 1
-CACHES = ("helpers", "pycache", "venv")
-STATE_FILES = ("config.before", "config.edited", "installed.json")
+CACHES = ("helpers", "pycache", "toolkit", "venv")
+STATE_FILES = ("config.before", "config.edited", "pin", "set-up", "trust-ask", "trusted", "installed.json")
+COPIES = 3  # an older run may still be under way
 
 
 @dataclass(frozen=True)
@@ -42,16 +43,19 @@ class Known:
 
     version: str = ""
     installed: bool = False
+    forwards: str = ""  # the version that has put FORWARDS there
     files: dict[str, set[str]] = field(default_factory=dict)
     kept: list[Kept] = field(default_factory=list)
     additions: dict[str, Addition] = field(default_factory=dict)
+    coming: dict[str, Addition] = field(default_factory=dict)  # of a run that was killed
     settings: Merged = field(default_factory=Merged)
     local: dict[str, Any] = field(default_factory=dict)
 
 
 def read_known(place: Place, state_format: str) -> Known:
     """Both records. Refused when one cannot be trusted, or belongs to a newer version."""
-    refuse_links(place.top, MANIFEST)
+    refuse_links(place.top, RECORD)
+    refuse_links(place.top, OLD_RECORD)
     with suppress(FileNotFoundError):
         there = (place.state / "format").read_text().strip()
         # An older one is brought up to date by the next sync.
@@ -62,10 +66,13 @@ def read_known(place: Place, state_format: str) -> Known:
                 "Use the claudetools that this repository has, or a newer one.",
             )
     known = Known()
-    manifest = read_record(place.top / MANIFEST, f"git checkout HEAD -- {MANIFEST}")
-    if manifest is not None:
-        known.installed, known.version = True, str(manifest.get("version", ""))
-        learn(known, manifest)
+    for name in (RECORD, OLD_RECORD):
+        record = read_record(place.top / name, f"git checkout HEAD -- {name}")
+        if record is not None and not known.installed:
+            known.installed, known.version = True, str(record.get("version", ""))
+            learn(known, record)
+        if record is not None and name == OLD_RECORD:
+            known.files[name] = {look(place.top / name).digest}
     known.local = read_record(place.state / "installed.json", "remove it, then install again") or {}
     learn(known, known.local.get("pending") or {})
     known.kept = [k for n, k in enumerate(known.kept) if k not in known.kept[:n]]
@@ -96,7 +103,7 @@ def learn(known: Known, record: dict[str, Any]) -> None:
     """Adds what a record says. It may come from another person: no path in it leads out of our places."""
     try:
         for path, digests in record.get("files", {}).items():
-            if path not in (*SHIMS, *WORKFLOWS.values()) and not any(is_plain(path, folder) for folder in OURS):
+            if not is_ours(path) and not any(is_plain(path, folder) for folder in (OLD_HOME, *SHARED)):
                 raise ValueError(path)
             known.files.setdefault(path, set()).update([digests] if isinstance(digests, str) else digests)
         for entry in record.get("kept", []):
@@ -107,13 +114,15 @@ def learn(known: Known, record: dict[str, Any]) -> None:
                 raise ValueError(kept.path)
             known.kept.append(kept)
         for name, entry in record.get("additions", {}).items():
-            known.additions[name] = Addition(**entry)
+            known.coming[name] = Addition(**entry)
+            known.additions.setdefault(name, known.coming[name])
         known.settings = known.settings.together_with(merged_from(record.get("settings", {})))
+        known.forwards = str(record.get("forwards", known.forwards))
     except (ValueError, TypeError, AttributeError) as error:
         raise Refused(
             SETUP,
-            f"{MANIFEST} is not as claudetools writes it ({show(error)}).",
-            f"Nothing was changed. Take it back: git checkout HEAD -- {MANIFEST}",
+            f"{RECORD} is not as claudetools writes it ({show(error)}).",
+            f"Nothing was changed. Take it back: git checkout HEAD -- {RECORD}",
         ) from error
 
 
@@ -128,12 +137,18 @@ def as_json(data: object) -> bytes:
     return (json.dumps(data, indent=1, sort_keys=True) + "\n").encode()
 
 
-def date_record(place: Place) -> None:
-    """Newer than the manifest: so the shell sees that this clone is as this version wants it. By a second, where the
-    manifest is of a time to come: some shells and file systems tell no less."""
-    now, made = time.time_ns(), (place.top / MANIFEST).stat().st_mtime_ns
-    newest = now if now > made else made + 1_000_000_000
-    os.utime(place.state / "installed.json", ns=(newest, newest))
+def forget_old(place: Place, current: str) -> None:
+    """Versions that nobody runs any more, and what was left of one that was not unpacked whole. `current` is a sum."""
+    shutil.rmtree(place.state / "helpers", ignore_errors=True)  # of 0.1.0
+    last = look(place.state / "pin").data.decode("ascii", "replace").partition(" ")[0]
+    with suppress(OSError):
+        found = [path for path in (place.state / "toolkit").iterdir() if path.name not in (current, last)]
+        dated = {path: path.stat().st_mtime for path in found}
+        halves = [path for path in dated if path.name.startswith(".new-")]
+        whole = sorted(set(dated) - set(halves), key=lambda path: dated[path])
+        for path in [*whole[: 2 - COPIES], *(path for path in halves if dated[path] < time.time() - 86_400)]:
+            shutil.rmtree(path, ignore_errors=True)
+            shutil.rmtree(f"{place.state}/pycache/{path}", ignore_errors=True)
 
 
 def forget_local(place: Place) -> None:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from claudetools.install import agent_settings
 from claudetools.install.call import Call
-from claudetools.install.place import HELD, HOME_OF_OURS, Place, old_bare_logs, run_git, show
+from claudetools.install.place import HELD, Place, old_bare_logs, run_git, show
 from claudetools.install.plan import Plan
+from claudetools.install.record import RECORD
 from claudetools.install.steps import look
 from claudetools.install.table import rows_of, table
-from claudetools.install.toolkit import MANIFEST, SHIMS, WORKFLOWS, is_inside
+from claudetools.install.toolkit import OLD_RECORD, WORKFLOWS, is_pinned
 from claudetools.text import counted
 
 ADOPT = "bash .claude/scripts/claudetools.sh log adopt --all --dry-run"
@@ -31,7 +32,7 @@ def home_path(path: Path) -> str:
 
 def tell(call: Call, place: Place, plan: Plan) -> int:
     """The report on stdout, warnings on stderr. The exit code."""
-    code = HELD if plan.damaged or (call.job == "check" and plan.steps) else 0
+    code = HELD if call.job == "check" and plan.steps else 0
     if call.json:
         print_json(call, place, plan, code)
         return code
@@ -43,11 +44,6 @@ def tell(call: Call, place: Place, plan: Plan) -> int:
     for line in (tell_uninstall if call.job == "uninstall" else tell_install)(call, place, plan, where):
         print(line)
     sys.stdout.flush()
-    for line in plan.damaged:
-        print(
-            f"[WARN] {line}. Get it again: git checkout HEAD -- PATH, or install from a claudetools folder.",
-            file=sys.stderr,
-        )
     return tell_warnings(plan, code)
 
 
@@ -60,13 +56,11 @@ def tell_warnings(plan: Plan, code: int) -> int:
 
 def tell_install(call: Call, place: Place, plan: Plan, where: str) -> Iterator[str]:
     """Plan, result or comparison."""
-    rows, again = table(rows_of(plan)), f"{call.command}{f' --ci {call.ci}' if call.ci else ''} {where}"
-    out = f"To take it out again: {call.command} --uninstall {where}"
+    program = program_of(call, place)
+    rows, again = table(rows_of(plan)), f"{program}{f' --ci {call.ci}' if call.ci else ''} {where}"
+    out = f"To take it out again: {program} --uninstall {where}"
     if not plan.steps:
-        word = "[WARN]" if plan.damaged else "[OK]"
-        yield f"{word} Nothing to do: claudetools {plan.version} is installed in {where}." + (
-            f" {counted(len(plan.damaged), 'file')} of it not as it came." if plan.damaged else ""
-        )
+        yield f"[OK] Nothing to do: claudetools {plan.version} is installed in {where}."
         return
     upgrade = f"{plan.was} -> {plan.version}" if plan.was not in ("", plan.version) else plan.version
     if call.job == "check":
@@ -84,13 +78,23 @@ def tell_install(call: Call, place: Place, plan: Plan, where: str) -> Iterator[s
         return
     yield f"[OK] claudetools {upgrade} is installed in {where}. Nothing was committed."
     yield from rows
-    if is_inside(call.toolkit, place):
+    if not changes_the_tree(plan):
         return
     yield f"Next, in {where}:"
     yield from table(next_commands(place, plan))
     if old:
         yield f"{about_old_logs(old)} To rename, there: {ADOPT}"
     yield out
+
+
+def program_of(call: Call, place: Place) -> str:
+    """What to type for the installer: of the copy that was unpacked here, what stays when another version comes."""
+    return "bash .claude/scripts/claudetools.sh install" if is_pinned(call.toolkit, place) else call.command
+
+
+def changes_the_tree(plan: Plan) -> bool:
+    """Whether there is something to commit."""
+    return bool(plan.added or plan.updated or plan.removed or plan.lines or plan.agent)
 
 
 def about_settings(plan: Plan) -> Iterator[str]:
@@ -109,9 +113,9 @@ def next_commands(place: Place, plan: Plan) -> list[tuple[str, str]]:
     """What is left for the user to do."""
     rows = []
     if look(place.top / ".claude/identity.json").kind == "absent":
-        rows.append((f"bash {HOME_OF_OURS}/scripts/setup.sh", "who you are; once per machine"))
+        rows.append(("bash .claude/scripts/claudetools.sh setup", "who you are; once per machine"))
     verb = "Install" if plan.was in ("", plan.version) else "Update to"
-    return [*rows, (f'bash {SHIMS[0]} -m "{verb} claudetools {plan.version}"', "commit and send it")]
+    return [*rows, (f'bash .claude/scripts/sync.sh -m "{verb} claudetools {plan.version}"', "commit and send it")]
 
 
 def tell_uninstall(call: Call, place: Place, plan: Plan, where: str) -> Iterator[str]:
@@ -129,9 +133,9 @@ def tell_uninstall(call: Call, place: Place, plan: Plan, where: str) -> Iterator
         yield "What stays:"
         yield from (f"  {line}" for line in plan.stays)
     if call.dry_run:
-        yield f"Nothing was changed. To do it: {call.command} --uninstall {where}"
+        yield f"Nothing was changed. To do it: {program_of(call, place)} --uninstall {where}"
         return
-    if run_git(place.top, "ls-files", "--", MANIFEST)[1]:
+    if run_git(place.top, "ls-files", "--", RECORD, OLD_RECORD)[1]:
         if any(name.startswith("schedule of") for name in plan.hooks):
             yield "A schedule on another machine takes itself out there once this has come in."
         servers = [path for path in WORKFLOWS.values() if path in plan.removed + plan.restored]
@@ -161,7 +165,6 @@ def print_json(call: Call, place: Place, plan: Plan, code: int) -> None:
         "settings": plan.settings,
         "agent_settings": plan.agent,
         "diff": plan.diff,
-        "damaged": plan.damaged,
         "warnings": plan.warnings,
         "stays": plan.stays,
         "old_bare_logs": old_bare_logs(place),

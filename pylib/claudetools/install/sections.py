@@ -38,7 +38,13 @@ def is_same_file(place: Place, section: Section) -> bool:
     return section is text.CLAUDE and one is not None and one == other
 
 
-def plan_section(plan: Plan, place: Place, additions: dict[str, Addition], section: Section) -> None:
+def addition_in(known: Known, section: Section, data: bytes) -> Addition | None:
+    """What we have put into a file: of a run that was killed, what was there before or what it wanted."""
+    said = [added for added in (known.additions.get(section.name), known.coming.get(section.name)) if added]
+    return next((added for added in said if added.text in text.plain(data)), said[0] if said else None)
+
+
+def plan_section(plan: Plan, place: Place, known: Known, additions: dict[str, Addition], section: Section) -> None:
     """Our lines in a file of the user's."""
     path = file_of(place, section)
     if path is None:
@@ -51,7 +57,7 @@ def plan_section(plan: Plan, place: Place, additions: dict[str, Addition], secti
     found = look(path)
     before = found.data if found.kind == "file" else None
     try:
-        after, added = text.with_section(before, section, additions.get(section.name))
+        after, added = text.with_section(before, section, addition_in(known, section, before or b""))
     except text.Edited:
         plan.warnings.append(f"{section.name}: the text between our marks was edited by hand; it was left as it is.")
         return
@@ -75,7 +81,7 @@ def section_without(
     if path is None or is_same_file(place, section) or (found := look(path)).kind != "file":
         return None, None, found
     try:
-        after = text.without_section(found.data, section, known.additions.get(section.name))
+        after = text.without_section(found.data, section, addition_in(known, section, found.data))
     except text.Edited:
         changed.append(f"{section.name}, between our marks")
         return None, None, found

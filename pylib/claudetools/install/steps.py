@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from claudetools.checkpoint import checkpoint
-from claudetools.install.place import HELD, HOME_OF_OURS, KEPT, NEW, Refused, refuse_links, show
+from claudetools.install.place import HELD, KEPT, NEW, OLD_HOME, Refused, refuse_links, show
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def look(path: Path) -> Found:
 
 
 def digest_of(data: bytes) -> str:
-    """sha256, as the manifest has it."""
+    """sha256, as the record has it."""
     return hashlib.sha256(data).hexdigest()
 
 
@@ -164,13 +164,13 @@ def remove(top: Path, path: str, planned: Found) -> None:
 
 def prune(top: Path, paths: Iterable[str]) -> None:
     """Our folders, and those above `paths`, where nothing is left in them."""
-    for folder in (HOME_OF_OURS, KEPT):
+    for folder in (OLD_HOME, KEPT):
         for path in sorted((top / folder).rglob("__pycache__")):
             shutil.rmtree(path)
         for path in sorted((p for p in (top / folder).rglob("*") if p.is_dir() and not p.is_symlink()), reverse=True):
             with suppress(OSError):
                 path.rmdir()
-    above = {parent for path in (*paths, f"{HOME_OF_OURS}/x", f"{KEPT}/x") for parent in list(Path(path).parents)[:-1]}
+    above = {parent for path in (*paths, f"{OLD_HOME}/x", f"{KEPT}/x") for parent in list(Path(path).parents)[:-1]}
     for parent in sorted(above, reverse=True):
         with suppress(OSError):
             (top / parent).rmdir()

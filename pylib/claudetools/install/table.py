@@ -5,19 +5,24 @@ from __future__ import annotations
 import os
 import time
 
-from claudetools.install import agent_settings
-from claudetools.install.place import HOME_OF_OURS, show
+from claudetools.install import agent_settings, pin
+from claudetools.install.place import OLD_HOME, show
 from claudetools.install.plan import Plan
 from claudetools.install.record import Kept
 from claudetools.install.steps import Found
-from claudetools.install.toolkit import SHARED, SHIMS, WORKFLOWS
+from claudetools.install.toolkit import ARCHIVE, SHARED, SHIMS, START, WORKFLOWS
 from claudetools.text import counted
 
 
 def rows_of(plan: Plan) -> list[tuple[str, str]]:
     """What changes where, for installing and for leaving."""
     notes = {k.path: kept_note(k, f) for k, f in plan.kept}
-    rows = [*rows_of_house(plan, notes), *rows_of_shims(plan, notes), *rows_of_shared(plan, notes)]
+    rows = [
+        *rows_of_archive(plan),
+        *rows_of_shims(plan, notes),
+        *rows_of_shared(plan, notes),
+        *rows_of_0_1(plan, notes),
+    ]
     if plan.agent:
         rows.append((agent_settings.NAME, plan.agent))
     if plan.lines:
@@ -30,35 +35,37 @@ def rows_of(plan: Plan) -> list[tuple[str, str]]:
     return rows
 
 
-def rows_of_house(plan: Plan, notes: dict[str, str]) -> list[tuple[str, str]]:
-    """Our own folder in one row, and whatever of the user's own was in it. Takes those out of `notes`."""
-    new, changed, removed, back = (
-        [p for p in paths if p.startswith(HOME_OF_OURS)]
-        for paths in (plan.added, plan.updated, plan.removed, plan.restored)
+def words_for(plan: Plan, path: str, word: str) -> str:
+    """`word`, or what becomes of the file."""
+    for paths, said in ((plan.removed, "removed"), (plan.restored, "yours again"), (plan.added + plan.updated, word)):
+        if path in paths:
+            return said
+    return ""
+
+
+def rows_of_archive(plan: Plan) -> list[tuple[str, str]]:
+    """All of claudetools in one file, and what says which one."""
+    archives = [path for path in (*plan.added, *plan.updated, *plan.removed) if ARCHIVE.fullmatch(path)]
+    rows = [(path, words_for(plan, path, "claudetools itself")) for path in archives]
+    word = words_for(plan, pin.NAME, "its version and sum; your team's settings go here")
+    return [*rows, (pin.NAME, word)] if word else rows
+
+
+def rows_of_0_1(plan: Plan, notes: dict[str, str]) -> list[tuple[str, str]]:
+    """The folder in which version 0.1.0 lay, in one row, and what people have changed in it."""
+    gone, stay = (
+        [path for path in paths if is_in(path, OLD_HOME)] for paths in (plan.removed, plan.added + plan.updated)
     )
-    named = (new, "new"), (changed, "changed"), (removed, "removed"), (back, "yours again")
-    words = [f"{len(paths)} {word}" for paths, word in named if paths]
-    if len(words) == 1 and new:
-        words = [f"{counted(len(new), 'file')}, ours alone"]
-    elif len(words) == 1 and removed:
-        words = [f"{counted(len(removed), 'file')} removed"]
-    rows = [(f"{HOME_OF_OURS}/", ", ".join(words))] if words else []
-    return rows + [(path, notes.pop(path)) for path in new + changed + removed + back if path in notes]
+    words = [f"{counted(len(gone), 'file')} removed"] if gone else []
+    words += [f"{counted(len(stay), 'file')} for what was started before"] if stay else []
+    rows = [(f"{OLD_HOME}/", "; ".join(words))] if words else []
+    return rows + [(path, notes[path]) for path in gone + stay if path in notes]
 
 
 def rows_of_shims(plan: Plan, notes: dict[str, str]) -> list[tuple[str, str]]:
     """The files at the places where the user's calls look for them."""
-    rows = []
-    for path in SHIMS:
-        for paths, word in (
-            (plan.added, "shim"),
-            (plan.updated, "shim"),
-            (plan.removed, "removed"),
-            (plan.restored, "yours again"),
-        ):
-            if path in paths:
-                rows.append((path, word + (f"; {notes[path]}" if path in notes else "")))
-    return rows
+    words = {path: words_for(plan, path, "shim" if path != START else "unpacks and starts it") for path in SHIMS}
+    return [(path, word + (f"; {notes[path]}" if path in notes else "")) for path, word in words.items() if word]
 
 
 def rows_of_shared(plan: Plan, notes: dict[str, str]) -> list[tuple[str, str]]:

@@ -7,7 +7,8 @@ and found again in either form, because a checkout may convert it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 BOM = b"\xef\xbb\xbf"
 
@@ -31,22 +32,28 @@ class Addition:
 
 @dataclass(frozen=True)
 class Section:
-    """What a file is to hold. A line that the user has already is not added; one of `same` stands for all of them."""
+    """What a file is to hold. A line that the user has already is not added, nor what `same` says is as good."""
 
     name: str
     lines: tuple[str, ...]
     marks: tuple[str, str] = ("# claudetools: begin", "# claudetools: end")
-    same: tuple[str, ...] = ()
+    same: Mapping[str, str] = field(default_factory=dict)
     spaced: bool = False  # an empty line before it
     whole: bool = False  # prose: all of it or nothing
 
 
 HTML_MARKS = ("<!-- claudetools: begin -->", "<!-- claudetools: end -->")
 
-GITIGNORE = Section(".gitignore", (".claude/identity.json", ".claudetools-resolve/"))
+# The last line: the archive travels also where archives do not.
+GITIGNORE = Section(".gitignore", (".claude/identity.json", ".claudetools-resolve/", "!.claude/claudetools-*.tar.gz"))
 
 # `auto`: what a user keeps below .claude may be a picture, and `text` alone would turn CRLF inside of it.
-GITATTRIBUTES = Section(".gitattributes", (".claude/** text=auto eol=lf",), same=(".claude/** text eol=lf",))
+# The archive is what it is, whatever LFS or a line `* text` says above.
+GITATTRIBUTES = Section(
+    ".gitattributes",
+    (".claude/** text=auto eol=lf", ".claude/claudetools-*.tar.gz -text -filter -diff -merge"),
+    same={".claude/** text eol=lf": ".claude/** text=auto eol=lf"},
+)
 
 AGENTS = Section(
     "AGENTS.md",
@@ -116,8 +123,7 @@ def missing_lines(text: bytes, section: Section) -> tuple[str, ...]:
     if section is CLAUDE:
         return () if IMPORT.search(text) else section.lines
     there = {line.strip().decode("utf-8", "replace") for line in text.removeprefix(BOM).splitlines()}
-    if there & set(section.same):
-        return ()
+    there |= {section.same[line] for line in there & section.same.keys()}
     return tuple(line for line in section.lines if line not in there and f"/{line}" not in there)
 
 

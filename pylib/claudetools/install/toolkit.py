@@ -1,81 +1,47 @@
-"""What this version consists of."""
+"""What a repository gets of this version."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
-from claudetools.install.helpers import VERSION, version_line
-from claudetools.install.place import HOME_OF_OURS, NEW, SETUP, Place, Refused, show
-from claudetools.install.steps import digest_of
+from claudetools.install.archive import Archive, Item, item_of, name_of, names_in
+from claudetools.install.place import OLD_HOME, Place
 
-MANIFEST = f"{HOME_OF_OURS}/manifest.json"
-SHIMS = (".claude/scripts/sync.sh", ".claude/scripts/whoami-block.sh", ".claude/scripts/claudetools.sh")
-FOLDERS = ("scripts", "pylib/claudetools", "hooks")
-FILES = ("LICENSE", "pyproject.toml")
+START = ".claude/scripts/claudetools-start.sh"
+SHIMS = (START, *(f".claude/scripts/{name}.sh" for name in ("sync", "whoami-block", "claudetools")))
 # What agents look for in these places and nowhere else: it lies among the user's own.
 SHARED = (".claude/skills", ".claude/commands")
-OURS = (HOME_OF_OURS, *SHARED)
 WORKFLOWS = {"github": ".github/workflows/claudetools.yml", "gitea": ".gitea/workflows/claudetools.yml"}
-NOT_COPIED = ("scripts/demo.sh", "hooks/hooks.json")  # hooks.json is the plugin's
-# A user's "lib/" or "*.sh" must not keep a part of ours out of the commit.
-OWN_IGNORE = b"!*\n__pycache__/\n"
+ARCHIVE = re.compile(r"\.claude/" + re.escape(name_of("VERSION")).replace("VERSION", r"[0-9A-Za-z.+-]+"))
+# 0.1.0 lay in a folder of its own, with this record in it. What was started then goes on looking for these two.
+OLD_RECORD = f"{OLD_HOME}/manifest.json"
+FORWARDS = {
+    f"{OLD_HOME}/{n}": f"hooks/forward/{n.rpartition('/')[2]}" for n in ("hooks/agent/run.sh", "scripts/schedule.sh")
+}
 
 
-@dataclass(frozen=True)
-class Item:
-    """One file as this version has it."""
+def files_of(
+    toolkit: Path, archive: Archive | None, servers: Iterable[str] = (), forward: bool = False
+) -> dict[str, Item]:
+    """Every file of ours, by its path there, in the order in which they are put there: each finds what it starts.
 
-    data: bytes
-    executable: bool
-
-
-def files_of(toolkit: Path, servers: Iterable[str] = ()) -> dict[str, Item]:
-    """Everything that a repository gets, by its path there. `servers` are the keys of WORKFLOWS that it is to have."""
-    found = {WORKFLOWS[name]: item_of(toolkit / f"hooks/ci/{name}.yml") for name in servers}
-    for folder in FOLDERS:
-        for name in names_in(toolkit, folder):
-            if name not in NOT_COPIED:
-                found[f"{HOME_OF_OURS}/{name}"] = item_of(toolkit / name)
-    for name in FILES:
-        if (toolkit / name).is_file():
-            found[f"{HOME_OF_OURS}/{name}"] = item_of(toolkit / name)
-    found[f"{HOME_OF_OURS}/.gitignore"] = Item(OWN_IGNORE, False)
+    `archive` None leaves that out. `servers` are the keys of WORKFLOWS that it is to have.
+    """
+    found = {f".claude/{archive.name}": Item(archive.data, False)} if archive else {}
+    found |= {name: item_of(toolkit / name) for name in SHIMS}
     for folder in SHARED:
         found |= {name: item_of(toolkit / name) for name in names_in(toolkit, folder)}
-    for name in SHIMS:  # late: from then on the rest is called
-        found[name] = item_of(toolkit / name)
-    digests = {path: digest_of(item.data) for path, item in found.items()}
-    found[VERSION] = Item(version_line(version_of(toolkit), digests), False)
-    return found
+    found |= {WORKFLOWS[name]: item_of(toolkit / f"hooks/ci/{name}.yml") for name in servers}
+    return found | ({path: item_of(toolkit / name) for path, name in FORWARDS.items()} if forward else {})
 
 
-def names_in(toolkit: Path, folder: str) -> Iterator[str]:
-    """The files of one folder of the toolkit, without what editors and interpreters leave there."""
-    for path in sorted((toolkit / folder).rglob("*")):
-        cruft = "__pycache__" in path.parts or path.name.startswith(".") or path.name.endswith(("~", ".pyc", NEW))
-        if path.is_file() and not path.is_symlink() and not cruft:
-            yield path.relative_to(toolkit).as_posix()
+def is_ours(path: str) -> bool:
+    """Whether a path may be a file of ours, of this version or another, whatever a record says."""
+    return path in (*SHIMS, *WORKFLOWS.values()) or ARCHIVE.fullmatch(path) is not None
 
 
-def item_of(path: Path) -> Item:
-    """A file of the toolkit, with LF also where a checkout made CRLF of it."""
-    data = path.read_bytes().replace(b"\r\n", b"\n")
-    return Item(data, bool(path.stat().st_mode & 0o100) if os.name == "posix" else data.startswith(b"#!"))
-
-
-def version_of(toolkit: Path) -> str:
-    """The version in pyproject.toml."""
-    match = re.search(r'(?m)^version = "([^"]+)"', (toolkit / "pyproject.toml").read_text("utf-8"))
-    if match is None:
-        raise Refused(SETUP, f"{show(toolkit / 'pyproject.toml')} names no version.")
-    return match[1]
-
-
-def is_inside(toolkit: Path, place: Place) -> bool:
-    """Whether the toolkit that runs is the copy in this very repository."""
-    ours = place.top / HOME_OF_OURS
-    return ours.is_dir() and os.path.samefile(toolkit, ours)
+def is_pinned(toolkit: Path, place: Place) -> bool:
+    """Whether the toolkit that runs is the one that was unpacked for this repository."""
+    return toolkit.resolve().parent == (place.state / "toolkit").resolve()

@@ -8,6 +8,12 @@ import sys
 from claudetools.lock.clearing import clear, pause_for_test, sweep
 from claudetools.lock.judging import Verdict, judge
 from claudetools.lock.record import clean, read_record
+from claudetools.place import typed_command
+
+
+def doctor(lock: str) -> str:
+    """What one types to have a look at this lock."""
+    return typed_command(os.path.dirname(os.path.dirname(lock)), "doctor")
 
 
 def judge_and_clear(lock: str, state: str, machine: str, boot: str) -> str:
@@ -15,7 +21,7 @@ def judge_and_clear(lock: str, state: str, machine: str, boot: str) -> str:
     try:
         record = read_record(os.path.join(lock, "owner"), os.path.join(state, "claims"))
     except ValueError as error:
-        return f"FOREIGN {error}. Look at it: bash .claude/claudetools/scripts/doctor.sh --locks"
+        return f"FOREIGN {error}. Look at it: {doctor(lock)} --locks"
     if record is None:
         return "GONE"
     pause_for_test("read")
@@ -23,10 +29,7 @@ def judge_and_clear(lock: str, state: str, machine: str, boot: str) -> str:
     if verdict is Verdict.HELD:
         return f"HELD {text}"
     if verdict is Verdict.FOREIGN:
-        return (
-            f"FOREIGN {text} If that run is over for certain: "
-            f"bash .claude/claudetools/scripts/doctor.sh --break-lock {clean(record.token)}"
-        )
+        return f"FOREIGN {text} If that run is over for certain: {doctor(lock)} --break-lock {clean(record.token)}"
     pause_for_test("verdict")
     try:
         return f"CLEARED {text}" if clear(lock, state, record.token) else "GONE"

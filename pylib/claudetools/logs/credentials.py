@@ -1,6 +1,6 @@
 """Values in plain text where a log tells of credentials: the job of the sync and the commit hook, for who asks for it.
 
-`git config claudetools.credentials` says what becomes of them: "inline" (nothing: a log holds what it needs), "vault"
+The setting `credentials` says what becomes of them: "inline" (nothing: a log holds what it needs), "vault"
 (each is told, with the command that moves it) or "block" (the log is held back). What a log had before is left alone.
 
 Paths on stdin, each ended by a NUL; on stdout path and lines ("12, 14") of each log that has some, the same way.
@@ -15,9 +15,10 @@ import sys
 from collections.abc import Iterator
 from itertools import pairwise
 
-from claudetools import detector, git
+from claudetools import detector, git, settings
 from claudetools.job import read_options
 from claudetools.logs import sections
+from claudetools.place import find_place
 from claudetools.vault.value import CODE, PREFIX, find_value
 
 POLICIES = ("inline", "vault", "block")
@@ -90,8 +91,9 @@ def read(top: str, name: str) -> str:
 
 
 def policy_of(top: str) -> str:
-    """What this repository asks for. Raises GitError."""
-    return git.run(top, "config", "--default", POLICIES[0], "claudetools.credentials").decode().strip()
+    """What this repository asks for."""
+    place = find_place(top)
+    return settings.value(place, "credentials") if place else POLICIES[0]
 
 
 def main(argv: list[str]) -> int:

@@ -155,7 +155,7 @@ def require_me(place: Place) -> Me:
     """The person of this machine. Raises Stop (78)."""
     me = read_me(place)
     return me or cli.fail(
-        cli.SETUP, "Nobody has synced here yet: who you are is not known.", f"Run: bash {cli.script('sync.sh')}"
+        cli.SETUP, "Nobody has synced here yet: who you are is not known.", f"Run: {cli.program(place, 'sync')}"
     )
 
 

@@ -191,11 +191,8 @@ def names(others: list[Session]) -> str:
 
 
 def mode_of(place: Place) -> str:
-    """What a person has set as `claudetools.guards`: refuse (the default), tell or off."""
-    from claudetools.sessions.status import GitFailed, run_git
+    """What is set as `guards`: refuse (the default), tell or off."""
+    from claudetools import settings
 
-    try:
-        told = run_git(place.top, ("config", "--default", "refuse", "--get", "claudetools.guards")).decode().strip()
-    except GitFailed:
-        return "refuse"
+    told = settings.value(place, "guards")
     return told if told in MODES else {"false": "off", "no": "off", "0": "off"}.get(told.lower(), "refuse")

@@ -106,7 +106,7 @@ def was_cut_off(place: Place) -> bool:
 
 def sync_command(place: Place) -> str:
     """What one types to sync."""
-    return cli.program(place).replace("claudetools.sh", "sync.sh")
+    return cli.program(place, "sync")
 
 
 def commit(place: Place, tree: str) -> str:

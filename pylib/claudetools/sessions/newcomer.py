@@ -7,20 +7,22 @@ import os
 from claudetools.place import Place
 from claudetools.text import visible
 
+SETUP = "bash .claude/scripts/claudetools.sh setup"
+
 
 def warning(place: Place) -> list[str]:
     """One line where the next sync would stop for want of an identity; none where git's address is somebody's."""
     homes = (place.top, os.path.dirname(place.common))  # git brings ignored files into no linked worktree
     if any(os.path.exists(os.path.join(home, ".claude", "identity.json")) for home in homes):
         return []
-    if not os.path.exists(os.path.join(place.top, ".claude", "claudetools", "manifest.json")):
+    if not os.path.exists(os.path.join(place.top, ".claude", "claudetools.json")):
         return []
     from claudetools import identity  # with what it needs 15 ms, which nobody pays who is known
 
     try:
         identity.read_identity(place.top, address(place), "")
     except identity.Invalid as error:
-        return [f"[WARN] {visible(str(error)).rstrip('.')}. Nothing can be synced before: {identity.SETUP}"]
+        return [f"[WARN] {visible(str(error)).rstrip('.')}. Nothing can be synced before: {SETUP}"]
     return []
 
 

@@ -25,7 +25,7 @@ UNSETTLED = {
     "held": ("something was left out or waits for you", SYNC),
     "refused": ("the remote refused some commits", SYNC),
     "setup": ("it could not begin", SYNC),
-    "internal": ("it failed", "bash .claude/claudetools/scripts/doctor.sh"),
+    "internal": ("it failed", f"{TOOLS} doctor"),
 }
 REASONS = {"offline": "the remote cannot be reached", "refused": "the remote refuses", "setup": "sync cannot begin"}
 MOST = 5

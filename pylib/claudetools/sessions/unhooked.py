@@ -34,6 +34,6 @@ def has_lost_its_plugin(place: Place, session: Session, now: float) -> bool:
         bool(session.pid and session.toolkit)
         and (session.host, session.system) == here
         and session.state(now) in ("live", "idle")
-        and not os.path.realpath(session.toolkit).startswith(place.top + os.sep)
+        and not os.path.realpath(session.toolkit).startswith((place.top + os.sep, place.state + os.sep))
         and not os.path.isfile(os.path.join(session.toolkit, HOOK))
     )

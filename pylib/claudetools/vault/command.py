@@ -97,7 +97,7 @@ def read_target(place: Place, target: str) -> tuple[str, int, int]:
 def choose(folders: list[str], wanted: str) -> str:
     """The vault that was asked for, or the only one. Raises Stop."""
     if not folders:
-        cli.fail(cli.SETUP, "This machine has no vault.", f"Name it: bash {cli.script('setup.sh')} --vault PATH")
+        cli.fail(cli.SETUP, "This machine has no vault.", f"Name it: {cli.program(cli.here(), 'setup')} --vault PATH")
     asked = os.path.realpath(os.path.expanduser(wanted))
     found = [folder for folder in folders if not wanted or os.path.realpath(folder) == asked]
     if len(found) == 1:
@@ -219,8 +219,8 @@ def send(place: Place, path: str, secret: Secret) -> None:
             code,
             f"The vault's remote does not have {visible(secret.name)} yet: {words}",
             f"{visible(path)} is unchanged, and still holds the value. Encrypted, it lies in the vault here.",
-            f"Send it: bash {cli.script('sync.sh')} --vault={visible(shlex.quote(secret.folder))}",
-            f"Then it goes on by: {cli.typed('claudetools.sh vault put')} {visible(secret.again)}",
+            f"Send it: {cli.program(place, 'sync')} --vault={visible(shlex.quote(secret.folder))}",
+            f"Then it goes on by: {cli.program(place)} vault put {visible(secret.again)}",
         )
 
 

@@ -33,7 +33,7 @@ def refuse_name_of_others(folder: str, name: str) -> None:
         cli.fail(
             cli.HELD,
             f"The vault has {visible(name)} already, from another machine.",
-            f"Nothing was changed. Take another name, or receive it first: bash {cli.script('sync.sh')} --vault",
+            f"Nothing was changed. Take another name, or receive it first: {cli.program(cli.here(), 'sync')} --vault",
         )
 
 

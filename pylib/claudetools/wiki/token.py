@@ -10,6 +10,7 @@ import os
 import subprocess
 from collections.abc import Mapping
 
+from claudetools import settings
 from claudetools.place import Place
 from claudetools.text import visible
 from claudetools.wiki import desk
@@ -25,11 +26,8 @@ class NoToken(Exception):
 
 
 def setting(place: Place, name: str) -> str:
-    """`git config claudetools.<name>`, "" when it is not set."""
-    done = subprocess.run(
-        ["git", "-C", place.top, "config", "--get", f"claudetools.{name}"], capture_output=True, check=False
-    )
-    return done.stdout.decode("utf-8", "replace").strip()
+    """The setting of that name, "" when it is not set."""
+    return settings.value(place, name)
 
 
 def read_token(place: Place, environ: Mapping[str, str]) -> str:
