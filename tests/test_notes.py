@@ -349,6 +349,9 @@ def test_two_notes_with_one_text_are_two(mike: Machine, howard: Machine) -> None
     send(howard, "## Note for mike\n\nCall.\n", "## Note for mike\n\nCall.\n")
     result = mike.sync(env=A)
     assert banners(result) == 2 and "1 of 2, id " in result.out and "2 of 2, id " in result.out
+    send(howard, "## Note for mike\n\nCall.\n")
+    result = mike.sync(env=A)
+    assert banners(result) == 1 and "Taken back" in result.out and len(listed(mike)) == 1, result.text
 
 
 def test_of_many_notes_the_rest_is_counted(mike: Machine, howard: Machine) -> None:

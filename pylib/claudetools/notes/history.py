@@ -118,13 +118,13 @@ def read_entry(head: str, path: bytes) -> Entry | None:
 
 
 class Reader:
-    """Finds the notes of a range. `too_large` are logs that were not searched; `moved` tells the new path of a note
-    whose log got another name."""
+    """Finds the notes of a range. `too_large` are logs that were not searched; `moved` tells the new place of a note
+    that is the same."""
 
     def __init__(self, objects: Objects, top: str, tip: str) -> None:
         self.objects, self.top, self.tip = objects, top, tip
         self.too_large: list[str] = []
-        self.moved: list[tuple[str, Form, str]] = []
+        self.moved: list[tuple[tuple[str, Form], tuple[str, Form]]] = []
         self.notes: dict[tuple[str, Form], Added] = {}
         self.answered: dict[tuple[str, Form], Form] = {}  # what a note was before somebody wrote an answer into it
         self.tips: dict[str, dict[Form, Found]] = {}
@@ -151,8 +151,12 @@ class Reader:
         gone = {form: note for form, note in gone.items() if all(form in old for old in olds)}
         fresh = {form: note for form, note in new.items() if not any(form in old for old in olds)}
         for form in [form for form in fresh if form in left]:
-            self.move(left[form], form, entry.path)
+            self.move((left[form], form), (entry.path, form))
             del fresh[form]
+        for form, same in [(form, other) for form in fresh for other in gone if is_same(fresh[form], gone[other])]:
+            if form in fresh and same in gone:  # another number among equal ones, because one of them has gone
+                self.move((entry.path, same), (entry.path, form))
+                del fresh[form], gone[same]
         olds_of = pair(gone, fresh)
         for form, note in list(fresh.items())[:MOST_IN_A_LOG]:
             before = olds_of.get(form)
@@ -197,12 +201,12 @@ class Reader:
         found = re.search(r"(?m)^author-mail <(.*)>$", told)
         return found[1].lower() if found else commit.email.lower()
 
-    def move(self, old: str, form: Form, path: str) -> None:
-        """A note's log has another name. Its id stays."""
-        self.moved.append((old, form, path))
-        note = self.notes.pop((old, form), None)
+    def move(self, old: tuple[str, Form], new: tuple[str, Form]) -> None:
+        """A note has another place: its log another name, say. Its id stays."""
+        self.moved.append((old, new))
+        note = self.notes.pop(old, None)
         if note:
-            self.notes[path, form] = note._replace(path=path)
+            self.notes[new] = note._replace(path=new[0], form=new[1])
 
     def forms(self, blobs: tuple[str, ...], path: str) -> dict[Form, Found]:
         """The notes of some versions of one log."""
@@ -229,7 +233,7 @@ class Reader:
             self.tips[path] = by_form(self.log_at_tip(path))
         there = self.tips[path]
         for other, now in there.items():
-            if other == form or ((answer or other.who == form.who) and extends(note, now)):
+            if other == form or ((answer or other.who == form.who) and not is_same(note, now) and extends(note, now)):
                 return now
         return None
 
@@ -251,12 +255,17 @@ def pair(gone: dict[Form, Found], fresh: dict[Form, Found]) -> dict[Form, Form]:
     return found
 
 
+def is_same(one: Found, other: Found) -> bool:
+    """Whether two notes say the same to the same person."""
+    return fold(one.who) == fold(other.who) and normal(one.text) == normal(other.text) and bool(one.text)
+
+
 def likeness(one: Found, other: Found) -> float:
     """How much two texts share, 0 to 1."""
     if extends(one, other):
         return 1.0
     words = [normal(note.text)[:COMPARED].split() for note in (one, other)]
-    return difflib.SequenceMatcher(None, *words).ratio()
+    return difflib.SequenceMatcher(None, words[0], words[1]).ratio()
 
 
 def extends(one: Found, other: Found) -> bool:
@@ -273,11 +282,11 @@ def normal(text: bytes) -> bytes:
 def by_form(log: bytes) -> dict[Form, Found]:
     """The notes of a log, in their order."""
     found: dict[Form, Found] = {}
-    count: Counter[tuple[str, bytes]] = Counter()
+    count: Counter[bytes] = Counter()
     for note in find_notes(log):
-        who, text = fold(note.who), normal(note.text) or note.title.encode()
-        count[who, text] += 1
-        found[Form(who, digest(count[who, text], text))] = note
+        text = normal(note.text) or note.title.encode()
+        count[text] += 1
+        found[Form(fold(note.who), digest(count[text], text))] = note
     return found
 
 

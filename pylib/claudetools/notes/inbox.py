@@ -146,12 +146,12 @@ def write_note(path: str, note: Note) -> None:
         file.write(" ".join(f"{visible(note.sender[:60])}, {note.id[:6]}".split()) + "\n")
 
 
-def move(place: Place, old: str, form: str, path: str) -> None:
-    """The log of a note has another name."""
+def move(place: Place, old: tuple[str, str], new: tuple[str, str]) -> None:
+    """A note has another place: path and form."""
     for state in ("open", "done"):
         for note in read_all(place, state):
-            if (note.path, note.form) == (old, form):
-                write_note(folder(place, state, note.id), note._replace(path=path))
+            if (note.path, note.form) == old:
+                write_note(folder(place, state, note.id), note._replace(path=new[0], form=new[1]))
 
 
 def retire(place: Place, note: Note, state: str) -> None:

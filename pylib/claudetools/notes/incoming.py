@@ -39,8 +39,8 @@ def collect(place: Place, tip: str, me: Me, people: People, clock: Callable[[int
     with Objects(place.top) as objects:
         reader = Reader(objects, place.top, tip)
         added = reader.added(commits)
-        for old, form, path in reader.moved:
-            inbox.move(place, old, key_of(form), path)
+        for (was_in, was), (path, form) in reader.moved:
+            inbox.move(place, (was_in, key_of(was)), (path, key_of(form)))
         count = 0
         for note in added:
             mine = note.commit.machine == me.machine and is_me(note.commit, me, people)
