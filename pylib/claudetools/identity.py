@@ -407,8 +407,13 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--host", default="")
     parser.add_argument("--own", action="store_true", help="setup.sh has just written it")
     parser.add_argument("--complete", metavar="FILE", default="")
+    parser.add_argument("--entry", metavar="USER", default="", help="only print name and address of users.json")
     args = parser.parse_args(argv)
     try:
+        if args.entry:
+            entry = read_users(os.path.join(args.top, ".claude", "users.json")).get(args.entry, {})
+            print(entry.get("full_name") or "", entry.get("email") or "", sep="\n")
+            return 0
         if args.complete:
             complete(args.complete, own_file(args.top, args.cache))
             return 0
