@@ -52,6 +52,7 @@ main() {
   refuse_bad_vaults
   write_identity
   say "[OK] This machine is $(visible "$machine"), and you are $(visible "$name") <$(visible "$email")>."
+  tell_other_git_settings
   [ -z "$TRACKED_IDENTITY" ] || say "     git tracks that file, and it belongs to this machine alone: $(untrack_command .claude/identity.json)"
   say "     Written to .claude/identity.json. Save and sync: $(sync_command)"
   if runs_from_here; then

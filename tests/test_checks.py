@@ -533,6 +533,19 @@ def test_the_ci_job_runs_the_same_rules(world: World, installed: Machine, name: 
     assert installed.run("bash", "-ec", script, env={**env, "OLD": base, "NEW": base}).code == 0
 
 
+def test_the_frameworks_range_is_judged_as_one(mike: Machine) -> None:
+    """`pre-commit run --from-ref OLD --to-ref NEW`, as a CI job calls it."""
+    base = mike.git("rev-parse", "HEAD")
+    mike.write("session-logs/2026-06-05-session.md", "x\n")
+    mike.git("add", "-A")
+    person = ("-c", "user.name=Mike Swanson", "-c", "user.email=mike@example.com")
+    mike.git(*person, "commit", "-q", "--no-verify", "-m", "bad")
+    run = ("bash", str(TOOLKIT / "hooks/checks/run.sh"))
+    assert mike.run(*run).code == 0
+    done = mike.run(*run, env={"PRE_COMMIT_FROM_REF": base, "PRE_COMMIT_TO_REF": "HEAD"})
+    assert done.code == 1 and "2026-06-05-session.md is a log name that every session" in done.err, done.text
+
+
 # --- the pre-commit framework ---------------------------------------------------------------------
 
 

@@ -122,7 +122,8 @@ def test_the_same_session_and_topic_get_their_file_back_and_nobody_else_does(mik
     other = made(mike, "new", "Acme VPN", session="b")
     assert other == "session-logs/2026-06-05-mike-acme-vpn-2.md"
     assert made(mike, "new", "Acme VPN", session="b") == other
-    assert made(mike, "new", "Sophos", session="a") == "session-logs/2026-06-05-mike-sophos.md"
+    assert made(mike, "new", "Sophos", session="a") == DAY_LOG, "its log, whatever the words"
+    assert made(mike, "new", "Sophos", "--new", session="a") == "session-logs/2026-06-05-mike-sophos.md"
     # Without a session nobody can tell whose it is: always a file of one's own.
     assert made(mike, "new", "Acme VPN") == "session-logs/2026-06-05-mike-acme-vpn-3.md"
     assert made(mike, "new", "Acme VPN") == "session-logs/2026-06-05-mike-acme-vpn-4.md"
@@ -264,9 +265,9 @@ def test_without_a_session_the_way_to_another_ones_log_is_one_that_works(mike: M
 
 
 def test_paths_are_seen_from_where_one_stands(mike: Machine) -> None:
-    made(mike, "new", "vpn", "--client", "acme", session="a")
     made(mike, "new", "other", session="a")
-    os.utime(mike.top / "session-logs/2026-06-05-mike-other.md", (1, 1))
+    made(mike, "new", "vpn", "--client", "acme", session="a")
+    os.utime(mike.top / "clients/acme/session-logs/2026-06-05-mike-vpn.md", (1, 1))
     env = {"CLAUDETOOLS_SESSION_ID": "a"}
     inside = mike.run("bash", TOOLS, "log", "path", "--all", cwd=mike.top / "clients", env=env)
     assert inside.out.split() == [
@@ -276,6 +277,58 @@ def test_paths_are_seen_from_where_one_stands(mike: Machine) -> None:
     assert json.loads(log(mike, "path", "--json", session="a").out)[0] == (
         "clients/acme/session-logs/2026-06-05-mike-vpn.md"
     )
+
+
+def test_nothing_is_written_outside_of_the_repository(mike: Machine, tmp_path: Path) -> None:
+    made(mike, "new", "vpn", session="a")
+    for path in (tmp_path / "outside.md", mike.write("notes.md", ""), tmp_path / "out" / "session-logs" / "x.md"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine\n")
+        for args in (["append", "--log", str(path)], ["check", "--fix", str(path)]):
+            result = log(mike, *args, session="a", body="x\n")
+            assert result.code == 65 and "no session log of this repository" in result.err, result.text
+        assert path.read_text() == "mine\n"
+    (mike.top / "clients").mkdir()
+    (mike.top / "clients" / "linked").symlink_to(tmp_path / "out")
+    assert log(mike, "append", "--log", "clients/linked/session-logs/x.md", body="x\n").code == 65
+    (tmp_path / "out" / "session-logs" / "2026-05-01-session.md").write_text("x\n")
+    mike.write("session-logs/2026-05-02-session.md", "## User\n- **User:** Bob (/../../../out)\n\n# Session: vpn\n")
+    assert log(mike, "adopt", "--all").out.split("\n")[0].endswith(" -> session-logs/2026-05-02-mike-vpn.md")
+    assert (tmp_path / "out" / "session-logs" / "2026-05-01-session.md").exists()
+
+
+def test_a_log_that_would_reach_nobody_is_refused_when_it_is_made(mike: Machine) -> None:
+    mike.write("clients/Acme/x.md", "")
+    assert made(mike, "new", "vpn", "--client", "ACME").startswith("clients/Acme/")
+    mike.write(".gitignore", "clients/*/session-logs/\n")
+    result = log(mike, "new", "vpn", "--client", "acme")
+    assert result.code == 65 and "is ignored by git (.gitignore:1:" in result.err, result.text
+    mike.git("init", "-q", "projects/own")
+    result = log(mike, "new", "vpn", "--project", "own")
+    assert result.code == 65 and "projects/own is a repository of its own" in result.err, result.text
+
+
+def test_headings_of_an_update_do_not_break_the_log(mike: Machine) -> None:
+    path = made(mike, "new", "vpn", session="a")
+    body = "# Key Decisions\n- x\n## Detail\n```\n## code\n```\n## Note for howard\nHi.\n"
+    assert log(mike, "append", session="a", body=body).code == 0
+    assert "### Key Decisions\n- x\n#### Detail\n```\n## code\n```\n## Note for howard\n" in mike.read(path)
+    assert log(mike, "check", path).code == 0
+
+
+def test_an_update_goes_to_the_log_that_the_session_wrote_last(mike: Machine) -> None:
+    first = made(mike, "new", "first", session="a")
+    last = made(mike, "new", "last", "--new", session="a")
+    os.utime(mike.top / last, (1, 1))
+    assert log(mike, "append", session="a", body="x\n").out.strip() == last != first
+
+
+def test_a_session_that_is_over_stays_so_while_its_log_is_written(mike: Machine) -> None:
+    registry.register(place_of(mike), "gone", pid=os.getpid())
+    registry.end(place_of(mike), "gone")
+    made(mike, "new", "late", session="gone")
+    one = registry.read_session(place_of(mike), "gone")
+    assert one and (one.state(), one.topic) == ("ended", "late")
 
 
 # --- check ---------------------------------------------------------------------------

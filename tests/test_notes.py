@@ -16,7 +16,7 @@ from claudetools.place import Place, find_place
 from claudetools.sessions import registry
 from commands import run_tools
 from test_cost import wrap_path
-from world import SYNC, TOOLKIT, Machine, Result, World, log_body
+from world import SYNC, TOOLKIT, Machine, Result, World, log_body, write_identity
 
 CLAUDETOOLS = TOOLKIT / "scripts" / "claudetools.sh"
 LOG = "clients/acme/session-logs/2026-06-05-howard-acme-isp.md"
@@ -194,6 +194,147 @@ def test_a_note_that_was_taken_back_before_it_arrived_is_not_shown(mike: Machine
     assert banners(result) == 1 and "18:00" in result.out and "17:00" not in result.out
 
 
+# --- changed by who wrote it, and answered ------------------------------------------------
+
+
+def test_an_edited_note_replaces_its_old_form_and_says_so(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE, "## Note for mike\n\nSecond.\n")
+    assert banners(mike.sync(env=A)) == 2
+    send(howard, NOTE.replace("17:00", "18:00   "), "## Note for mike\n\nSecond.  \n")
+    result = mike.sync(env=A)
+    assert banners(result) == 1 and "18:00" in result.out, result.text
+    assert result.out.split("\n")[2] == "[INFO] Changed by its author: it replaces what was there before."
+    assert {str(n["text"])[:30] for n in listed(mike)} == {"Second.", TEXT[:30]}
+    assert sorted(str(n["state"]) for n in listed(mike, "--all")).count("replaced") == 1
+
+
+def test_a_note_whose_old_form_was_done_is_open_again(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE)
+    mike.sync(env=A)
+    notes(mike, "ack", str(listed(mike)[0]["id"]))
+    send(howard, NOTE.replace("17:00", "18:00"))
+    assert "Changed by its author" in mike.sync(env=A).out
+    send(howard, NOTE)
+    assert "17:00" not in mike.sync(env=A).out, "that form is done"
+
+
+def test_a_corrected_recipient_gets_it_and_the_other_one_is_told(world: World, mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE.replace("Mike", "mkie"), "## Note for mike\n\nFor howard, really.\n")
+    assert banners(mike.sync(env=A)) == 1
+    send(howard, NOTE, "## Note for howard\n\nFor howard, really.\n")
+    result = mike.sync(env=A)
+    assert "firewall" in result.out and "Changed" not in result.out, result.text
+    assert "[INFO] Taken back by its author: it holds no more." in result.out
+    assert [n["text"] for n in listed(mike)] == [TEXT]
+    assert "For howard, really." in world.machine("LINUX-03", "howard").sync(env=A).out
+
+
+def test_a_deleted_note_is_withdrawn(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE, "## Note for mike\n\nNever shown.\n")
+    mike.sync()
+    assert len(listed(mike)) == 2
+    send(howard, NOTE)
+    assert banners(mike.sync(env=A)) == 1
+    howard.git("rm", "-q", LOG)
+    assert howard.sync().code == 0
+    result = mike.sync(env=B)
+    assert banners(result) == 1 and "Taken back" in result.out and "done?" not in result.out, result.text
+    assert banners(mike.sync(env=B)) == 0 and listed(mike) == []
+    send(howard, NOTE)
+    assert banners(mike.sync(env=B)) == 1, "its author has put it back"
+
+
+def test_equal_notes_to_two_are_two(mike: Machine, howard: Machine) -> None:
+    send(howard, "## Note for howard\n\nPlease review.\n")
+    (howard.top / LOG).unlink()
+    send(howard, "## Note for mike\n\nPlease review.\n", path=LOG.replace("isp", "dns"))
+    assert howard.git("log", "-1", "--no-renames", "--name-status", "--format=").split()[::2] == ["A", "D"]
+    assert "Please review." in mike.sync(env=A).out
+
+
+def test_a_note_in_a_moved_log_can_be_changed(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE)
+    mike.sync(env=A)
+    howard.git("mv", "clients/acme", "clients/acme-corp")
+    assert howard.sync().code == 0
+    assert banners(mike.sync(env=A)) == 0
+    send(howard, NOTE.replace("17:00", "18:00"), path=LOG.replace("acme/", "acme-corp/"))
+    result = mike.sync(env=A)
+    assert "Changed by its author" in result.out and len(listed(mike)) == 1, result.text
+
+
+def test_an_answer_in_a_note_goes_to_its_author(world: World, mike: Machine, howard: Machine) -> None:
+    send(howard, "## Note for mike, all\n\nWhat is the address?\n\nAnd the port?\n")
+    mike.sync(env=A)
+    mike.write(LOG, mike.read(LOG).replace("address?\n", "address?\n10.0.0.1\n") + "\n443, by mike\n")
+    assert mike.sync().code == 0
+    result = howard.sync(env=B)
+    assert banners(result) == 1 and "MESSAGE FROM Mike Swanson" in result.out, result.text
+    assert "| Answer in " in result.out and "| 10.0.0.1" in result.out and "| 443, by mike" in result.out
+    assert "address" not in result.out
+    assert len(listed(mike)) == 1, "the note itself is open"
+    laptop = world.machine("LINUX-03", "mike").sync(env=A)
+    assert banners(laptop) == 1 and "MESSAGE FROM Howard" in laptop.out and "443" not in laptop.out, laptop.text
+    assert "[open]" in notes(howard, "sent").out
+    assert "to Howard Lee: 10.0.0.1 443, by mike  [open]" in notes(mike, "sent").out
+    send(howard, "## Note for mike, all\n\nWhat is the new address?\n10.0.0.1\n\nAnd the port?\n\n443, by mike\n")
+    assert "Changed by its author" in mike.sync(env=A).out and len(listed(mike)) == 1
+
+
+def test_a_new_machine_is_shown_the_oldest_open_note(world: World, mike: Machine, howard: Machine) -> None:
+    howard.write(LOG, log_of(NOTE))
+    howard.git("add", "-A")
+    old = {"GIT_AUTHOR_DATE": "2020-01-01T00:00:00Z", "GIT_COMMITTER_DATE": "2020-01-01T00:00:00Z"}
+    howard.git("-c", "user.name=Howard Lee", "-c", "user.email=howard@example.com", "commit", "-qm", "Log", env=old)
+    howard.git("push", "-q", "origin", "HEAD:main")
+    result = world.machine("LINUX-03", "mike").sync(env=A)
+    assert banners(result) == 1 and "MESSAGE FROM Howard Lee (2019-12-31" in result.out, result.text
+
+
+def test_a_machine_that_changes_hands_keeps_each_inbox_apart(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE)
+    send(howard, "## Note for howard\n\nMy own.\n", path=LOG.replace("isp", "own"))
+    mike.sync(env=A)
+    notes(mike, "ack", str(listed(mike)[0]["id"]))
+    mike.user = "howard"
+    write_identity(mike)
+    result = mike.sync(env=B)
+    assert banners(result) == 1 and "| My own." in result.out, result.text
+    mike.write("x.txt", "x\n")
+    assert mike.sync().code == 0
+    assert "Note-Ack" not in mike.git("log", "-1", "--format=%B"), "it is not his to acknowledge"
+    mike.user = "mike"
+    write_identity(mike)
+    assert banners(mike.sync(env=A)) == 0 and listed(mike) == []
+
+
+def test_an_inbox_of_an_older_version_is_the_persons(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE)
+    mike.sync(env=A)
+    inbox = mike.state / "inbox"
+    for name in ("open", "done", "acks"):
+        (inbox / "@mike" / name).rename(inbox / name)
+    (note,) = inbox.glob("open/*/note.json")
+    new = ("form", "state", "answers")
+    facts = {key: value for key, value in json.loads(note.read_text()).items() if key not in new}
+    note.write_text(json.dumps(facts))
+    (note.parent / "label").unlink()
+    assert banners(mike.sync(env=A)) == 0 and len(listed(mike)) == 1
+    send(howard, NOTE.replace("17:00", "18:00"))
+    assert "Changed by its author" in mike.sync(env=A).out and len(listed(mike)) == 1
+
+
+def test_an_open_note_is_named_to_its_session_until_it_is_done(mike: Machine, howard: Machine) -> None:
+    send(howard, NOTE)
+    assert "open note" not in mike.sync(env=A).out
+    id = str(listed(mike)[0]["id"])
+    words = f"[INFO] 1 open note for you: Howard Lee, {id[:6]}. Read: bash "
+    assert words in mike.sync(env=A).out
+    assert words not in mike.sync(env=B).out and words not in mike.sync().out
+    notes(mike, "ack", id)
+    assert "open note" not in mike.sync(env=A).out
+
+
 def test_rewritten_history_shows_nothing_twice(world: World, mike: Machine, howard: Machine) -> None:
     send(howard, NOTE)
     assert banners(mike.sync(env=A)) == 1
@@ -208,15 +349,20 @@ def test_two_notes_with_one_text_are_two(mike: Machine, howard: Machine) -> None
     send(howard, "## Note for mike\n\nCall.\n", "## Note for mike\n\nCall.\n")
     result = mike.sync(env=A)
     assert banners(result) == 2 and "1 of 2, id " in result.out and "2 of 2, id " in result.out
+    send(howard, "## Note for mike\n\nCall.\n")
+    result = mike.sync(env=A)
+    assert banners(result) == 1 and "Taken back" in result.out and len(listed(mike)) == 1, result.text
 
 
 def test_of_many_notes_the_rest_is_counted(mike: Machine, howard: Machine) -> None:
-    send(howard, *[f"## Note for mike\n\nNumber {i}.\n" for i in range(8)])
+    for i in range(3):
+        path = LOG.replace("isp", f"isp-{i}")
+        send(howard, *[f"## Note for mike\n\nNumber {i}{j}.\n" for j in range(4)], path=path)
     first = mike.sync(env=A)
-    assert banners(first) == 5
-    assert "[INFO] 3 more notes wait for you: bash " in first.out
-    assert banners(mike.sync(env=A)) == 3
-    assert len(listed(mike)) == 8
+    assert re.findall(r"Number (\d+)", first.out) == ["00", "01", "02", "03", "10", "11", "12", "13"]
+    assert "[INFO] 4 more notes wait for you: bash " in first.out
+    assert banners(mike.sync(env=A)) == 4
+    assert len(listed(mike)) == 12
 
 
 def test_a_note_for_all_is_not_for_its_author(world: World, mike: Machine, howard: Machine) -> None:
@@ -244,7 +390,8 @@ def test_nothing_is_shown_twice_by_a_machine_that_lost_its_mark(mike: Machine, h
     assert banners(mike.sync(env=A)) == 1
     (mike.state / "trees" / "main" / "surfaced").unlink()
     assert banners(mike.sync(env=A)) == 0
-    assert (mike.state / "trees" / "main" / "surfaced").read_text().strip() == mike.git("rev-parse", "origin/main")
+    marked = (mike.state / "trees" / "main" / "surfaced").read_text()
+    assert marked == mike.git("rev-parse", "origin/main") + " mike\n"
 
 
 # --- two sessions, dead ones, killed ones --------------------------------------------------
@@ -301,7 +448,7 @@ def test_an_acknowledgement_travels(world: World, mike: Machine, howard: Machine
     mike.write("x.txt", "x\n")
     assert mike.sync(env=A).code == 0
     assert f"\nNote-Ack: {id}\n" in mike.git("log", "-1", "--format=%B") + "\n"
-    assert not os.listdir(mike.state / "inbox" / "acks")
+    assert not os.listdir(mike.state / "inbox" / "@mike" / "acks")
     assert "MESSAGE" not in laptop.sync(env=A).out
     assert notes(laptop).out.startswith("No notes for you.")
     howard.sync()
@@ -328,7 +475,7 @@ def test_an_acknowledgement_stays_until_a_commit_takes_it(mike: Machine, howard:
     id = str(listed(mike)[0]["id"])
     notes(mike, "ack", id)
     assert mike.sync().code == 0
-    assert os.listdir(mike.state / "inbox" / "acks") == [id]
+    assert os.listdir(mike.state / "inbox" / "@mike" / "acks") == [id]
     mike.write("x.txt", "x\n")
     mike.sync("--no-push")
     mike.write("y.txt", "y\n")
@@ -350,7 +497,7 @@ def test_an_acknowledgement_survives_a_formatter(mike: Machine, howard: Machine)
     result = mike.sync()
     assert result.code == 0 and mike.read("x.txt") == "formatted\n", result.text
     assert mike.git("log", "origin/main", "--format=%(trailers:key=Note-Ack,valueonly)", "-1").strip() == id
-    assert not os.listdir(mike.state / "inbox" / "acks")
+    assert not os.listdir(mike.state / "inbox" / "@mike" / "acks")
 
 
 def test_an_unknown_or_ambiguous_id_is_said(mike: Machine, howard: Machine) -> None:
@@ -379,9 +526,8 @@ def test_what_is_not_pushed_yet_is_said(mike: Machine, howard: Machine) -> None:
 def test_the_writer_is_warned_in_one_line(mike: Machine, howard: Machine) -> None:
     result = send_by_sync(howard, NOTE, "## Note for howrd\n\nx\n")
     warned = [line for line in result.out.split("\n") if line.startswith("[WARN]")]
-    assert warned == [
-        f"[WARN] {LOG} line 30: a note for 'howrd', but users.json knows howard, mike and all. Correct it, save again."
-    ]
+    knows = "but users.json knows howard, mike and all; howard is nearest. Correct it, save again."
+    assert warned == [f"[WARN] {LOG} line 30: a note for 'howrd', {knows}"]
     assert "howrd" not in mike.sync(env=A).out
 
 
@@ -536,6 +682,7 @@ def test_a_session_that_starts_is_shown_it(mike: Machine, howard: Machine) -> No
     said = done.stdout.decode()
     assert done.returncode == 0 and said.count("MESSAGE FROM Howard Lee") == 1, said + done.stderr.decode()
     assert "A note from" not in said
+    assert said.index("Begin your first answer with it") < said.index("MESSAGE FROM")
     assert banners(mike.sync(env=A)) == 0
 
 
@@ -555,7 +702,7 @@ def test_log_append_and_check_tell_the_writer(mike: Machine) -> None:
     again = mike.run("bash", CLAUDETOOLS, "log", "append", "--file", mike.write("more.ignored", "More.\n"), env=A)
     assert again.code == 0 and words not in again.err
     checked = mike.run("bash", CLAUDETOOLS, "log", "check", path, env=A)
-    assert f": {words}." in checked.out, checked.text
+    assert f": {words}; howard is nearest." in checked.out, checked.text
 
 
 def test_a_missing_package_is_named_and_no_traceback_shown(mike: Machine, howard: Machine) -> None:

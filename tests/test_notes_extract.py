@@ -45,6 +45,9 @@ def texts(log: str | bytes) -> list[tuple[str, bytes]]:
         ("## Note for mike\n## Note for howard\nx\n", [("mike", b""), ("howard", b"x")]),
         ("## Note for mike\r\na\r\n\r\nb\r\n## X\r\n", [("mike", b"a\r\n\r\nb")]),
         ("## Note for mike\ra\r## X\r", [("mike", b"a")]),
+        ("## Note for mike\nPay:\n---\n1. now\n\nTop\n===\nx\n## End", [("mike", b"Pay:\n---\n1. now\n\nTop\n===\nx")]),
+        ("Note for mike\n---\ntext\n\nNext\n---\nx\n", [("mike", b"text")]),
+        ("## Note for mike\na\n\nNote for howard\n---\nb\n", [("mike", b"a"), ("howard", b"b")]),
         ("## Note for mike\n    code\n\n\n", [("mike", b"    code")]),
         ("\ufeff## Note for mike\na\n", [("mike", b"a")]),
     ],
@@ -68,9 +71,11 @@ def test_a_note_ends_at_the_next_heading_of_its_level_or_a_higher_one(
         "text ## Note for mike\n",
         "##Note for mike\n",
         "####### Note for mike\n",
-        "## A Note for mike\n",
-        "## Notes for mike\n",
+        "## Release notes for mike\n",
+        "## Notebook for mike\n",
+        "## Note: the firewall\n",
         "## Note for\n",
+        "## Message today\n",
         "## Note forward\n",
         "\\## Note for mike\n",
     ],
@@ -147,6 +152,16 @@ def test_who_the_front_matter_names(front: str, user: str) -> None:
         ("@mike", "mike", ()),
         ("**Mike**:", "mike", ()),
         ("mike, howard", "howard mike", ()),
+        ("Swanson", "mike", ()),
+        ("Howard or Mike", "howard mike", ()),
+        ("MIKE SWANSON <mike@example.com>", "mike", ()),
+        ("howard@example.com", "howard", ()),
+        ("[Howard](mailto:howard@example.com)", "howard", ()),
+        ("[[mike]]", "mike", ()),
+        ("[Mike]", "mike", ()),
+        ("Howard about the firewall", "howard", ()),
+        ("Howard Lee please call", "howard", ()),
+        ("M\u00edke | H\u00f6ward", "howard mike", ()),
         ("Mike and Howard Lee", "howard mike", ()),
         ("Mike, Michael, and howard", "howard mike", ()),
         ("mike & howard", "howard mike", ()),
@@ -189,11 +204,55 @@ def test_a_name_with_and_in_it_is_one_name() -> None:
 
 def test_the_writer_hears_of_names_that_are_nobody() -> None:
     log = b"# Log\n\n## Note for howrd\nx\n\n## Note for mike\ny\n\n## Note for Mike and the \x1b[2Jrecord\nz\n"
-    rest = "but users.json knows howard, mike and all. Correct it, save again."
+    known, rest = "but users.json knows howard, mike and all", "Correct it, save again."
     assert warnings_for("session-logs/a.md", log, PEOPLE) == [
-        f"session-logs/a.md line 3: a note for 'howrd', {rest}",
-        f"session-logs/a.md line 9: a note for 'the ?[2Jrecord', {rest}",
+        f"session-logs/a.md line 3: a note for 'howrd', {known}; howard is nearest. {rest}",
+        f"session-logs/a.md line 9: a note for 'the ?[2Jrecord', {known}. {rest}",
     ]
+
+
+def test_the_writer_hears_of_a_note_that_says_nothing() -> None:
+    log = b"## Note for mike\n\n## Note for Howard: call Acme\n"
+    assert warnings_for("a.md", log, PEOPLE) == ["a.md line 1: a note that says nothing. Correct it, save again."]
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "Note to howard",
+        "Message to Howard",
+        "Notes for howard",
+        "Messages to Howard",
+        "Note: for howard",
+        "Note for: howard",
+        "A note for howard",
+        "An important note for howard",
+        "\U0001f4dd Note for howard",
+        "1. Note for howard",
+        "2) Message for howard",
+        "Note (for howard)",
+        "Note @howard",
+        "**Note for** @howard",
+        "Note for [Howard](mailto:howard@example.com)",
+        "NOTE TO HOWARD LEE",
+        "Note for Lee",
+    ],
+)
+def test_headings_that_people_write_are_notes(heading: str) -> None:
+    (note,) = find_notes(f"# Log\n\n## {heading}\n\nbody\n".encode())
+    assert (note.line, note.text) == (3, b"body")
+    assert PEOPLE.find(note.who).ids == {"howard"}
+
+
+def test_a_group_is_the_people_in_it() -> None:
+    people = People(list(PEOPLE.people.values()), groups={"Techs": ["howard", "mike", "nobody"]})
+    assert people.find("techs").ids == {"howard", "mike"}
+
+
+def test_a_first_name_of_two_means_both_and_a_whole_name_one() -> None:
+    people = People([Person("a", "Sam Adams"), Person("b", "Sam Brown"), Person("sam", "Samuel Clark")])
+    assert people.find("Sam").ids == {"sam"}
+    assert People([Person("a", "Sam Adams"), Person("b", "Sam Brown")]).find("sam").ids == {"a", "b"}
 
 
 @pytest.mark.parametrize("opening", ["```", "~~~~ sh", "<!-- to do"])
@@ -286,7 +345,8 @@ def test_only_headings_that_markdown_shows_are_taken(data: bytes) -> None:
         title = (
             " ".join(tokens[i + 1].content.strip(" *_`\t\n").split()).lower() if token.type == "heading_open" else ""
         )
-        if token.type == "heading_open" and token.level == 0 and title.startswith(("note for ", "message for ")):
+        begins = ("note for ", "message for ", "note to ", "notes for ")
+        if token.type == "heading_open" and token.level == 0 and title.startswith(begins):
             assert token.map
             shown.append(token.map[0] + 1)
     found = [note.line for note in find_notes(data)]
@@ -317,7 +377,7 @@ BLOCKS = st.sampled_from(
         "\u00fc\u4e2d\U0001f600",
     ]
 )
-ENDS = st.sampled_from(["# Top", "## Next section", "## Note for howard", "Setext\n======", "Setext\n------"])
+ENDS = st.sampled_from(["# Top", "## Next section", "## Note for howard", "Note for howard\n======"])
 
 
 @settings(max_examples=300, deadline=None)

@@ -203,6 +203,19 @@ def test_setup_knows_a_person_of_users_json_and_asks_nothing(clone: Machine) -> 
     assert clone.status() == ""
 
 
+def test_a_known_user_is_the_one_of_users_json_whatever_git_says(clone: Machine) -> None:
+    clone.git("config", "--global", "user.email", "rig@example.com")
+    clone.git("config", "--global", "user.name", "rig")
+    for user, email in ("mike", "mike@example.com"), ("howard", "howard@example.com"):
+        done = setup(clone, "--user", user, "--machine", "vm")
+        assert done.code == 0, done.text
+        told = json.loads(clone.read(".claude/identity.json"))
+        assert (told["user"], told["email"]) == (user, email)
+        assert "git signs with rig <rig@example.com> here; the next sync sets" in done.out
+    assert setup(clone, "--name", "Howard L.").code == 0
+    assert json.loads(clone.read(".claude/identity.json"))["full_name"] == "Howard L."
+
+
 def test_without_a_terminal_a_missing_value_is_named_with_its_flag(clone: Machine) -> None:
     result = setup(clone, "--user", "dana")
     assert (result.code, "Full name is not known." in result.err, f"bash {SETUP} --name VALUE" in result.err) == (

@@ -68,7 +68,9 @@ def test_the_commands_of_a_skill_work_where_they_are_installed(machine: Machine)
     assert place
     registry.register(place, "a")
     for number in (1, 2):  # the first time it is unpacked
-        made = machine.run("bash", ".claude/scripts/claudetools.sh", "--session", "a", "log", "new", f"topic {number}")
+        made = machine.run(
+            "bash", ".claude/scripts/claudetools.sh", "--session", "a", "log", "new", "--new", f"topic {number}"
+        )
         assert made.code == 0 and made.out.endswith(f"-mike-topic-{number}.md\n"), made.text
 
 

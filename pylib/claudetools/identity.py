@@ -174,6 +174,17 @@ def read_users(path: str) -> dict[str, dict[str, Any]]:
     return users
 
 
+def read_groups(path: str) -> dict[str, list[str]]:
+    """`groups` of users.json: a name for several people, and their ids. Raises Invalid."""
+    groups = (load_json(path, ".claude/users.json") or {}).get("groups", {})
+    if not isinstance(groups, dict):
+        raise Invalid(f".claude/users.json: key 'groups' is {kind_of(groups)}; expected an object, one list per group")
+    for name, ids in groups.items():
+        if not isinstance(ids, list) or not all(isinstance(id, str) for id in ids):
+            raise Invalid(f".claude/users.json: key 'groups.{name}' is no list of user ids")
+    return groups
+
+
 def read_identity(top: str, git_email: str, host: str, file: str = "") -> Identity:
     """The identity of this machine: `file` is its identity.json, "" for none. Raises Invalid.
 
@@ -185,6 +196,7 @@ def read_identity(top: str, git_email: str, host: str, file: str = "") -> Identi
     users: dict[str, dict[str, Any]] = {}
     try:
         users = read_users(os.path.join(folder, "users.json"))
+        read_groups(os.path.join(folder, "users.json"))
     except Invalid as error:
         problems.append(str(error))
     shown = ".claude/identity.json"
@@ -398,8 +410,13 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--host", default="")
     parser.add_argument("--own", action="store_true", help="setup.sh has just written it")
     parser.add_argument("--complete", metavar="FILE", default="")
+    parser.add_argument("--entry", metavar="USER", default="", help="only print name and address of users.json")
     args = parser.parse_args(argv)
     try:
+        if args.entry:
+            entry = read_users(os.path.join(args.top, ".claude", "users.json")).get(args.entry, {})
+            print(entry.get("full_name") or "", entry.get("email") or "", sep="\n")
+            return 0
         if args.complete:
             complete(args.complete, own_file(args.top, args.cache))
             return 0

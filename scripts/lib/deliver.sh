@@ -7,23 +7,25 @@
 # deliver_notes: sets NOTES_BANNER (lines), NOTES_JSON (objects) and NOTES_SHOWN (files to be made once it is printed).
 # Whatever goes wrong here is told and nothing else: what a sync saved and sent does not depend on it.
 deliver_notes() {
-  local inbox=$STATE/inbox arguments=()
+  local inbox=$STATE/inbox/@${ID_USER:-} arguments=()
   [ "$ROLE" = main ] || return 0
   NOTES_BANNER='' NOTES_JSON=() NOTES_SHOWN=()
   [ "$JOB" = sync ] && [ -z "$DRY_RUN" ] && [ -n "${ID_USER:-}" ] && [ -d "$STATE" ] || return 0
   READ_NOTES=run_python # to read Markdown takes a package
   if notes_came_in; then arguments+=(--tip "$SEEN") READ_NOTES=run_python_with_packages; fi
   find_reader
-  if [ -n "$READER" ] && { [ ${#arguments[@]} -gt 0 ] || notes_wait_for "$inbox" "$READER"; }; then
+  if [ -n "$READER" ] && { [ ${#arguments[@]} -gt 0 ] || [ -d "$STATE/inbox/open" ] || notes_wait_for "$inbox" "$READER"; }; then
     arguments+=(--session "$READER" --shell "$READER_PID")
   fi
   find_logs_with_notes
   [ ${#NOTED_LOGS[@]} -eq 0 ] || READ_NOTES=run_python_with_packages
-  [ ${#arguments[@]} -gt 0 ] || [ ${#NOTED_LOGS[@]} -gt 0 ] || return 0
-  [ -z "$JSON" ] || arguments+=(--json)
-  begin_phase deliver
-  run_delivery ${arguments[@]+"${arguments[@]}"} -- ${NOTED_LOGS[@]+"${NOTED_LOGS[@]}"}
-  end_phase
+  if [ ${#arguments[@]} -gt 0 ] || [ ${#NOTED_LOGS[@]} -gt 0 ]; then
+    [ -z "$JSON" ] || arguments+=(--json)
+    begin_phase deliver
+    run_delivery ${arguments[@]+"${arguments[@]}"} -- ${NOTED_LOGS[@]+"${NOTED_LOGS[@]}"}
+    end_phase
+  fi
+  [ -z "$READER" ] || tell_open_notes "$inbox" "$READER"
 }
 
 # Who will read what this run prints: a session, or a person at a terminal. Nobody: then no note is used up.
@@ -33,20 +35,22 @@ find_reader() {
   READER=@terminal-$PPID READER_PID=$PPID
 }
 
-# notes_came_in: the remote branch has commits that nobody has looked at, with a log or an acknowledgement in them.
-# `surfaced` is read and compared here, so that the usual sync starts nothing.
+# notes_came_in: the remote branch has commits that nobody has looked at for this person, with a log or an acknowledgement
+# in them; the first time, what counts is whether it has logs. `surfaced` is read and compared here, so that the usual sync
+# starts nothing.
 notes_came_in() {
-  local surfaced='' range text
+  local surfaced='' whose='' text
   [ -n "$SEEN" ] || return 1
-  read -r surfaced 2>/dev/null <"$TREE/surfaced"
+  read -r surfaced whose 2>/dev/null <"$TREE/surfaced"
+  [ "${whose:-$ID_USER}" = "$ID_USER" ] || surfaced=''
   [ "$surfaced" != "$SEEN" ] || return 1
-  if [ -z "$surfaced" ] || [ "$surfaced" != "$COMMIT_PARENT" ] || [ "$SEEN" != "$COMMIT_OID" ]; then
-    range=--since=14.days
-    [ -z "$surfaced" ] || range=^$surfaced
-    text=$(git -C "$TOP" log -m --name-only --format='%(trailers:key=Note-Ack)' "$SEEN" "$range" -- 2>/dev/null) || return 0
-    case $text in *session-logs/* | *Note-Ack:*) return 0 ;; esac
+  if [ -z "$surfaced" ]; then
+    text=$(git -C "$TOP" ls-tree -r --name-only --full-tree "$SEEN" 2>/dev/null) || return 0
+  elif [ "$surfaced" != "$COMMIT_PARENT" ] || [ "$SEEN" != "$COMMIT_OID" ]; then
+    text=$(git -C "$TOP" log -m --name-only --format='%(trailers:key=Note-Ack)' "$SEEN" "^$surfaced" -- 2>/dev/null) || return 0
   fi
-  printf '%s\n' "$SEEN" 2>/dev/null >"$TREE/surfaced"
+  case ${text:-} in *[Ss]ession-[Ll]ogs/* | *Note-Ack:*) return 0 ;; esac
+  printf '%s\n' "$SEEN $ID_USER" 2>/dev/null >"$TREE/surfaced"
   return 1
 }
 
@@ -63,6 +67,24 @@ notes_wait_for() {
   return 1
 }
 
+# tell_open_notes INBOX READER: what READER was shown, perhaps before anybody could see it, and nobody has acknowledged.
+tell_open_notes() {
+  local note taken last who label count=0 labels='' more='' what
+  for note in "$1"/open/*/; do
+    [ -d "$note" ] || continue
+    last=''
+    for taken in "$note"taken.*; do last=$taken; done
+    read -r who 2>/dev/null <"$last" && [ "$who" = "$2" ] && [ -e "${last%/*}/shown.${last##*.}" ] || continue
+    count=$((count + 1)) label=''
+    read -r label 2>/dev/null <"${note}label" || label=${note%/} label=${label##*/}
+    [ "$count" -gt 3 ] || labels+="${labels:+; }$label"
+  done
+  [ "$count" -gt 0 ] || return 0
+  [ "$count" -le 3 ] || more=" and $((count - 3)) more"
+  [ "$count" -eq 1 ] && what='1 open note' || what="$count open notes"
+  note_fact "[INFO] $what for you: $(visible "$labels")$more. Read: $(tools_command) notes show ID   Done: $(tools_command) notes ack ID"
+}
+
 # NOTED_LOGS: logs that this run has saved and that hold something like a note. Their writer is told of wrong names.
 find_logs_with_notes() {
   local logs=() path
@@ -77,7 +99,7 @@ find_logs_with_notes() {
   [ ${#logs[@]} -gt 0 ] || return 0
   while IFS= read -r -d '' path; do
     NOTED_LOGS+=("${path#*:}")
-  done < <(git -C "$TOP" grep -z -l -i -E '(note|message)[[:blank:]]+for' "$HEAD_OID" -- "${logs[@]}" 2>/dev/null)
+  done < <(git -C "$TOP" grep -z -l -i -E '(note|message)s?[^[:alnum:]]+(for|to|@)' "$HEAD_OID" -- "${logs[@]}" 2>/dev/null)
 }
 
 run_delivery() {
@@ -129,7 +151,7 @@ use_up_notes() {
 print_acks() {
   local file
   ACKS=()
-  for file in "$STATE"/inbox/acks/n*; do
+  for file in "$STATE/inbox/@$ID_USER"/acks/n* "$STATE"/inbox/acks/n*; do
     [ -f "$file" ] || continue
     ACKS+=("$file")
     printf 'Note-Ack: %s\n' "${file##*/}"

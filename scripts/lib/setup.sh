@@ -9,7 +9,22 @@ read_present_values() {
     run_python identity --git-email="$CONFIG_EMAIL" --host="${HOSTNAME:-}" -- "$TOP" "$STATE/identity" >/dev/null 2>&1 &&
     read_identity_cache "$STATE/identity"
   [ "$ID_SOURCE" != derived ] || ID_MACHINE=''
+  [ -z "$user" ] || [ "$user" = "$ID_USER" ] || take_known_user
   return 0
+}
+
+# Somebody else than the file or git's address says: name and address are those of users.json.
+take_known_user() {
+  ID_NAME='' ID_EMAIL=''
+  find_python || return 0
+  { IFS= read -r ID_NAME && IFS= read -r ID_EMAIL; } < <(run_python identity --entry "$user" "$TOP" "$STATE/identity" 2>/dev/null)
+}
+
+# shellcheck disable=SC2154 # locals of setup.sh's main
+tell_other_git_settings() {
+  [ -n "$CONFIG_EMAIL$CONFIG_NAME" ] || return 0
+  [ "$CONFIG_EMAIL" != "$email" ] || [ "$CONFIG_NAME" != "$name" ] || return 0
+  say "     git signs with $(visible "$CONFIG_NAME <$CONFIG_EMAIL>") here; the next sync sets user.name and user.email of this repository to yours."
 }
 
 # answer VARIABLE GIVEN PRESENT QUESTION DEFAULT: asks only on a terminal, and only for what is not known.

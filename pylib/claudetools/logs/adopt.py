@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from claudetools import git
-from claudetools.identity import Invalid, read_users
+from claudetools.identity import Invalid, is_user_id, read_users
 from claudetools.logs import front, sections
 from claudetools.logs.slug import slug
 from claudetools.place import Place
@@ -35,7 +35,7 @@ def plan(place: Place, paths: list[str], fallback: str) -> list[Adoption]:
         with open(os.path.join(place.top, path), "rb") as file:
             text = file.read().decode("utf-8", "replace")
         said = SAID_USER.search(text)
-        user = said["user"] if said else authors.get(path, fallback)
+        user = said["user"] if said and is_user_id(said["user"]) else authors.get(path, fallback)
         folder, _, name = path.rpartition("/")
         date = name[:10] if re.match(r"\d{4}-\d\d-\d\d", name) else oldest_date(place, path)
         number = 1

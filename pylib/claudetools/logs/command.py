@@ -37,9 +37,10 @@ def log() -> None:
 @click.argument("topic")
 @click.option("--project", default="", help="The log goes to projects/NAME/session-logs/.", metavar="NAME")
 @click.option("--client", default="", help="The log goes to clients/NAME/session-logs/.", metavar="NAME")
+@click.option("--new", "another", is_flag=True, help="Another log, although this session has one.")
 @AS_JSON
-def new(topic: str, project: str, client: str, as_json: bool) -> None:
-    """Make this session's log of TOPIC, or find it again.
+def new(topic: str, project: str, client: str, another: bool, as_json: bool) -> None:
+    """Make this session's log of TOPIC, or find the one that it has.
 
     Prints the path. Another session gets another file, also at the same moment.
     """
@@ -50,11 +51,13 @@ def new(topic: str, project: str, client: str, as_json: bool) -> None:
         raise click.UsageError("The topic is empty. What is this session's main work?")
     place, session = cli.here(), registry.current_id(os.environ) or ""
     person = read_person(place)
-    path, made = make.make_log(place, person, session, topic, project, client)
+    path, made = make.make_log(place, person, session, topic, project, client, another)
     if session:
         registry.set_topic(place, session, topic)
     if not made:
-        cli.info("This session's log of that topic. Go on with: log append")
+        cli.info(
+            f"This session has this log. Go on with: {cli.program(place)} log append; another one: log new --new TOPIC"
+        )
     show(path, as_json, {"path": path, "absolute": os.path.join(place.top, path), "created": made})
 
 
@@ -71,6 +74,9 @@ def append(topic: str, path: str, body: Any, as_json: bool) -> None:
     place, session = cli.here(), registry.current_id(os.environ) or ""
     full = os.path.abspath(path) if path else os.path.join(place.top, own_logs(place, session, "append --log FILE")[0])
     told = front_of(place, full)
+    if not sections.is_log_path(place.relative(os.path.realpath(full)) or ""):
+        told_so = f"{visible(path or full)} is no session log of this repository."
+        raise cli.Stop(cli.HELD, told_so, f"See this session's logs: {cli.program(place)} log path --all")
 
     def refuse_foreign(text: str) -> None:
         if session and not shelf.goes_on_for(place, session, front.owners(text)):
@@ -88,6 +94,9 @@ def append(topic: str, path: str, body: Any, as_json: bool) -> None:
     date = name[:10] if sections.is_log_name(name) else str(told.get("date") or "")
     topic = visible(" ".join((topic or str(told.get("topic") or "going on")).split()))
     heading = write.update_heading(moment, date, topic)
+    text, lowered = write.lowered(text)
+    if lowered:
+        cli.info("Headings of the text are lowered below '## Update': a section of the log stands in it once.")
     contents = write.append(full, heading, text, clock.stamp(moment), refuse_foreign)
     path = place.relative(full) or full
     record(place, session, path, *contents)
@@ -153,7 +162,7 @@ def own_logs(place: Place, session: str, command: str) -> list[str]:
         if command == "path":
             way = f"Say whose: {program} --session ID log path   IDs: {program} sessions who"
         raise cli.Stop(cli.HELD, "This shell belongs to no session, so it has no log.", way)
-    found = shelf.logs_of(place.top, session)
+    found = shelf.logs_of(place, session)
     if not found:
         raise cli.Stop(cli.HELD, "This session has no log yet.", f"Make one: {cli.program(place)} log new TOPIC")
     return found
@@ -171,6 +180,8 @@ def check(file: str, fix: bool, as_json: bool) -> int:
     place = cli.here()
     person = read_person(place)
     if fix:
+        if not sections.is_log_path(place.relative(os.path.realpath(file)) or ""):
+            raise cli.Stop(cli.HELD, f"{visible(file)} is no session log of this repository.")
         contents = write.change(file, lambda text: checking.completed(text, person.block), make.scratch(place))
         record(place, registry.current_id(os.environ) or "", place.relative(file) or file, *contents)
     with open(file, "rb") as opened:

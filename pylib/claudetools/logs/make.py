@@ -12,12 +12,23 @@ from claudetools.place import Place
 from claudetools.sessions import registry
 
 
-def make_log(place: Place, person: Person, session: str, topic: str, project: str, client: str) -> tuple[str, bool]:
-    """The session's log of the topic, seen from the top, and whether it was made just now. Raises Stop, OSError."""
+def make_log(
+    place: Place, person: Person, session: str, topic: str, project: str, client: str, another: bool = False
+) -> tuple[str, bool]:
+    """The session's log, seen from the top, and whether it was made just now. Raises Stop, OSError.
+
+    A session goes on with its log whatever the topic is called now, unless the work belongs elsewhere, or `another` is
+    asked for.
+    """
     moment = clock.now(person.zone)
     folder = shelf.folder_for(place, project, client, f"{moment:%Y-%m-%d}")
     if session and (path := continued(place, folder, session, topic)):
         return path, False
+    if session and not another:
+        base = folder.partition(sections.FOLDER)[0] + sections.FOLDER
+        mine = [log for log in shelf.logs_of(place, session) if log.startswith(f"{base}/") or not (project or client)]
+        if mine:
+            return mine[0], False
     # The slug of an unknown client is what its folder is called.
     parts = folder.split("/")
     project, client = (parts[1] if parts[0] == scope else "" for scope in shelf.SCOPES)

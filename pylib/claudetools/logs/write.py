@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,6 +12,7 @@ from typing import BinaryIO
 
 from claudetools.logs import clock, front, names, sections
 from claudetools.logs.person import Person
+from claudetools.notes.extract import HEADING as NOTE
 
 
 def skeleton(person: Person, moment: datetime, topic: str, session: str, project: str, client: str) -> str:
@@ -44,6 +46,17 @@ def addition(text: str, heading: str, body: str) -> str:
     start = "" if not text or text.endswith("\n") else "\n"
     body = body.replace("\r\n", "\n").strip("\n")
     return f"{start}{fence and fence + chr(10)}\n{heading}\n\n{body}\n"
+
+
+def lowered(text: str) -> tuple[str, bool]:
+    """The text of an update with its headings below `## Update`, and whether any had to move. Notes keep theirs."""
+    lines, moved = text.split("\n"), 0
+    for number, line, fence in sections.scan(text):
+        heading = re.fullmatch(r"(#{1,6})[ \t].*", line)
+        if not fence and heading and not NOTE.fullmatch(line.lstrip("#")):
+            moved = max(moved, 3 - len(heading[1]))
+            lines[number - 1] = "#" * min(6 - len(heading[1]), moved) + lines[number - 1]
+    return "\n".join(lines), bool(moved)
 
 
 def append(

@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
+from claudetools.notes import inbox
 from claudetools.notes.inbox import Note, short_id, text_of
 from claudetools.place import Place
 from claudetools.text import visible
@@ -21,6 +22,10 @@ WIDTH = 80
 RULER = "=" * 60
 QUOTE, GOES_ON = "| ", "|   "
 MOST_LINES, MOST_CHARACTERS = 40, 4000
+STATES = {
+    inbox.CHANGED: "[INFO] Changed by its author: it replaces what was there before.",
+    inbox.WITHDRAWN: "[INFO] Taken back by its author: it holds no more.",
+}
 TOOLKIT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 
@@ -52,6 +57,8 @@ def frame(note: Note, about: str) -> Iterator[str]:
     if note.claimed:
         said, is_by = one_line(note.claimed, 40), one_line(note.sender, 80)
         yield f"[WARN] Its log says it is from {said}. The commit that brought it is by {is_by}."
+    if note.state in STATES:
+        yield STATES[note.state]
     yield RULER
 
 
@@ -65,7 +72,8 @@ def rest(place: Place, id: str, text: str, lines: list[str]) -> Iterator[str]:
 def end(place: Place, note: Note, id: str) -> Iterator[str]:
     """What stands below the text."""
     yield RULER
-    yield f"from {one_line(note.path, 100)}   done? {command(place)} ack {id}"
+    done = "" if note.state == inbox.WITHDRAWN else f"   done? {command(place)} ack {id}"
+    yield f"from {one_line(note.path, 100)}{done}"
 
 
 def quote(text: str) -> Iterator[str]:
@@ -129,4 +137,4 @@ def as_json(place: Place, note: Note, limit: int = MOST_CHARACTERS) -> dict[str,
     text = whole_text(place, note)
     keys = ("id", "email", "date", "time", "path", "line", "claimed", "commit")
     facts = {key: value for key, value in note._asdict().items() if key in keys}
-    return {**facts, "from": note.sender, "text": text[:limit], "cut": len(text) > limit}
+    return {**facts, "change": note.state, "from": note.sender, "text": text[:limit], "cut": len(text) > limit}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -18,6 +19,7 @@ from claudetools.notes.people import read_people
 from claudetools.notes.sent import Sent, find_sent, upstream
 from claudetools.notes.who import Me, read_me
 from claudetools.place import Place
+from claudetools.text import counted
 
 WHOLE = 1 << 30
 
@@ -101,18 +103,25 @@ def list_sent(of_all_time: bool, as_object: bool) -> None:
         return
     for note, fact in zip(found, facts, strict=True):
         to, text = one_line(", ".join(fact["to"]), 60), preview(fact["text"])
-        done = ", ".join(f"{one_line(name, 40)} {clock(when)}" for name, when in fact["done"].items())
-        state = f"done by {done}" if done else state_of_sent(note)
-        click.echo(f"{fact['id'][:6]}  {clock(note.added.commit.time)}  to {to}: {text}  [{state}]")
+        click.echo(
+            f"{fact['id'][:6]}  {clock(note.added.commit.time)}  to {to}: {text}  [{state_of_sent(note, fact, clock)}]"
+        )
     if not found:
         click.echo("You have written no notes" + ("." if of_all_time else f" in the last {sent.DAYS} days."))
 
 
-def state_of_sent(note: Sent) -> str:
-    """Why nobody has acknowledged it yet."""
+def state_of_sent(note: Sent, fact: dict[str, Any], clock: Callable[[int], str]) -> str:
+    """Who has acknowledged it, and who has not, and since when it waits."""
     if note.waits:
         return "not on the remote yet"
-    return "open" if note.to or note.everyone else "reaches nobody: no such name in users.json"
+    done = ", ".join(f"{one_line(name, 40)} {clock(when)}" for name, when in fact["done"].items())
+    if not note.to and not note.everyone:
+        return "reaches nobody: no such name in users.json"
+    still = ", ".join(one_line(person.name, 40) for person in note.still)
+    days = int(time.time() - note.added.commit.time) // 86400
+    since = f" for {counted(days, 'day')}" if days else ""
+    of = f" with {still}" if still and (done or len(note.still) > 1) else ""
+    return "; ".join([*([f"done by {done}"] if done else []), *([f"open{of}{since}"] if still or not done else [])])
 
 
 def facts_of(note: Sent, people: dict[str, Any]) -> dict[str, Any]:
@@ -127,6 +136,7 @@ def facts_of(note: Sent, people: dict[str, Any]) -> dict[str, Any]:
         "time": added.commit.time,
         "text": (added.found.text or added.found.title.encode()).decode("utf-8", "replace"),
         "done": {names[id]: when for id, when in note.done.items()},
+        "open": [person.name for person in note.still],
         "waits": note.waits,
     }
 
@@ -134,9 +144,9 @@ def facts_of(note: Sent, people: dict[str, Any]) -> dict[str, Any]:
 def state_of(place: Place, note: inbox.Note) -> str:
     """`done`, `new`, or who handles it."""
     if not taking.is_open(place, note.id):
-        return "done"
+        return note.state if note.state in (inbox.REPLACED, inbox.WITHDRAWN) else "done"
     who = taking.holder(place, note.id)
-    return "new" if who is None or who.is_gone(place) else f"in '{who.title(place)}'"
+    return note.state or "new" if who is None or who.is_gone(place) else f"in '{who.title(place)}'"
 
 
 def find_one(place: Place, beginning: str) -> inbox.Note:
@@ -161,6 +171,7 @@ def require_me(place: Place) -> Me:
 
 def catch_up(place: Place) -> None:
     """A plain `git pull` may have brought notes, with no sync since."""
+    inbox.adopt(place)
     me = read_me(place)
     tips = upstream(place.top) if me else []
     if me and tips:

@@ -35,6 +35,7 @@ def main(argv: list[str]) -> int:
         return INTERNAL
     person = Person(args.user, args.name, args.email)
     people = read_people(args.top, person)
+    inbox.adopt(place)
     try:
         if args.tip:
             receive(place, args, person, people)

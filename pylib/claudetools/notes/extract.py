@@ -1,8 +1,9 @@
 """Where a note begins and ends in a log: `## Note for <who>` or `## Message for <who>`, as Markdown sees it.
 
-A heading of any level begins one, the next heading of the same or a higher level ends it. What stands in a fence, an
-indented block, a quotation, a list or a comment is no heading. markdown-it decides on that, over blocks only: a log of
-a megabyte takes a second, whatever is in it.
+Also as people write it: "Notes to", "A note for", "Note: for", "Note @who", with a number or an emoji before. A heading
+of any level begins one, the next heading of the same or a higher level ends it; a line with `---` below it ends none,
+there it is a ruler. What stands in a fence, an indented block, a quotation, a list or a comment is no heading.
+markdown-it decides on that, over blocks only: a log of a megabyte takes a second, whatever is in it.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
 # Told from the bytes alone: most logs hold no note, and are not parsed.
-LIKELY = re.compile(rb"(?:note|message)[ \t]+for\b", re.IGNORECASE)
-HEADING = re.compile(r"[\s*_`]*(?:note|message)\s+for\b[\s*_`]*(?P<who>.*)", re.IGNORECASE | re.DOTALL)
+LIKELY = re.compile(rb"(?:note|message)s?[^\w\r\n]{1,20}(?:(?:for|to)\b|@)", re.IGNORECASE)
+WORDS = r"(?:(?:an?|the)\s+)?(?:(?:urgent|important|quick|short|private|another)\s+)?(?:note|message)s?\b"
+HEADING = re.compile(
+    rf"[\W\d_]*{WORDS}[\s*_`:,(\u2013\u2014-]*(?:(?:for|to)\b|(?=@))[\s*_`:]*(?P<who>.*)", re.IGNORECASE | re.DOTALL
+)
 # markdown-it's own idea of a line; not Python's, which knows ten more ends of one.
 LINE = re.compile(rb"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 LONGEST_FRONT = 64 * 1024
@@ -51,21 +55,27 @@ def find_notes(data: bytes) -> list[Found]:
 
 def notes_from(lines: list[bytes], start: int) -> Iterator[Found]:
     """The notes of the Markdown that begins at line `start` (from 0), the last one first."""
-    next_of = [len(lines)] * 7  # the nearest heading of each level below the one that is looked at
-    for level, title, first, body in reversed(list(find_headings(lines, start))):
+    # The nearest heading of each level below the one that is looked at, and the nearest that ends a `##` note.
+    next_of, next_marked = [len(lines)] * 7, [len(lines)] * 7
+    for level, title, first, body, marked in reversed(list(find_headings(lines, start))):
         match = HEADING.fullmatch(title[:LONGEST_TITLE])
-        if match and (who := " ".join(match["who"].split())):
-            end = min(next_of[1 : level + 1])
+        who = " ".join(match["who"].split()) if match else ""
+        if match and who:
+            end = min((next_marked if marked else next_of)[1 : level + 1])
             yield Found(first + 1, level, " ".join(match[0].split()), who, without_blank_ends(lines[body:end]))
         next_of[level] = first
+        if marked or who:
+            next_marked[level] = first
 
 
-def find_headings(lines: list[bytes], start: int) -> Iterator[tuple[int, str, int, int]]:
-    """Level, text, line of the heading and line of what follows it, for headings of the document itself."""
+def find_headings(lines: list[bytes], start: int) -> Iterator[tuple[int, str, int, int, bool]]:
+    """Level, text, line of the heading, line of what follows it, and whether it is marked by `#`, for headings of the
+    document itself."""
     tokens = parser().parse(b"".join(lines[start:]).decode("utf-8", "replace"))
     for i, token in enumerate(tokens):
         if token.type == "heading_open" and token.level == 0 and token.map:
-            yield int(token.tag[1:]), tokens[i + 1].content, start + token.map[0], start + token.map[1]
+            first, body = (start + line for line in token.map)
+            yield int(token.tag[1:]), tokens[i + 1].content, first, body, token.markup.startswith("#")
 
 
 @lru_cache(maxsize=1)

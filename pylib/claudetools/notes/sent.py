@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from claudetools import git
-from claudetools.notes.history import Added, Commit, Reader, read_commits
-from claudetools.notes.people import People, Person
+from claudetools.notes.history import LOGS, Added, Commit, Reader, read_commits
+from claudetools.notes.people import People, Person, Recipients
 from claudetools.objects import Objects
 
 DAYS = 90
 
 
 class Sent(NamedTuple):
-    """One note of mine. `done` says when each person acknowledged it, in seconds since the epoch.
+    """One note of mine. `done` says when each person acknowledged it, in seconds since the epoch; `still` who did not.
 
     `waits`: it is committed here and not on the remote yet.
     """
@@ -23,6 +23,7 @@ class Sent(NamedTuple):
     everyone: bool
     unknown: tuple[str, ...]
     done: dict[str, int]
+    still: tuple[Person, ...]
     waits: bool
 
 
@@ -30,20 +31,31 @@ def find_sent(top: str, me: Person, people: People, days: int = DAYS) -> list[Se
     """The notes of the last `days` days (0: of all time), the oldest first. Raises GitError."""
     since = [f"--since={days}.days"] if days else []
     tips = ["HEAD", *upstream(top)]
-    by_me = ("--fixed-strings", "--regexp-ignore-case", f"--author={me.email}")
-    mine = [c for c in read_commits(top, *tips, *since, *by_me) if c.email.lower() == me.email.lower()]
+    commits = read_commits(top, *tips, *since, paths=[LOGS])
     acks = acknowledged(read_commits(top, *tips, *since, "--grep=^Note-Ack: "), people)
     ahead = {oid.decode() for oid in git.run(top, "rev-list", "HEAD", *(f"^{tip}" for tip in upstream(top))).split()}
     with Objects(top) as objects:
-        found = Reader(objects, "HEAD").added(mine)
-    return [describe(added, people, acks.get(added.id, {}), added.commit.oid in ahead) for added in found]
+        found = [note for note in Reader(objects, top, "HEAD").added(commits) if is_by(note.commit, me)]
+    return [describe(added, me, people, acks.get(added.id, {}), added.commit.oid in ahead) for added in found]
 
 
-def describe(added: Added, people: People, done: dict[str, int], waits: bool) -> Sent:
-    """Who one note is for, and who has done it."""
-    who = people.find(added.found.who)
+def is_by(commit: Commit, me: Person) -> bool:
+    """Whether the commit is this person's."""
+    return commit.email.lower() == me.email.lower()
+
+
+def describe(added: Added, me: Person, people: People, acks: dict[str, int], waits: bool) -> Sent:
+    """Who one note is for, who has done it, and who has not."""
+    asked = people.by_email(added.answers) if added.answers else None
+    who = (
+        Recipients(frozenset([asked.id] if asked else []), False, ()) if added.answers else people.find(added.found.who)
+    )
+    others = people.people.keys() - people.gone - {me.id}
+    meant = who.ids | (others if who.everyone else set())
+    done = {id: when for id, when in acks.items() if id in meant or who.everyone or id not in people.people}
     to = tuple(people.people[id] for id in sorted(who.ids))
-    return Sent(added, to, who.everyone, who.unknown, done, waits)
+    still = tuple(people.people[id] for id in sorted(meant - done.keys()))
+    return Sent(added, to, who.everyone, who.unknown, done, still, waits)
 
 
 def acknowledged(commits: list[Commit], people: People) -> dict[str, dict[str, int]]:

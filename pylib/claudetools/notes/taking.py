@@ -18,12 +18,14 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from claudetools import processes
+from claudetools.notes import inbox
 from claudetools.notes.inbox import Note, folder, names_in, open_notes
 from claudetools.place import Place
 from claudetools.sessions import registry
 
 TERMINAL = "@terminal-"  # no session's name: what begins so is a person's shell, by its process number
 MOST = 5  # notes at once: more than that nobody reads
+MOST_OF_ONE = 20  # unless they came with one commit
 TAKEN = re.compile(r"taken\.(\d{4,9})")
 
 
@@ -117,10 +119,17 @@ def take(place: Place, id: str, session: str, pid: int = 0) -> int:
 
 
 def take_unread(place: Place, session: str, pid: int = 0) -> tuple[list[tuple[Note, int]], int]:
-    """Take what `session` may be shown, at most five: each note, the holder's number; and how many are left."""
+    """Take what `session` may be shown, the notes of one commit together: each note, the holder's number; and how many
+    are left. One that its author has taken back is only to be shown, and is done with that."""
     free = unread(place, session)
-    mine = [(note, number) for note in free[:MOST] if (number := take(place, note.id, session, pid))]
-    return mine, max(0, len(free) - MOST)
+    most = min(MOST, len(free))
+    while most < min(MOST_OF_ONE, len(free)) and free[most].commit == free[most - 1].commit:
+        most += 1
+    mine = [(note, number) for note in free[:most] if (number := take(place, note.id, session, pid))]
+    for note, _ in mine:
+        if note.state == inbox.WITHDRAWN:
+            inbox.close(place, note.id)
+    return mine, len(free) - most
 
 
 def shell_record(session: str, pid: int) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from claudetools.notes.banner import one_line
 from claudetools.notes.extract import LIKELY, LINE, find_notes, parser, starts
 from claudetools.notes.people import EVERYONE, People
 
-LOOKS_LIKE = re.compile(rb"[ \t]{0,3}#{1,6}[ \t]+(?:note|message)[ \t]+for\b", re.IGNORECASE)
+LOOKS_LIKE = re.compile(rb"[ \t]{0,3}#{1,6}[ \t]+(?:note|message)s?[ \t]+(?:for|to)\b", re.IGNORECASE)
 
 
 def warnings_for(path: str, log: bytes, people: People) -> list[str]:
@@ -26,7 +26,11 @@ def faults(log: bytes, people: People) -> list[tuple[int, str]]:
         who = people.find(note.who)
         if who.unknown and people.listed:
             names = ", ".join(repr(one_line(name, 40)) for name in who.unknown[:3])
-            found.append((note.line, f"a note for {names}, but users.json knows {known}"))
+            near = [person.id for name in who.unknown[:3] if (person := people.nearest(name))]
+            is_near = f"; {' and '.join(near)} {'is' if len(near) == 1 else 'are'} nearest" if near else ""
+            found.append((note.line, f"a note for {names}, but users.json knows {known}{is_near}"))
+        if not note.text and not who.more:
+            found.append((note.line, "a note that says nothing"))
         if gone := sorted(who.ids & people.gone):
             names = " and ".join(one_line(people.people[id].name, 40) for id in gone[:3])
             found.append((note.line, f"a note for {names}, not active any more by users.json, which knows {known}"))

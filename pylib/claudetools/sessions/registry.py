@@ -138,8 +138,13 @@ def begin_ledger(place: Place, id: str) -> None:
 
 
 def set_topic(place: Place, id: str, topic: str) -> None:
-    """What the session works on, for others to see. Registers a session that no hook has announced."""
-    register(place, id, topic=topic)
+    """What the session works on, for others to see. Registers a session that no hook has announced; one that is over
+    stays so: somebody else writes its log."""
+    session = read_session(place, id)
+    if session and session.state() in ("ended", "dead"):
+        _write(place, session._replace(topic=topic))
+    else:
+        register(place, id, topic=topic)
 
 
 def note_prompt(place: Place, id: str, prompt: str, toolkit: str) -> None:
