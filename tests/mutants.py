@@ -9,6 +9,7 @@ line that is not needed; some change nothing that can be seen (a message, a long
 
 from __future__ import annotations
 
+import ast
 import os
 import random
 import re
@@ -31,10 +32,10 @@ PARTS = {
         "conflict sync states kill"
     ),
     "scripts/lib/{split,others}.sh pylib/claudetools/sessions/{weave,owners,plan,split,evidence,moves}.py": (
-        "chain weave others moves lost split split_windows lost_hooks split_rounds split_states"
+        "chain weave others moves gone lost split split_windows lost_hooks split_rounds split_states"
     ),
     "scripts/lib/{snapshot,gates,commit,glance,queue,points}.sh": (
-        "gates sync restore queue file_kinds hostile_names plain_git"
+        "queue gates sync restore writers file_kinds hostile_names plain_git"
     ),
 }
 FLIPS = {
@@ -81,15 +82,22 @@ WHOLE = {
 def changes(path: Path) -> list[tuple[int, str]]:
     """Line numbers from 0, and what the line becomes."""
     found = []
-    lines = path.read_text("utf-8").split("\n")
+    text = path.read_text("utf-8")
+    lines, words = text.split("\n"), docstrings(text) if path.suffix == ".py" else set()
     for number, line in enumerate(lines):
-        if line.lstrip().startswith("#") or not line.startswith(" "):
+        if line.lstrip().startswith("#") or not line.startswith(" ") or number in words:
             continue
         found += [(number, line.replace(old, new, 1)) for old, new in FLIPS[path.suffix] if old in line]
         if WHOLE[path.suffix].match(line) and not lines[number - 1].endswith(("\\", ",", "(")):
             indent = line[: len(line) - len(line.lstrip())]
             found.append((number, indent + {".sh": ":", ".py": "pass"}[path.suffix]))
     return found
+
+
+def docstrings(text: str) -> set[int]:
+    """The lines of texts that stand for themselves."""
+    alone = (node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Expr))
+    return {n for one in alone if isinstance(one, ast.Constant) for n in range(one.lineno - 1, one.end_lineno or 0)}
 
 
 def is_whole(path: Path) -> bool:

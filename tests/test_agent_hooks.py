@@ -220,8 +220,7 @@ def test_a_failure_that_nobody_foresaw_is_kept_for_the_doctor(machine: Machine) 
     assert "user-prompt" in complaints(machine) and complaints(machine).count("\n") == 1
 
 
-def test_older_hooks_leave_newer_state_alone(world: World) -> None:
-    machine = world.machine(set_up=False)
+def test_older_hooks_leave_newer_state_alone(machine: Machine) -> None:
     machine.state.mkdir(mode=0o700)
     (machine.state / "format").write_text("99\n")
     assert start(machine, "a") == ""
@@ -254,8 +253,7 @@ def test_a_session_without_a_topic_is_called_by_what_its_person_typed_first(mach
     assert "'acme vpn'" in start(machine, "c")
 
 
-def test_a_session_hears_who_else_is_here_and_on_what(world: World) -> None:
-    machine = world.machine(set_up=False)
+def test_a_session_hears_who_else_is_here_and_on_what(machine: Machine) -> None:
     assert start(machine, "a") == ""
     registry.set_topic(place_of(machine), "a", "acme vpn\x1b[31m")
     assert start(machine, "b") == "[INFO] Also working in this folder: 'acme vpn?[31m' (live, active just now)"

@@ -308,7 +308,7 @@ def test_few_programs_are_started(mike: Machine, tmp_path: Path) -> None:
 
 
 def test_nothing_is_touched_and_no_state_is_made(world: World) -> None:
-    howard = world.machine("WIN-7", "howard", set_up=False)
+    howard = world.machine("WIN-7", "howard")
     howard.write(LOG, log_text(howard).replace("Howard", "Somebody"))
     assert judge(howard).code == 0, "before the first sync nobody is known"
     assert not howard.state.exists()

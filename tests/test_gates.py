@@ -52,6 +52,27 @@ HARMLESS = {
 }
 
 
+def test_what_needs_a_filter_waits_for_it(machine: Machine, world: World) -> None:
+    """git sends the bytes as they are where a filter's commands are not set up."""
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:137bc2\nsize 100000\n"
+    machine.write(".gitattributes", "*.bin filter=lfs -text\n")
+    machine.write("sub/.gitattributes", "*.up filter=upper\n")
+    machine.write("a.bin", pointer)
+    assert machine.sync().code == 0
+    machine.write("a.bin", "large\n" * 99)
+    machine.write("sub/b.up", "text\n")
+    machine.write("sub/c.txt", "text\n")
+    result = machine.sync()
+    assert result.code == 65 and "git lfs install --local" in result.out, result.text
+    assert "sub/b.up (needs the filter upper, which is not set up here: it would go out as it is)" in result.out
+    assert world.remote_git("show", "main:a.bin") == pointer and "sub/b.up" not in world.remote_files()
+    assert "sub/c.txt" in world.remote_files()
+    machine.git("config", "filter.upper.clean", "tr a-z A-Z")
+    assert machine.sync().code == 65 and world.remote_git("show", "main:sub/b.up") == "TEXT\n"
+    machine.git("config", "filter.lfs.clean", "cat")
+    assert machine.sync().code == 0
+
+
 def test_secrets_stay_here_and_their_harmless_neighbours_go(world: World, machine: Machine) -> None:
     for path, text in {**SECRETS, **HARMLESS}.items():
         machine.write(path, text)

@@ -178,6 +178,7 @@ def test_the_lock_files_of_a_killed_git_are_removed(two: World, ref: str) -> Non
     assert ended(mike.start_sync("--", "mine.txt", "own.txt")) == -signal.SIGKILL
     left = [p.name for p in (mike.top / ".git").rglob("*.lock") if p != mike.lock]
     assert "main.lock" in left, "the kill came too late"
+    (mike.state / "trees/main/work/stale.0").touch()  # of a recovery that was killed as well
     result = mike.sync()
     assert "left by a git that was killed" in result.out, result.text
     settle_and_check(two)

@@ -48,8 +48,8 @@ class TrustingWorld(World):
         (root / ".gitconfig").write_text("[safe]\n\tdirectory = *\n")
         super().__init__(root)
 
-    def machine(self, name: str = "LINUX-01", user: str = "mike", clone: bool = True, set_up: bool = True) -> Machine:
-        machine = super().machine(name, user, clone, set_up)
+    def machine(self, name: str = "LINUX-01", user: str = "mike", clone: bool = True) -> Machine:
+        machine = super().machine(name, user, clone)
         shutil.copy(self.root / ".gitconfig", machine.home)
         return machine
 

@@ -119,9 +119,15 @@ def test_each_of_several_agents_gets_a_commit_of_its_own(logged: World, machine:
     for agent in (*agents, idle):
         agent.append("list.md", f"of {agent.id}")
     before = pushes(logged)
+    machine.write("by-hand.txt", "x\n")
     with lock_held(machine):
         started = [machine.start_sync("-m", f"wish of {a.id}", env={"CLAUDETOOLS_SESSION_ID": a.id}) for a in agents]
-        wait_until(lambda: len(requests(machine)) == len(agents))
+        by_hand = machine.start_sync("-m", "wish of a person")
+        wait_until(lambda: len(requests(machine)) == len(agents) + 1)
+    said = result_of(by_hand)
+    assert said.code == 0 and " wish of a person\n" in said.out, said.text
+    (oid,) = logged.remote_git("log", "--format=%H", "main", "--", "by-hand.txt").split()
+    assert logged.remote_git("log", "-1", "--format=%s", oid) == "wish of a person\n"
     for agent, result in zip(agents, map(result_of, started), strict=True):
         assert result.code == 0, result.text
         assert result.out.startswith("[OK] Saved and pushed: 1 commit of this session."), result.text

@@ -19,7 +19,7 @@ import pytest
 from claudetools.__main__ import JOBS
 from world import TOOLKIT, clean_environment
 
-LONGEST_FILE, LONGEST_FUNCTION = 300, 60
+LONGEST_FILE, LONGEST_FUNCTION = 500, 60
 
 
 # --- reading shell -------------------------------------------------------------

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -59,13 +59,13 @@ class Machine:
     top: Path
     extra_env: dict[str, str] = field(default_factory=dict)
     compiles: bool = False  # its Python modules itself, as in the first sync of a clone
+    own_identity: tuple[int, int] = (0, 0)  # the stamp of the identity.json that `World.machine` wrote
 
     def env(self, more: Env = None) -> dict[str, str]:
         return {**clean_environment(self.home), **self.extra_env, **(more or {})}
 
     def run(self, *argv: str | Path, cwd: Path | None = None, timeout: float = 120, env: Env = None) -> Result:
-        if {SYNC, TOOLS} & set(argv[:2]):
-            self.share_compiled()
+        self.prepare(argv)
         done = subprocess.run(
             [str(a) for a in argv],
             cwd=cwd or self.top,
@@ -78,8 +78,7 @@ class Machine:
 
     def start(self, *argv: str | Path, cwd: Path | None = None, env: Env = None) -> subprocess.Popen[bytes]:
         """A program in a process group of its own, so that a test can kill all of it."""
-        if {SYNC, TOOLS} & set(argv[:2]):
-            self.share_compiled()
+        self.prepare(argv)
         return subprocess.Popen(
             [str(a) for a in argv],
             cwd=cwd or self.top,
@@ -89,6 +88,14 @@ class Machine:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+
+    def prepare(self, argv: Sequence[str | Path]) -> None:
+        """What people's first sync has to find or to make, and the first one in a test would."""
+        if {SYNC, TOOLS} & set(argv[:2]):
+            self.share_compiled()
+        if SYNC in argv[:2] and not self.compiles and not (self.top / ".git" / "claudetools" / "format").exists():
+            with contextlib.suppress(OSError):
+                self.know()
 
     def share_compiled(self) -> None:
         """A clone compiles the modules of Python once, for the longest part of its first sync: those of a test find
@@ -103,10 +110,11 @@ class Machine:
         """What setup.sh leaves beside identity.json: who works here, and the Python that was found. The first sync of
         a clone that nobody set up takes as long again to find both."""
         state, file = self.top / ".git" / "claudetools", self.top / ".claude" / "identity.json"
-        state.mkdir(mode=0o700)
+        if self.own_identity != stamp(file) or not state.is_dir():
+            return  # a test has its own plans
         assert identity.main(["--own", str(self.top), str(state / "identity")]) == 0
         (state / "python").write_text(f"{sys.executable}\n")
-        newest = max(path.stat().st_mtime_ns for path in (file, file.with_name("users.json")))
+        newest = max(path.stat().st_mtime_ns for path in (file, file.with_name("users.json")) if path.exists())
         os.utime(state / "identity", ns=(newest + 1, newest + 1))  # clocks of file systems are coarse
 
     def git(self, *args: str, check: bool = True, env: Env = None) -> str:
@@ -179,7 +187,7 @@ class World:
         self.machines: dict[str, Machine] = {}
         run_plain(root, "git", "init", "-q", "--bare", "-b", "main", str(self.remote))
 
-    def machine(self, name: str = "LINUX-01", user: str = "mike", clone: bool = True, set_up: bool = True) -> Machine:
+    def machine(self, name: str = "LINUX-01", user: str = "mike", clone: bool = True) -> Machine:
         """A new machine; its clone starts from the remote, or with the first commit when the remote is empty."""
         home = self.root / f"home-{name}"
         home.mkdir()
@@ -192,8 +200,7 @@ class World:
         else:
             self._clone(machine)
         write_identity(machine)
-        if set_up:
-            machine.know()
+        machine.own_identity = stamp(machine.top / ".claude" / "identity.json")
         return machine
 
     def _clone(self, machine: Machine) -> None:
@@ -275,6 +282,15 @@ def log_body(user: str, machine: str) -> str:
     others = "".join(f"\n## {name}\n" for name in REQUIRED[1:])
     full_name = USERS["users"][user]["full_name"]
     return f"## {REQUIRED[0]}\n- **User:** {full_name} ({user})\n- **Machine:** {machine}\n{others}"
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Which file it is, and its last write; zeros where there is none."""
+    try:
+        info = path.stat()
+    except OSError:
+        return 0, 0
+    return info.st_ino, info.st_mtime_ns
 
 
 def write_identity(machine: Machine, **more: object) -> None:

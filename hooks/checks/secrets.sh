@@ -12,17 +12,18 @@ may_hold_secrets() {
 # of each file with some that BASE (a commit, or '') does not have. What cannot be looked at has some ("?"). 1 when git
 # cannot be asked.
 find_secrets() {
-  local where=$1 base=$2 path places specs found=() listed
+  local where=$1 base=$2 path places status specs=() found=()
   shift 2
   SECRETS=()
   while [ $# -gt 0 ]; do
     specs=()
     for path in "${@:1:200}"; do specs+=(":(top,literal)$path"); done
-    listed=()
-    while IFS= read -r -d '' path; do listed+=("${path#"$where:"}"); done < <(list_suspects "$where" "${specs[@]}")
-    case ${listed[${#listed[@]} - 1]} in 0 | 1) ;; *) return 1 ;; esac
-    unset 'listed[${#listed[@]} - 1]'
-    found+=(${listed[@]+"${listed[@]}"})
+    status=''
+    while IFS= read -r -d '' path; do
+      [ -z "$status" ] || found+=("${status#"$where:"}")
+      status=$path # the last one
+    done < <(list_suspects "$where" ${specs[@]+"${specs[@]}"})
+    case $status in 0 | 1) ;; *) return 1 ;; esac
     shift $(($# < 200 ? $# : 200))
   done
   [ ${#found[@]} -gt 0 ] || return 0

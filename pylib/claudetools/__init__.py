@@ -6,6 +6,6 @@ Packages: `lock`, `advance`, `install`, `sessions`, `logs`, `notes`, `vault`, `w
                         cli and as_session for commands, job and touched for the shell, checkpoint for tests
     between two tips    replay, merging, settling, dropped, namesakes; refused by the remote
     what is set         settings; arrivals: what came in and starts programs here
-    what a gate holds   held_moves; cipher for what has no lines
+    what a gate holds   detector finds credentials, secrets_job asks it; held_moves; cipher for what has no lines
     true conflicts      resolve, laid_out
 """

@@ -12,6 +12,7 @@ hold_back_unsafe_paths() {
   hold_unsettled_paths
   hold_vault_commits
   sort_out_names || return
+  hold_unfiltered || return
   hold_large_files || return
   hold_case_twins
 }
@@ -184,6 +185,64 @@ hold_unsettled_paths() {
   done <"$TREE/unsettled"
   if [ ${#kept[@]} -gt 0 ]; then printf '%s\0' "${kept[@]}" >"$TREE/unsettled"; else rm -f "$TREE/unsettled"; fi
   return 0
+}
+
+# A path whose filter is not set up here would go out raw: the text of a secret that git-crypt has to encrypt, a large file
+# in the place of its pointer.
+hold_unfiltered() {
+  local path name fix
+  names_filters || return 0
+  printf '%s\0' "${PATHS[@]}" >"$WORK/filtered" &&
+    git -C "$TOP" check-attr -z --stdin filter <"$WORK/filtered" >"$WORK/filters" 2>"$WORK/error" || {
+    report_git_failure "git check-attr"
+    return "$EXIT_INTERNAL"
+  }
+  while IFS= read -r -d '' path && IFS= read -r -d '' name && IFS= read -r -d '' name; do
+    case $name in unspecified | unset | set | '') continue ;; esac
+    case $'\n'$CONFIG_FILTERS in *$'\n'"filter.$name.clean="[!$'\n']* | *$'\n'"filter.$name.process="[!$'\n']*) continue ;; esac
+    is_allowed "$path" || is_filtered "$TOP/$path" || ! forget_path "$path" && continue
+    case $name in
+      git-crypt) fix='Set it up here: git-crypt unlock' ;;
+      lfs) fix='Set it up here: git lfs install --local' ;;
+      *) fix="Set it up here: git config $(quoted "filter.$name.clean") COMMAND" ;;
+    esac
+    may_move "$path"
+    hold "$path" "needs the filter $(visible "$name"), which is not set up here: it would go out as it is" "$fix" "$(allow_hint "$path")"
+  done <"$WORK/filters"
+}
+
+# names_filters: 0 where attributes that may concern PATHS name a filter. No program is started.
+names_filters() {
+  local path folder last='' seen='//'
+  ! tells_of_filter "$COMMON/info/attributes" || return 0
+  for path in ${PATHS[@]+"${PATHS[@]}"}; do
+    folder=$TOP/$path folder=${folder%/*}
+    [ "$folder" != "$last" ] || continue
+    last=$folder
+    while case $seen in *"//$folder//"*) false ;; esac do
+      seen+=$folder//
+      ! tells_of_filter "$folder/.gitattributes" || return 0
+      [ "$folder" != "$TOP" ] || break
+      folder=${folder%/*}
+    done
+  done
+  return 1
+}
+
+tells_of_filter() {
+  local text=''
+  [ -f "$1" ] && { IFS= read -r -d '' text <"$1" || :; } 2>/dev/null || return 1
+  case $text in *filter=*) return 0 ;; *) return 1 ;; esac
+}
+
+# is_filtered FILE: it is what its filter makes, as another machine has left it.
+is_filtered() {
+  local first='' second=''
+  [ -f "$1" ] && [ ! -L "$1" ] || return 0
+  { IFS= read -r -d '' first && IFS= read -r -d '' second; } 2>/dev/null <"$1"
+  [ -z "$first" ] && [ "$second" = GITCRYPT ] && return 0
+  IFS= read -r first 2>/dev/null <"$1"
+  [ "$first" = 'version https://git-lfs.github.com/spec/v1' ]
 }
 
 hold_large_files() {
