@@ -216,7 +216,7 @@ def test_without_its_archive_the_last_version_runs_on_and_says_so(ready: Machine
         ready.write("a.md", f"{there}\n")
         result = own_sync(ready, "--no-push", "--", "a.md")
         assert result.code == 0, result.text
-        assert f"[WARN] claudetools {VERSION} runs on: {name} is missing. Take it back: git checkout" in result.err
+        assert f"[WARN] claudetools {VERSION} runs on: {name} is missing. See what became" in result.err
         result = hook(ready)
         assert (result.code, result.err) == (0, "")
     assert not halves(ready)

@@ -45,7 +45,7 @@ unpack() { # 0; 1 there is no archive; else why not is said. What is checked is 
     tar -xzf "$new/archive" -C "$new/$sum" || unwritten
   elif [ -n "$found" ]; then
     say_error "$archive is not the one that .claude/claudetools.json names. Nothing of it was run." "its sum:  $found" \
-      "expected: $sum" "Take both back: git checkout HEAD -- .claude/claudetools.json $archive"
+      "expected: $sum" "See who changed it: git log -3 -- .claude/claudetools.json $archive     or install claudetools again."
     exit 78
   else
     take_installed || exit 1
@@ -152,7 +152,7 @@ else
       case $value in *[!0-9A-Za-z=.:/@+_#~-]*) value=claudetools==$version ;; esac
       run_last "version $version is not installed" "Get it: uv tool install '$value'     or: pipx install '$value'"
     else
-      run_last "$archive is missing" "Take it back: git checkout HEAD -- $archive"
+      run_last "$archive is missing" "See what became of it: git log -3 -- $archive     or install claudetools again."
     fi
   fi
 fi

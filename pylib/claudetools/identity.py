@@ -208,7 +208,7 @@ def read_identity(top: str, git_email: str, host: str, file: str = "") -> Identi
     values |= {key: value for key, value in extra.items() if value}
     values["vaults"], values["vault_faults"] = read_vaults(data)
     identity = Identity(**values, problems=problems)
-    if not is_zone(identity.timezone):
+    if identity.timezone and not is_zone(identity.timezone):
         problems.append(
             f"{shown}: key 'timezone' is {identity.timezone!r}; expected a name such as 'Europe/Berlin'. "
             f"Times are those of {DEFAULT_TIMEZONE}"
