@@ -76,6 +76,7 @@ reconcile_git_config() {
       report_overruled "${WRONG[i]}" "${WRONG[i + 1]}"
     fi
   done
+  return 0
 }
 
 # WRONG: the settings, each with the value that it has to have, by which plain git would sign with another name. The last
