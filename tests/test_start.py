@@ -95,6 +95,28 @@ def test_without_a_pin_the_last_version_runs_on_and_says_so(ready: Machine, said
     assert own_sync(ready, "--status").code == 0
 
 
+@pytest.mark.parametrize("kind", ["link to another pin", "endless", "one long line", "many lines", "empty lines"])
+def test_a_pin_that_is_a_link_or_too_large_starts_nothing_else_and_holds_nothing_up(
+    ready: Machine, kind: str, tmp_path: Path
+) -> None:
+    """What a link names may change without this file: nobody would be told."""
+    assert own_sync(ready).code == 0
+    assert run_install(ready, ready.top, toolkit=other_version(tmp_path / "newer", NEXT)).code == 0
+    said, new = (ready.top / PIN).read_text(), unpacked(ready)
+    before = {"one long line": " " * 200_000, "many lines": " \n" * 100_000, "empty lines": "\n" * 100_000}
+    if kind in before:
+        ready.write(PIN, before[kind] + said)
+    else:
+        (ready.top / PIN).rename(ready.top / ".claude/other.json")
+        (ready.top / PIN).symlink_to("/dev/zero" if kind == "endless" else "other.json")
+    result = own_sync(ready, "--status")
+    assert (result.code, f"[WARN] claudetools {VERSION} runs on: {PIN} names no" in result.err) == (0, True), (
+        result.text
+    )
+    assert f"or see who changed it: git log -3 -- {PIN}" in result.err
+    assert hook(ready).code == 0 and not new.exists()
+
+
 # --- unpacking ----------------------------------------------------------------------
 
 
@@ -132,6 +154,18 @@ def test_a_run_that_was_killed_half_way_leaves_nothing_that_is_taken_for_whole(r
     assert result.code != 0 and not unpacked(ready).exists() and len(halves(ready)) == 1
     assert own_sync(ready).code == 0
     assert (unpacked(ready) / "scripts/sync.sh").is_file()
+    assert len(halves(ready)) == 1, "it may be another one's that unpacks now"
+    os.utime(halves(ready)[0], (1777680000, 1777680000))
+    shutil.rmtree(unpacked(ready))
+    assert own_sync(ready, "--status").code == 0
+    assert unpacked(ready).is_dir() and not halves(ready)
+
+
+def test_a_path_that_looks_like_another_machines_is_none(ready: Machine) -> None:
+    place = ready.home / "host:x"
+    ready.top.rename(place)
+    result = ready.run("sh", f"host:x/{START}", "where", cwd=ready.home)
+    assert (result.code, result.err) == (0, ""), result.text
 
 
 @root_only
@@ -272,6 +306,20 @@ def test_a_version_that_waits_for_a_word_is_not_unpacked(ready: Machine, tmp_pat
     assert not unpacked(ready).exists()
     with (ready.state / "trusted").open("a") as file:
         file.write(pinned(ready)[1] + "\n")
+    assert own_sync(ready, "--status").err == "" and unpacked(ready).is_dir()
+
+
+def test_where_git_says_ask_a_version_waits_also_before_a_sync_has_read_that(ready: Machine, tmp_path: Path) -> None:
+    """`git config`, then `git pull` by hand."""
+    assert own_sync(ready).code == 0
+    ready.git("config", "claudetools.trust", "ask")
+    assert run_install(ready, ready.top, toolkit=other_version(tmp_path / "newer", NEXT)).code == 0
+    assert not (ready.state / "trust-ask").exists()
+    assert hook(ready).code == 0 and not unpacked(ready).exists()
+    result = own_sync(ready, "--status")
+    assert (result.code, f"claudetools {VERSION} runs on: claudetools {NEXT} came in" in result.err) == (0, True)
+    assert not unpacked(ready).exists()
+    assert tools(ready, "trust").code == 0
     assert own_sync(ready, "--status").err == "" and unpacked(ready).is_dir()
 
 

@@ -19,10 +19,15 @@ find_state() { # in the git folder that all worktrees share; .git is a file in t
   state=$git/claudetools
 }
 
-read_pin() { # sets version, and sum to '' where they cannot be read
-  pin='' sum='' version=''
-  [ -r "$top/.claude/claudetools.json" ] || return 0
-  while IFS= read -r line || [ -n "$line" ]; do pin=$pin$line; done <"$top/.claude/claudetools.json"
+read_pin() { # sets version, and sum to '' where they cannot be read: also of a link, and of more than settings.py takes
+  pin='' sum='' version='' size=0
+  file=$top/.claude/claudetools.json
+  [ -f "$file" ] && [ ! -L "$file" ] && [ -r "$file" ] || return 0
+  while IFS= read -r line || [ -n "$line" ]; do
+    size=$((size + ${#line} + 1))
+    [ "$size" -le 65537 ] || return 0
+    pin=$pin$line
+  done <"$file"
   read_value version && version=$value
   read_value sha256 && sum=$value
   case $version in '' | *[!0-9A-Za-z.+-]*) version='?' sum='' ;; esac
@@ -39,10 +44,11 @@ read_value() { # of a key; how the file is laid out does not matter
 unpack() { # 0; 1 there is no archive; else why not is said. What is checked is a copy, which nobody replaces meanwhile.
   new=$(umask 077 && mkdir -p "$state/toolkit" && mktemp -d "$state/toolkit/.new-XXXXXX") || unwritten
   trap 'rm -rf "$new"' EXIT
+  find "$state/toolkit/." ! -name . -prune -name '.new-*' -mtime +0 -exec rm -rf {} + 2>/dev/null # of runs that were killed
   mkdir "$new/$sum" || unwritten
   found=''
   if take_archive || take_committed; then
-    tar -xzf "$new/archive" -C "$new/$sum" || unwritten
+    tar -xzf - -C "$new/$sum" <"$new/archive" || unwritten # by its name, "a:b/c" is a file of machine a
   elif [ -n "$found" ]; then
     say_error "$archive is not the one that .claude/claudetools.json names. Nothing of it was run." "its sum:  $found" \
       "expected: $sum" "See who changed it: git log -3 -- .claude/claudetools.json $archive     or install claudetools again."
@@ -109,6 +115,12 @@ run_last() { # the version that ran before goes on: $1 says why, $2 what to do
   printf '[WARN] claudetools %s runs on: %s. %s\n' "$version" "$1" "$2" >&2
 }
 
+waits() { # another version came in, and this clone wants to be asked: git knows it also before a sync has written it down
+  [ -n "$was" ] && [ "$was" != "$sum" ] || return
+  [ -e "$state/trust-ask" ] || [ "$(git -C "$top" config claudetools.trust 2>/dev/null)" = ask ] || return
+  ! grep -qx "$sum" "$state/trusted" 2>/dev/null
+}
+
 leave() { # an agent's hook never fails
   [ "$job" != hook ] || exit 0
   exit "$1"
@@ -137,13 +149,14 @@ else
     claudetools.shsetup | claudetools.shinstall | claudetools.shrules) ;;
     *) [ -e "$state/installed.json" ] || refuse_clone "$@" ;;
   esac
+  was=''
+  [ ! -f "$state/pin" ] || read -r was _ <"$state/pin"
   if [ -z "$sum" ]; then
-    run_last ".claude/claudetools.json names no version with its sum" "Take it back: git checkout HEAD -- .claude/claudetools.json"
-  elif [ -e "$state/trust-ask" ] && ! grep -qx "$sum" "$state/trusted" 2>/dev/null; then
+    run_last ".claude/claudetools.json names no version with its sum" \
+      "Take it back: git checkout HEAD -- .claude/claudetools.json     or see who changed it: git log -3 -- .claude/claudetools.json"
+  elif waits; then
     run_last "claudetools $version came in and waits for your word" "See it, and take it: bash .claude/scripts/claudetools.sh trust"
   elif [ -d "$toolkit" ] || (unpack); then
-    was=''
-    [ ! -f "$state/pin" ] || read -r was _ <"$state/pin"
     [ "$was" = "$sum" ] || { printf '%s %s\n' "$sum" "$version" >"$state/pin.$$" && mv -f "$state/pin.$$" "$state/pin"; } 2>/dev/null
   else
     status=$?
