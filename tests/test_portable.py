@@ -65,7 +65,7 @@ LETTERS = {
 STRICT = ("cat", "chmod", "cp", "ln", "mkdir", "mv", "rm", "rmdir", "touch")
 MISSING = ["flock", "gawk", "md5sum", "nproc", "numfmt", "pidof", "realpath", "setsid", "sha256sum", "shuf", "stat"]
 MISSING += ["stdbuf", "tac", "timeout", "truncate"]
-FIND = "-H|-L|-P|-exec|-name|-newer|-path|-print|-print0|-prune|-size|-type|-mtime|-mmin|-maxdepth|-mindepth|-delete"
+FIND = "-H|-L|-P|-name|-newer|-path|-print|-print0|-prune|-size|-type|-mtime|-mmin|-maxdepth|-mindepth|-delete"
 
 STUB = """#!/bin/sh
 refuse() {{ printf '%s\\n' "{name} $*" >>'{log}'; exit 64; }}
@@ -94,6 +94,7 @@ exit 64
 FIND_STUB = """#!/bin/sh
 for word do
   case $word in
+    -exec) break ;; # the words of another program
     {known}) ;;
     -*) printf '%s\\n' "find $*" >>'{log}'; exit 64 ;;
   esac

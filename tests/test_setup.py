@@ -495,7 +495,7 @@ def test_the_doctor_names_what_the_clone_lacks(clone: Machine, shop: dict[str, s
     outdate(clone)
     result = tools(clone, "doctor")
     assert result.code == 0, result.text
-    assert "is not as claudetools 0.2.0 would have it:\n  .git/hooks/pre-commit" in result.out
+    assert "is not as claudetools 0.1.0 would have it:\n  .git/hooks/pre-commit" in result.out
     assert f"[WARN] The hook and git's settings of this clone are of an older version: bash {SETUP}" in result.out
     assert f"[WARN] Python packages are missing (tinything==1.0): bash {SETUP}" in result.out
     run_install(clone, clone.top)

@@ -229,11 +229,11 @@ replay_commit() {
 rewrite_commit() {
   local commit=$1 tree=$2 parent=$3
   git -C "$TOP" cat-file commit "$commit" >"$WORK/commit" 2>"$WORK/error" || return "$EXIT_INTERNAL"
-  with_new_header "$tree" "$parent" <"$WORK/commit" >"$WORK/commit.new"
+  with_new_header "$tree" "$parent" <"$WORK/commit" >"$WORK/rewritten"
   if [ "$CONFIG_SIGN" = true ]; then
     sign_rewritten "$tree" "$parent"
   else
-    REPLAYED=$(exec git -C "$TOP" hash-object -t commit -w "$WORK/commit.new" 2>"$WORK/error") && return 0
+    REPLAYED=$(exec git -C "$TOP" hash-object -t commit -w "$WORK/rewritten" 2>"$WORK/error") && return 0
     report_git_failure "git hash-object"
     return "$EXIT_INTERNAL"
   fi
@@ -271,8 +271,8 @@ sign_rewritten() {
       'committer '*) committer=${line#committer } ;;
       '') break ;;
     esac
-  done <"$WORK/commit.new"
-  sed '1,/^$/d' "$WORK/commit.new" >"$WORK/message.old"
+  done <"$WORK/rewritten"
+  sed '1,/^$/d' "$WORK/rewritten" >"$WORK/message.old"
   REPLAYED=$(
     export GIT_AUTHOR_NAME=${author%% <*} GIT_AUTHOR_DATE="@${author##*> }" GIT_COMMITTER_DATE="@${committer##*> }"
     GIT_AUTHOR_EMAIL=${author##* <}
