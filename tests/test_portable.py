@@ -92,11 +92,13 @@ printf '%s\\n' "date $*" >>'{log}'
 exit 64
 """
 FIND_STUB = """#!/bin/sh
+other=
 for word do
   case $word in
-    -exec) break ;; # the words of another program
+    -exec) other=1 ;; # the words of another program, which has a stub of its own
+    ';' | +) other= ;;
     {known}) ;;
-    -*) printf '%s\\n' "find $*" >>'{log}'; exit 64 ;;
+    -*) [ -n "$other" ] || {{ printf '%s\\n' "find $*" >>'{log}'; exit 64; }} ;;
   esac
 done
 exec '{real}' "$@"

@@ -41,6 +41,20 @@ def test_the_documentation_of_this_project_holds_none() -> None:
         assert find(path.read_text("utf-8")) == [], path
 
 
+HOSTILE = "password-a|pass_|user |admin/|curl -u |pin |token|key: |http://a:|otpauth://x?|eyJaaaaaaaaaaaa.|| a |set "
+
+
+@pytest.mark.parametrize("part", HOSTILE.split("|"))
+def test_a_line_made_to_keep_the_search_busy_does_not(part: str) -> None:
+    """With a pattern that can match in many ways this never ends: a sync would hold its lock for ever."""
+    for length in (1_990, 150_000):
+        assert len(find((part or "|") * (length // max(len(part), 1)) + "!")) <= 1
+
+
+def test_a_token_in_a_line_of_a_program_is_found() -> None:
+    assert [hit.line for hit in find("x" * 50_000 + ' "' + TOKEN + '"')] == [1]
+
+
 def test_a_marked_line_is_none() -> None:
     assert find(TOKEN) and not find(f"{TOKEN} # claudetools:allow-secret")
     assert not find(f"{TOKEN} # gitleaks:allow") and not find(f"{TOKEN}  # pragma: allowlist secret")

@@ -51,7 +51,7 @@ SHAPES = [
     ("a Discord webhook", rf"discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\d{{15,20}}/{B64}{{50,}}"),
     ("a Discord bot token", rf"[MNO][A-Za-z0-9]{{23,27}}\.{B64}{{6}}\.{B64}{{27,40}}"),
     ("a Teams webhook", r"webhook\.office\.com/webhookb2/[0-9a-f-]{36}@[0-9a-f-]{36}/IncomingWebhook/[0-9a-z]{20,}"),
-    ("a JSON web token", rf"eyJ{B64}{{10,}}\.eyJ{B64}{{10,}}\.{B64}{{10,}}"),
+    ("a JSON web token", rf"eyJ{B64}{{10,800}}\.eyJ{B64}{{10,4000}}\.{B64}{{10,}}"),
     ("an age key", r"AGE-SECRET-KEY-(?:PQ-)?1[A-Z0-9]{50,}"),
     ("a Tailscale key", r"tskey-(?:[a-z]+-)?[A-Za-z0-9]+-[A-Za-z0-9]{16,}"),
     ("a DigitalOcean token", r"do[opr]_v1_[a-f0-9]{64}"),
@@ -93,7 +93,7 @@ PEM_BODY = re.compile(
     r"\s*(?:\\n|[\"'>|*#/ \t])*(?:[A-Za-z0-9+/=]{16,}|(?:Proc-Type|DEK-Info|Version|Comment|Private-Lines):).*"
 )
 BITLOCKER = re.compile(r"(?<![\d-])\d{6}(?:-\d{6}){7}(?![\d-])")
-OTPAUTH = re.compile(r"otpauth://[^\s\"'<>]*[?&]secret=(?P<value>[A-Za-z2-7=]{16,})")
+OTPAUTH = re.compile(r"otpauth://[^\s\"'<>]{0,300}[?&]secret=(?P<value>[A-Za-z2-7=]{16,})")
 
 # --- by what stands before it ------------------------------------------------------------
 
@@ -110,7 +110,7 @@ NAME = (
     rf"(?:(?<![A-Za-z])(?i:{KEYWORD})|(?<=[a-z0-9])(?:Password|Passwd|Pass|Secret|Token|ApiKey|AccessKey|SecretKey|AuthKey|AccountKey|SharedKey)"
     r"|(?<=[A-Z])(?:PASSWORD|PASSWD|SECRET|TOKEN|APIKEY))"
 )
-BETWEEN = r"(?P<between>(?:[_ -][\w./@-]+){0,5}|[A-Z]\w{0,30}|\d{1,3}|\s*\([^()\n]{0,40}\)|\s*\[[^\]\n]{0,40}\])"
+BETWEEN = r"(?P<between>(?:[_ -]{1,3}(?:[^\W_]|[./@]){1,30}){0,6}|[A-Z]\w{0,30}|\d{1,3}|\s*\([^()\n]{0,40}\)|\s*\[[^\]\n]{0,40}\])"
 SEPARATOR = (
     r"[*_`\"'’”\])]*\s*(?P<sign>:=|=>|->|→|={1,3}|:{1,2}|\|\||\|"
     r"|\b(?:(?:is|was)(?: now)?|now|lautet|ist(?: jetzt)?|(?:(?:changed|set|reset|updated|rotated|changes?|sets?) to))\b)"
@@ -161,7 +161,9 @@ COMMANDS = [
         r"(?:echo|printf)\s+[\"']?[\w.-]+:(?=.*chpasswd)",
     )
 ]
-URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<user>[^\s/:@\"'<>]*):(?P<value>[^\s/@\"'<>]+)@(?=[\w\[.-])")
+URL = re.compile(
+    r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,20}://(?P<user>[^\s/:@\"'<>]{0,200}):(?P<value>[^\s/@\"'<>]{1,200})@(?=[\w\[.-])"
+)
 DOCKER = re.compile(r"[\"']auth[\"']\s*:\s*[\"'](?P<value>[A-Za-z0-9+/]{8,}={0,2})[\"']")
 
 # A name that goes on like this tells of something else than the value.
@@ -180,13 +182,17 @@ BEFORE = re.compile(
     r"|starting|client|request|action|idempotency|identity|continuation|sync|upload|event|sort|cache|by|pass|double|cross)[ _-]?$"
 )
 
-# What a line with a credential has at least, outside of a table. hooks/checks/secrets.ere asks for as much.
-HINT = re.compile(
-    r"(?i)pass|pwd|pw|kennw|secret|token|cred|auth|key|psk|pin|code|otp|2fa|mfa|zugang|anmeld|log-?[io]n|logon|user|benutzer|account"
-    r"|admin|root|community|://|otpauth|wifi|AKIA|ASIA|ABIA|ACCA|eyJ|gh[pousr]_|github_pat|gl[a-z]+-|npm_|pypi-|xox|hooks|[sr]k_|sk-|AIza|GOCSPX"
-    r"|ya29|1//0|sig=|[78]Q~|:AA|discord|office|tskey|_v1_|hf_|shp|SG\.|SK[0-9a-f]|hv[sbr]\.|atlasv1|dckr|-us\d|xkeysib|gl[cs]|NRAK|ntn_"
-    r"|lin_|AT[ACB][TB]|figd|dp\.|pscale|sb[p_]|nfp_|cio|sq0|dapi|gsk_|xai-|r8_|AKC|cmVm|sntr|Fly|[MNO]\w{23,27}\.|\d{6}-\d{6}|api_|AZDO"
-    r"| -[aupPwU]| /p|curl|net use|ConvertTo"
+# What a line with a credential has at least, outside of a table. Plain words first: a regular expression for all of them
+# costs ten times as much. hooks/checks/secrets.ere asks git for as much.
+WORDS = """pass pwd kennw secret token cred auth key psk pin code otp 2fa mfa zugang anmeld login logon log-in log-on user benutzer
+    account admin root community :// wifi: wlan akia asia abia acca eyj ghp_ gho_ ghu_ ghs_ ghr_ github_pat glpat- gldt- glrt- glcbt-
+    glptt- glft- glimt- glagent- glsoat- gloas- glffct- gr1348941 npm_ pypi- xox xapp- hooks.slack sk_live sk_test rk_live rk_test sk-
+    aiza gocspx ya29 1//0 sig= 7q~ 8q~ :aa discord office.com _v1_ hf_ org_ shpat shpca shppa shpss shptka sg. hvs. hvb. hvr. atlasv1
+    dckr glsa_ glc_ nrak- ntn_ lin_ atatt3 atctt3 atbb figd dp. pscale sbp_ sb_ nfp_ sq0 dapi gsk_ xai- r8_ akcp cmvmdgtu sntr flyv1 azdo
+    curl wget mysql mariadb sshpass ldap sqlcmd bcp ipmitool psexec redis-cli smbclient rpcclient plink pscp rdesktop mstsc xfreerdp
+    htpasswd chpasswd cmdkey convertto-secure enable neighbor standby ospf""".split()
+REST = re.compile(
+    r"SK[0-9a-f]{32}|[MNO][A-Za-z0-9]{23}|\d{6}-\d{6}|-us\d|cio[A-Za-z0-9]{32}|\s[-/]p\W|(?i:net use|https? )"
 )
 
 # --- what is no secret ------------------------------------------------------------------------
@@ -240,7 +246,7 @@ def find(text: str) -> list[Found]:
     column: int | None = None
     for number, line in enumerate(lines, 1):
         column = column_of(lines, number - 1, column)
-        if len(line) > 20_000 or (column is None and not HINT.search(line)):
+        if len(line) > LONGEST or (column is None and not may_hold_one(line)):
             continue
         hit = find_in_line(line, lines[number] if number < len(lines) else "", column)
         if hit and not any(marker in line for marker in MARKERS):
@@ -248,7 +254,15 @@ def find(text: str) -> list[Found]:
     return found
 
 
+def may_hold_one(line: str) -> bool:
+    """Whether it is worth a closer look."""
+    lower = line.lower()
+    return any(word in lower for word in WORDS) or bool(REST.search(line))
+
+
 Hit = tuple[str, int, int]
+# A line of a machine: what people write is not looked for in it, and beyond the second figure nothing.
+LONGEST_WRITTEN, LONGEST = 2_000, 200_000
 
 
 def find_in_line(line: str, following: str, column: int | None) -> Hit | None:
@@ -268,7 +282,7 @@ def find_in_line(line: str, following: str, column: int | None) -> Hit | None:
     for match in URL.finditer(line):
         if match["value"] != match["user"] and is_secret(match["value"]):
             return "a password in a URL", *match.span("value")
-    return find_written(line, column)
+    return find_written(line, column) if len(line) <= LONGEST_WRITTEN else None
 
 
 def is_pem_start(line: str, match: re.Match[str], following: str) -> bool:
@@ -453,7 +467,11 @@ def decoded(value: str) -> str:
 # --- tables -----------------------------------------------------------------------------------
 
 SECRET_COLUMN = re.compile(rf"(?i)\W*(?:[\w ]+[ _-])?{KEYWORD}\W*")
-RULER = re.compile(r"\s*\|?[\s|:-]*-[\s|:-]*\|?\s*")
+
+
+def is_ruler(line: str) -> bool:
+    """Whether this is the line below the names of a table's columns."""
+    return "-" in line and "|" in line and not line.strip("|:- \t\r")
 
 
 def column_of(lines: list[str], at: int, column: int | None) -> int | None:
@@ -461,11 +479,11 @@ def column_of(lines: list[str], at: int, column: int | None) -> int | None:
     line = lines[at]
     if "|" not in line:
         return None
-    if at + 1 < len(lines) and RULER.fullmatch(lines[at + 1]) and "|" in lines[at + 1]:
+    if at + 1 < len(lines) and is_ruler(lines[at + 1]):
         return None  # the names themselves
-    if RULER.fullmatch(line) and at and "|" in lines[at - 1]:
+    if is_ruler(line) and at and "|" in lines[at - 1]:
         names = [lines[at - 1][slice(*span)] for span in cells(lines[at - 1])]
-        matching = [n for n, name in enumerate(names) if SECRET_COLUMN.fullmatch(name.strip())]
+        matching = [n for n, name in enumerate(names) if len(name) < 80 and SECRET_COLUMN.fullmatch(name.strip())]
         return matching[0] if matching else None
     return column
 
@@ -482,7 +500,7 @@ def cells(line: str) -> Iterator[tuple[int, int]]:
 
 def cell_span(line: str, column: int) -> tuple[int, int] | None:
     """One cell of a row, None for a ruler and where the row has fewer."""
-    if RULER.fullmatch(line):
+    if is_ruler(line):
         return None
     found = list(cells(line))
     return found[column] if column < len(found) else None
