@@ -364,3 +364,30 @@ def test_once_it_is_unpacked_no_program_is_started_to_find_it(ready: Machine, sh
     (tmp_path / "empty").mkdir()
     result = ready.run(shell, START, "where", env={"PATH": str(tmp_path / "empty")})
     assert (result.code, Path(result.out.strip()).name, result.err) == (0, pinned(ready)[1], ""), result.text
+
+
+def test_a_damaged_or_deleted_archive_is_not_sent(ready: Machine, world: World) -> None:
+    """This machine has unpacked it and goes on; a new clone could not start."""
+    assert own_sync(ready).code == 0
+    whole = (ready.top / ARCHIVE).read_bytes()
+    sent = world.remote_git("rev-parse", f"main:{ARCHIVE}")
+    (ready.top / ARCHIVE).write_bytes(whole + b"x")
+    result = own_sync(ready)
+    assert result.code == 65 and f"{ARCHIVE} (is not the one that .claude/claudetools.json names" in result.out
+    (ready.top / ARCHIVE).unlink()
+    ready.write("other.md", "x\n")
+    result = own_sync(ready)
+    assert result.code == 65 and f"{ARCHIVE} (it was deleted" in result.out and "other.md" in world.remote_files()
+    assert world.remote_git("rev-parse", f"main:{ARCHIVE}") == sent
+    ready.git("rm", "-q", "--cached", ARCHIVE)
+    assert own_sync(ready).code == 65 and world.remote_git("rev-parse", f"main:{ARCHIVE}") == sent
+    (ready.top / ARCHIVE).write_bytes(whole)
+    assert own_sync(ready).code == 0
+
+
+def test_the_doctor_names_an_unpacked_copy_that_was_changed(ready: Machine) -> None:
+    assert own_sync(ready).code == 0
+    with (unpacked(ready) / "scripts/lib/ui.sh").open("a") as file:
+        file.write("# changed\n")
+    result = tools(ready, "doctor")
+    assert "is not as it came: scripts/lib/ui.sh." in result.text and "the next run unpacks it anew" in result.text

@@ -12,6 +12,7 @@ hold_back_unsafe_paths() {
   hold_unsettled_paths
   hold_vault_commits
   sort_out_names || return
+  hold_damaged_archive
   hold_unfiltered || return
   hold_large_files || return
   hold_case_twins
@@ -185,6 +186,31 @@ hold_unsettled_paths() {
   done <"$TREE/unsettled"
   if [ ${#kept[@]} -gt 0 ]; then printf '%s\0' "${kept[@]}" >"$TREE/unsettled"; else rm -f "$TREE/unsettled"; fi
   return 0
+}
+
+# The archive that .claude/claudetools.json pins, damaged or deleted: this machine has unpacked it long ago and would notice
+# nothing, but no other clone could start. Between an upgrade's two names there is nothing to judge.
+hold_damaged_archive() {
+  local path name='' pin='' why='' version='"version"[[:space:]]*:[[:space:]]*"([^"]+)"' sum='"sha256"[[:space:]]*:[[:space:]]*"([0-9a-f]{64})"'
+  for path in ${PATHS[@]+"${PATHS[@]}"} ${GONE[@]+"${GONE[@]}"} ${UNSTAGED[@]+"${UNSTAGED[@]}"}; do
+    case $path in .claude/claudetools-*.tar.gz) name=1 ;; esac
+  done
+  [ -n "$name" ] && [ "$ROLE" = main ] || return 0
+  { IFS= read -r -d '' pin <"$TOP/.claude/claudetools.json" || :; } 2>/dev/null
+  case $pin in *'"source"'*) return 0 ;; esac # it comes from the PATH
+  [[ $pin =~ $version ]] || return 0
+  path=.claude/claudetools-${BASH_REMATCH[1]}.tar.gz
+  [[ $pin =~ $sum ]] && ! is_allowed "$path" || return 0
+  if contains "$path" ${PATHS[@]+"${PATHS[@]}"}; then
+    find_python && [ "$("$PYTHON" -I -S -c '
+import hashlib, sys
+print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' "$TOP/$path" 2>/dev/null)" != "${BASH_REMATCH[1]}" ] || return 0
+    why='is not the one that .claude/claudetools.json names, and other machines would refuse it'
+    forget_path "$path"
+  elif contains "$path" ${GONE[@]+"${GONE[@]}"} ${UNSTAGED[@]+"${UNSTAGED[@]}"}; then
+    why='it was deleted, and other machines start claudetools from it'
+  fi
+  [ -z "$why" ] || hold "$path" "$why" "Take it back: $(git_here) checkout HEAD -- $(quoted "$path")" "$(allow_hint "$path")"
 }
 
 # A path whose filter is not set up here would go out raw: the text of a secret that git-crypt has to encrypt, a large file
