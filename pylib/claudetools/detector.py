@@ -1,6 +1,6 @@
 """Find credentials in text: tokens by their shape, and the values that people write down.
 
-One definition for the gates, the commit hook, logs, the wiki and the vault. Pure, standard library only. `find` gives
+For the gates, the commit hook, a server's check, and logs under `vault` or `block`. Pure, standard library only. `find` gives
 what it finds line by line; placeholders, redacted values, paths of a vault, hashes, public keys and ids are none.
 
 Prior art: the rule sets of gitleaks and detect-secrets, whose inline markers are honoured as well.
