@@ -137,7 +137,7 @@ take_lock() {
     return
   }
   limit_wait
-  acquire_lock "$WAIT"
+  acquire_lock "$WAIT" begin_waiting is_served
   status=$?
   if [ "$status" -ne 0 ]; then
     if [ -z "$LOCK_SERVED" ]; then report_lock "$status"; else take_answer || report_unexplained "$?"; fi

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Rule: commits are by the person that this machine is set up for. An agent that sets a name of its own, or a git that
 # was never told, would sign the work of others.
+# Sets: RULE_FIX RULE_TEXT.
 
 # check_author EMAIL: 0, or 1 with RULE_TEXT and RULE_FIX. ID_EMAIL is the one to be; PEOPLE_EMAILS (" a@b c@d ")
 # those of a server, where anybody's commits arrive.

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Reading what the rules ask of logs: one git grep, in the index or in a commit.
 # Needs: log-text.
+# Sets: CONTENT_PATHS CONTENT_TASKS.
 
 # want_content PATH TASK...: TASK is log (a new one: whole) or owner (a changed one, with the writers' ids).
 want_content() {

@@ -2,6 +2,7 @@
 # Rule, for who asks for it: where a log tells of credentials it names paths of the vault, no values.
 # `git config claudetools.credentials` is inline (anything goes), vault (values are told) or block (they are held back).
 # Needs: log-name, python.
+# Sets: PLAIN RULE_FIX RULE_TEXT.
 
 # find_plain_credentials BASE PATH...: PLAIN gets path and lines ("12, 14") of each log that has values in the index
 # which BASE does not have. What cannot be looked at has some ("?").

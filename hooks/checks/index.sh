@@ -2,6 +2,8 @@
 # The rules over the index: what the next `git commit` would make. Few programs: git diff, and git grep and git config
 # only where there are contents to read.
 # Needs: all the rules, identity, contents.
+# Sets: COMMON CONFIG_EMAIL CONTENT_GIT CONTENT_PATHS CONTENT_TASKS CONVENTIONS ID_EMAIL ID_MACHINE ID_NAME ID_USER
+#   MERGED_IN STATE TOP TREE.
 
 check_index() {
   # A sync holds back by these rules before it makes a commit; hooks that it runs see what is left.

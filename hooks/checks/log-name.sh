@@ -2,6 +2,7 @@
 # Rule: a session log has a name of its own, YYYY-MM-DD-<user>-<topic>.md.
 # A bare YYYY-MM-DD-session.md is shared by every session of that day, and they overwrite each other's log. The same
 # in Python: pylib/claudetools/logs/sections.py.
+# Sets: RULE_FIX RULE_TEXT.
 
 # is_log PATH: Markdown below a session-logs folder.
 is_log() {

@@ -2,6 +2,7 @@
 # Rules: a new log has every section, in order, and the User block of who writes it; a session changes no other
 # session's log. Fed with the lines that LOG_PATTERNS find, so nothing here reads a file. The same in Python:
 # pylib/claudetools/logs/sections.py and check.py.
+# Sets: LOG_PATTERNS RULE_FIX RULE_TEXT.
 
 LOG_PATTERNS=('^## .*' '^ {0,3}(`{3,}|~{3,}).*' '^- \*\*(User|Machine):\*\* .*' '^---.?$' '^session: .*')
 LOG_SECTIONS=('User' 'Session Summary' 'Key Decisions' 'Problems Encountered' 'Configuration Changes'

@@ -2,6 +2,7 @@
 # Rule: no file is named like a Windows path. Tools that mix up path styles leave files such as `C:\Users\mike\x.txt`,
 # `C:Usersmikex.txt` (separators lost) or names with U+F03A and U+F05C, which stand for ":" and "\" on some systems.
 # No Windows machine can check them out.
+# Sets: CRUFT_ROOT.
 
 # is_path_cruft PATH: 0 when a part of the path is such a name. CRUFT_ROOT is the path up to that part.
 is_path_cruft() {

@@ -2,6 +2,7 @@
 # Which rule looks at which path of a change. Names are judged at once, contents are read later, all together.
 # Needs: all the rules, contents. MERGED_IN ("//a//b//") are paths that a merge brings; SESSION is who commits. LOGS gets
 # the logs that are new or changed, TEXTS the others, SEAL_PATHS what may have to be encrypted.
+# Sets: LOGS RULE_FIX RULE_TEXT SEAL_PATHS TEXTS.
 
 # judge_changes GIT-COMMAND...: which paths are new or changed, by `git GIT-COMMAND` in raw form, NUL between its parts.
 judge_changes() {

@@ -2,6 +2,8 @@
 # The rules over commits that arrive: a server's pre-receive, or a CI job. What they come to (OLD against NEW) has to be
 # in order, so a mended commit passes; who made each of them, and what it shows of a vault, counts one by one.
 # Needs: all the rules, contents.
+# Sets: CONTENT_GIT CONTENT_PATHS CONTENT_TASKS CONVENTIONS ID_EMAIL ID_MACHINE ID_NAME ID_USER MERGED_IN PEOPLE
+#   PEOPLE_EMAILS SEAL_PATHS SESSION STATE TOP.
 
 check_range() {
   local range=$1
@@ -22,12 +24,6 @@ check_range() {
   if [ ${#TEXTS[@]} -gt 0 ] && find_python; then judge_secrets report_in_commit "$NEW" "$OLD"; fi
   judge_commits
   judge_commit_seals
-}
-
-# What is to be typed is typed in a clone, wherever this runs.
-speak_to_clients() {
-  unset CLAUDETOOLS_TYPED
-  runs_from_here() { :; }
 }
 
 # Sets COMMITS_NEW, arguments for git log, and OLD, what the changes are measured against. 1: nothing to judge.

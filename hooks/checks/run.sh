@@ -8,6 +8,7 @@
 # Exit status: 0 in order; 1 a rule is broken, each on stderr with its fix; 64 usage; 78 no repository.
 # Environment: CLAUDETOOLS_SESSION_ID, CLAUDE_CODE_SESSION_ID or CODEX_SESSION_ID name the session that commits;
 #   PRE_COMMIT_FROM_REF and PRE_COMMIT_TO_REF are the framework's range.
+# Sets: TOOLKIT.
 set -uo pipefail
 
 TOOLKIT=${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}

@@ -2,6 +2,7 @@
 # Rule: no new line of a text file holds a credential. One git grep finds the files that may have some; what is one is
 # decided in one place, pylib/claudetools/detector.py. What the base has anywhere is no news, and is not held.
 # Needs: log-name, python.
+# Sets: RULE_FIX RULE_TEXT SECRETS.
 
 # may_hold_secrets PATH: 1 for what other rules judge, or where values stand on purpose: logs, and what is made of them.
 may_hold_secrets() {

@@ -2,6 +2,7 @@
 # Rule: what is meant to be encrypted is encrypted. Here is decided by name whether there is anything to judge; what asks
 # for encryption, and whether a file is encrypted, is read in one place: pylib/claudetools/vault/judge.py.
 # Needs: python, identity.
+# Sets: RULE_FIX RULE_TEXT SEAL_NEAR.
 
 # may_be_sealed PATH: 0 when PATH below CONVENTIONS, a folder, may have to be encrypted.
 may_be_sealed() {

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Bringing incoming commits into the shared tree. The work is done by pylib/claudetools/advance/.
 # Needs: repository, lock, python, report.
+# Sets: BASE_OID BEHIND BLOCKED HEAD_OID MERGED RECEIVED_COMMITS RECEIVED_FILES RECEIVED_FROM RECEIVING_FOR REPORTED.
 
 # 0 the tree holds what the remote has, or had nothing to take; 1 go round again; else an exit code.
 receive() {

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # The command line of sync.sh. What it may hold stands in the header of sync.sh.
 # Needs: exit_codes, ui, identity, python.
+# Sets: ALLOWED DRY_RUN FROM_TOP JOB JSON JSON_PARTS MESSAGE NO_PUSH QUIET RESOLVE RESTORE ROUND SESSION TAKE_PATH
+#   TAKE_SIDE TAKE_UPSTREAM TITLE VAULT_CHOSEN VAULT_ONLY VAULT_PARTS WAIT WANTED WHOSE.
 
 parse_arguments() {
   JOB=sync MESSAGE='' WAIT='' NO_PUSH='' DRY_RUN='' JSON='' RESTORE='' RESOLVE='' WHOSE='' TAKE_PATH='' TAKE_UPSTREAM='' VAULT_ONLY='' VAULT_CHOSEN='' ROUND=1

@@ -7,6 +7,7 @@
 #   background/last/  the last one whose caller did not wait for its end
 #
 # Needs: repository, run_hook, owner, patience, results, ui.
+# Sets: LEFT_RUNNING REPO_EXIT TOLD_ALL VAULT_PARTS.
 
 TOLD_ALL=''
 readonly HOOK_NAMES="pre-commit prepare-commit-msg commit-msg post-commit pre-push"

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Which commit the tree holds, apart from unsaved edits: HEAD, unless a plain commit or a hook came in between.
 # Needs: repository, results.
+# Sets: BASE_OID.
 
 # The commit that the tree holds: HEAD, or what the journal of an advance says that lost its branch to a plain commit.
 find_base() {

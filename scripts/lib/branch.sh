@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Which branch and remote are synced, and whether this tree is on it, alone, with nothing half done.
 # Needs: repository, results, ui.
+# Sets: BRANCH REMOTE.
 
 # choose_branch: which branch and remote are synced. The tree has to be on that branch, with nothing half done. 0 or 78.
 choose_branch() {

@@ -3,6 +3,7 @@
 # HEAD, refs and settings are as plain git would show them; the objects are the real ones, by alternates. Whatever a hook
 # does there by git (add, commit, stash, config, update-ref, gc) stays there.
 # Needs: repository, results.
+# Sets: CHECK_GIT CHECK_TREE.
 
 # prepare_check_tree TREE COMMIT: CHECK_TREE holds TREE in files and index, its branch is at COMMIT ('' for none yet).
 # 0, or 70 or 73 with a problem.

@@ -2,6 +2,7 @@
 # The rules of hooks/checks, loaded as functions: a sync starts no program for them, but one git grep where there are
 # logs to be read, and Python where files may have to be encrypted.
 # Needs: ui, identity, python.
+# Sets: CONTENT_GIT CONTENT_PATHS CONTENT_TASKS CONVENTIONS FOREIGN_FIX FOREIGN_LOGS FOREIGN_WHY SEALS_SAVED SEAL_PATHS.
 
 for part in machines-own log-name path-cruft log-text vault-plain contents credentials secret-names secrets; do
   # shellcheck source=/dev/null

@@ -5,6 +5,7 @@
 #   R.alive    a FIFO that this process and all its children hold open: the beacon
 #
 # Needs: environment, exit_codes, ui.
+# Sets: BEACON_FD BOOT_ID LOCK_MESSAGE LOCK_RECORD LOCK_TOKEN MACHINE_ID.
 
 # Each level of nesting keeps the beacons of the levels above open: when an outer with-lock is killed, the program
 # inside still works under its lock. Hence a descriptor of its own for every level: 9, 8, 7, 6.

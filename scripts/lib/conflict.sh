@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # True conflicts: parked commits, a copy of them on the remote, and the ways to settle them.
 # Needs: repository, results, exchange, python.
+# Sets: SAFETY_TEXT TAKE_SIDE TIP.
 
 # What could be sent is sent. The tree keeps the user's text and takes nothing in until the conflict is settled.
 report_conflict() {

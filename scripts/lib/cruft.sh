@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Windows paths used as file names: what is new goes to quarantine, what is tracked is named.
 # Needs: repository, gates, results, checks.
+# Sets: GONE REFUSED_PATHS.
 
 # Cruft is moved, not deleted: it may be the only copy of something. A folder named like that goes as one, and what goes
 # keeps its path.

@@ -3,6 +3,7 @@
 # and what that person has acknowledged.
 # The work is done by pylib/claudetools/notes/; it is started only when there is something for it to do.
 # Needs: repository, identity, python, commit, results.
+# Sets: NOTES_JSON.
 
 # deliver_notes: sets NOTES_BANNER (lines), NOTES_JSON (objects) and NOTES_SHOWN (files to be made once it is printed).
 # Whatever goes wrong here is told and nothing else: what a sync saved and sent does not depend on it.

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # The process environment of every program here: distrusted first, then fixed.
 # Sourced before anything else; callers may rely on LC_ALL=C and on a git that is nobody's but theirs.
+# Sets: CALLER_EDITOR CALLER_LC_ALL CALLER_SSH TOOLKIT.
 
 unset CDPATH
 # Names of ours that are asked for before they are set: somebody may have exported one.

@@ -2,6 +2,8 @@
 # The network: push first, and only when somebody else was faster fetch, replay in the object store and push again.
 # Where somebody was the last time, the fetch comes first.
 # Needs: repository, remote, replay, own_hooks, advance, report, lock.
+# Sets: COMMITS CONTAINED FACTS FRESH NETWORK_PID OWN_COMMITS PARKED PUSHED REMOTE_MOVED REPLAYED_PAIRS REPLAY_FACTS
+#   SEEN TIP TOLD_REWRITTEN UPSTREAM.
 
 readonly EXCHANGE_ATTEMPTS=40
 

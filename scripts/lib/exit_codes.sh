@@ -1,5 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 # The exit codes, once. Documented for users in README.md, checked against it by tests/test_place.py.
+# Sets: EXIT_CANNOT_CREATE EXIT_DEFERRED EXIT_HELD EXIT_INTERNAL EXIT_OFFLINE EXIT_OK EXIT_REFUSED EXIT_SETUP EXIT_USAGE
+#   WORD.
 
 readonly EXIT_OK=0
 readonly EXIT_USAGE=64

@@ -2,6 +2,7 @@
 # The gates: what is held back and named instead of being pushed by accident. Each is a function over PATHS.
 # `--allow PATH` opens all of them for that path or what lies below it.
 # Needs: repository, report, snapshot, checks.
+# Sets: CRUFT GONE HELD LATER LEFT_OUT LEFT_PATHS MOVABLE NEW_PATHS PATHS REFUSED_PATHS TRACKED_IDENTITY TRACKED_OWN.
 
 hold_back_unsafe_paths() {
   HELD=() LATER=() REFUSED_PATHS=() LEFT_OUT=() LEFT_PATHS=() MOVABLE=() CRUFT=()

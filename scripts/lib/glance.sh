@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Most calls find nothing to do. A glance tells, in four programs, and needs no lock because it writes nothing.
 # Needs: repository, identity, remote, results, owner.
+# Sets: FACTS GLANCE HEAD_BRANCH HEAD_OID PROBLEMS REMOTE_MOVED REPO_EXIT.
 
 readonly GLANCE_LIMIT=100 # entries: the shell reads a pipe byte by byte
 

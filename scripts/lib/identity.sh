@@ -2,6 +2,8 @@
 # Who commits: from .claude/identity.json, through a cache that the shell can read. No Python while nothing changed.
 # And which session: whoever started us says it in one of these, the first counts (ID_VARIABLES in registry.py).
 # Needs: environment, exit_codes, ui, python, repository.
+# Sets: IDENTITY_READ ID_EMAIL ID_FOREIGN ID_HOSTNAME ID_MACHINE ID_NAME ID_PROBLEMS ID_ROLE ID_SOURCE ID_TIMEZONE
+#   ID_USER ID_VAULTS MAIN_TOP SESSION VAULT_FAULTS.
 
 # load_identity FOLDER: sets ID_USER, ID_NAME, ID_EMAIL, ID_MACHINE, ID_ROLE, ID_TIMEZONE, ID_HOSTNAME, ID_VAULTS, VAULT_FAULTS
 # (entries of vault_path that name no folder), ID_SOURCE, ID_FOREIGN (1: what lies there came with a commit and is not read) and ID_PROBLEMS from FOLDER/.claude. 0 or 78.

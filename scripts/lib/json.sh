@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # A sync's result as one JSON object: the same facts as the text, nothing computed anew.
 # Needs: results, deliver, ui.
+# Sets: JSON_PARTS.
 
 print_json() {
   say "$(compose_json)"

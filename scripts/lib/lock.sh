@@ -10,6 +10,7 @@
 # Only an owner that is proved dead is cleared, and only by Python under a kernel lock (pylib/claudetools/lock/).
 # An old lock is never a reason; a silent owner is never a reason. CONTRIBUTING.md has the races by name.
 # Needs: environment, exit_codes, ui, python, owner, claim.
+# Sets: LOCK_HELD LOCK_MESSAGE LOCK_RECORD LOCK_SCRATCH LOCK_SERVED LOCK_WAITED.
 
 # try_lock: 0 ours; 1 somebody else has it; 2 something that is no lock of ours is in the way; 3 cannot be created.
 try_lock() {
@@ -61,17 +62,14 @@ is_lock_ours() {
   LOCK_HELD=1 LOCK_MESSAGE=''
 }
 
-# What a sync does about waiting (queue.sh): its request may be served by the owner.
-begin_waiting() { :; }
-is_served() { return 1; }
-
-# acquire_lock SECONDS: waits that long for a live owner. 0, 73 or 75; LOCK_MESSAGE says why. 1 with LOCK_SERVED.
+# acquire_lock SECONDS [WAITING SERVED]: waits that long for a live owner. 0, 73 or 75; LOCK_MESSAGE says why. The command
+# WAITING is called once when somebody else has the lock; 1 with LOCK_SERVED as soon as SERVED says that it is not needed.
 acquire_lock() {
-  local limit_ms=$(($1 * 1000)) began now waited step=0 named='' judged=-1000000 late=0 unjudged='' status
+  local waiting=${2:-:} served=${3:-false} limit_ms=$(($1 * 1000)) began now waited step=0 named='' judged=-1000000 late=0 unjudged='' status
   LOCK_ODD=0 LOCK_WAITED='' LOCK_SERVED=''
   read_clock
   began=$NOW_MS
-  while ! is_served; do
+  while ! "$served"; do
     try_lock
     status=$?
     case $status in
@@ -86,7 +84,7 @@ acquire_lock() {
         return "$EXIT_CANNOT_CREATE"
         ;;
     esac
-    [ -n "$LOCK_WAITED" ] || begin_waiting
+    [ -n "$LOCK_WAITED" ] || "$waiting"
     LOCK_WAITED=1
     read_clock
     now=$NOW_MS waited=$((NOW_MS - began))

@@ -2,6 +2,7 @@
 # The repository's own hooks for each commit: prepare-commit-msg and commit-msg before it is on the branch, post-commit once
 # it is there.
 # Needs: repository, check_tree, run_hook, own_hooks, commit.
+# Sets: COMMIT_BELOW COMMIT_OID COMMIT_TREE HOOK_STATUS MADE.
 
 # run_message_hooks: for each of MADE, which is made anew where its message or its parent changed. A hook sees the subject,
 # as of `git commit -m`; what later runs have to read of the commit is put below what it left.

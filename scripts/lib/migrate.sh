@@ -5,6 +5,7 @@
 # A step from format N to N+1 is a function `migrate_from_N`, called under the lock with nobody else at work. It may be
 # killed anywhere and is then called again: it ends with what it wanted whatever it finds. Older code that meets the newer
 # state stops (78), so no step back is needed.
+# Sets: STATE_FOUND.
 
 migrate_state() {
   while [ "$STATE_FOUND" -lt "$STATE_FORMAT" ]; do

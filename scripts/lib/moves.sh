@@ -2,6 +2,7 @@
 # A move is one change. Where a gate leaves out the new name, the deletion of the old one does not go out alone: it would
 # take the file from the remote and from every other machine.
 # Needs: repository, gates, snapshot, python.
+# Sets: GONE HELD LEFT_OUT LEFT_PATHS MOVABLE MOVED_AWAY REFUSED_PATHS.
 
 # may_move PATH: what was held back there is no news for the remote if a deleted path of the same change had these bytes.
 may_move() { contains "$1" ${HELD[@]+"${HELD[@]}"} || MOVABLE+=("$1"); }

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # What is left out because of other sessions that are at work here: theirs to settle, one line for everybody else.
 # Needs: results, split.
+# Sets: LEFT_FOR LEFT_OUT OTHERS_LEFT SPLIT_ASKED.
 
 # ask_for_left_out: the split helper is to say whose it is what the gates have left out in this round.
 ask_for_left_out() {

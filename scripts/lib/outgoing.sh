@@ -2,6 +2,7 @@
 # Commits made by plain git pass no gate of ours: they are looked at before they are pushed.
 # What breaks a rule is set aside like a commit that the remote refuses (refusal.sh); the rest goes.
 # Needs: repository, gates, results.
+# Sets: LEFT_OUT RULE_FIX SEAL_PATHS STRIPPED UNSAFE WRITTEN.
 
 # find_unsafe_commits: UNSAFE gets commit and path of each file that may not go out, in pairs; the path is '' where a later
 # commit mended it, so that their sum may go; STRIPPED commit and path of what belongs to this machine. Nothing to do for the

@@ -2,6 +2,8 @@
 # The repository's own pre-commit hook, once for all that goes out, and what becomes of what a hook refuses: it keeps nobody
 # else's work back.
 # Needs: repository, report, check_tree, run_hook, commit.
+# Sets: COMMIT_OID COMMIT_TREE FIXED_TREE FIXES_SHARED GONE HOOK_REFUSED HOOK_WORDS MADE REFUSED_WORK SAVING_REFUSED
+#   SNAPSHOT_WHOLE.
 
 # run_own_hooks: for MADE, before it is on the branch. 0; 1 when they refuse something that the next round leaves out; 65
 # with SAVING_REFUSED when nothing of it may be saved; else another exit code.

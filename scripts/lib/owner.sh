@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # Where a repository's lock is and who has it, for those who look and for those who take it (lock.sh).
 # Needs: environment, ui, claim.
+# Sets: LOCK_ABOVE LOCK_DIR LOCK_HELD LOCK_LITTER LOCK_MESSAGE LOCK_RECORD LOCK_SCRATCH LOCK_SERVED LOCK_STATE
+#   LOCK_TOKEN STATE STOPPED.
 
 LOCK_DIR=''     # L
 LOCK_RECORD=''  # R, '' when no claim is prepared

@@ -2,6 +2,7 @@
 # No run may outlive its caller's patience. An agent's shell kills a command after 120 s by default, and with it the
 # answer: there a run ends within 100 s. Elsewhere git's own limits (environment.sh) are enough.
 # Needs: ui.
+# Sets: BACKGROUND NETWORK_LINE NETWORK_PID RUN_BEGAN TIMED_OUT WAIT WATCHDOG.
 
 readonly AGENT_SECONDS=100
 

@@ -2,6 +2,7 @@
 # The repository's own pre-push hook, with what `git push` would give it. It runs before the connection is made: its time is
 # not the network's, and what it refuses is not told as the remote's refusal.
 # Needs: repository, check_tree, run_hook, own_hooks, exchange, refusal, python.
+# Sets: ANSWER_LINES HOOK_BROKE HOOK_INPUT HOOK_REFUSED_TIP PUSH_REFUSED.
 
 # may_push: 0 when the hook lets TIP go, or there is none; 1 when it refuses; else an exit code.
 may_push() {

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Finding and running the Python helpers. None of them is on the path of a sync that has nothing to do.
 # Needs: TOOLKIT, and STATE (the toolkit's state folder) once a repository is open.
+# Sets: PYTHON PYTHON_CALL PYTHON_FLOOR.
 
 readonly PYTHON_FLOOR="3.10"
 

@@ -8,6 +8,9 @@
 # Both are hints. What a request came to stands in the commits (trailer `Request:`): a leader that dies leaves the
 # request, the next one serves it again and says the same, and whoever waits may take the lock itself at any time.
 # Needs: lock, repository, identity, commit, split, results.
+# Sets: CALLERS CHANGED CHANGE_KINDS COMMITS EXTRA_ROUNDS GLANCE HEAD_OID LATER LEFT_OUT LOCK_LITTER LOG_LINES LOG_PATH
+#   LOG_WORD OWN_COMMITS PROBLEMS PUSHED RECEIVED_COMMITS RECEIVED_FILES RECEIVED_FROM REPO_EXIT REQUEST SAVED_ADDED
+#   SAVED_ARTICLES SAVED_FILES SAVED_KINDS SAVED_REMOVED SPLIT_FACTS TIP WAITS WHOSE WISH.
 
 readonly MORE_ROUNDS=3         # for requests that come while others are being saved
 readonly ANSWER_END='end of 3' # another version's answer is taken for torn

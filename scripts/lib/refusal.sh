@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # A remote that refuses (a size, a secret, a protected path): the commit it means is set aside and named, the rest goes.
 # Needs: repository, results, exchange, python.
+# Sets: LEFT_OUT TIP.
 
 # settle_refusal: 0 with TIP (pushed commits, then the refused ones on top), 1 when it was a lost race after all.
 settle_refusal() {

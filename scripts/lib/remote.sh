@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # The remote's branch: as last heard of, as it is now, and what to say when it does not answer.
 # Needs: repository, patience, results, ui.
+# Sets: ACCEPTED ACCEPTED_OF SEEN.
 
 # The remote's tip as last heard of, '' when the remote has no such branch.
 read_seen() {

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # A rebase without a working tree: commits become objects on another base, nobody's file is touched.
 # Needs: repository, results, python.
+# Sets: AHEAD AHEAD_PLAIN BEHIND BEHIND_OIDS CONFLICTS CONTAINED CONVENTIONS PAIR_LOCAL PAIR_PUSHED PARKED RELATED
+#   REPLAYED_PAIRS REPLAY_FACTS RESOLVED SEEN_TREE SHARED TIP WRITTEN.
 
 readonly REPLAY_IN_SHELL=8 # more commits than that are quicker in Python
 

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # A sync's result as the user reads it: status line, summary, what came in, then what needs somebody.
 # Needs: results, settings, deliver, identity, ui.
+# Sets: JSON_PARTS VAULT_PARTS.
 
 tell_result() {
   local role=$1

@@ -1,6 +1,14 @@
 # shellcheck shell=bash
 # One repository: where its parts lie, and how it is configured.
 # Needs: environment, exit_codes, ui, results, owner.
+# Sets: AHEAD BEHIND BRANCH BRANCH_REMOTES CHANGED COMMIT_OID COMMIT_PARENT COMMON CONFIG_ALLOWED CONFIG_BARE
+#   CONFIG_CREDENTIALS CONFIG_DRIVER CONFIG_EMAIL CONFIG_FILTERS CONFIG_HOOKS CONFIG_HOOK_SECONDS CONFIG_LIMIT_MB
+#   CONFIG_MAIN_ONLY CONFIG_NAME CONFIG_OTHER_NAMES CONFIG_SET CONFIG_SIGN CONFIG_SPARSE CONFIG_TRUST CONFIG_WORKTREES
+#   CONFLICTS CONTAINED FIXES_SHARED FOREIGN_FIX FOREIGN_LOGS FOREIGN_WHY GLANCE HEAD_BRANCH HEAD_OID HOOKS HOOK_REFUSED
+#   HOOK_REFUSED_TIP HOOK_WORDS IGNORED_HOOKS LOCK_MESSAGE LOG_PATH MAIN_STATE MOVED_AWAY PARKED POSTPONED PREFIX
+#   PUSH_REFUSED PUT_BACK RECEIVING_FOR REFUSED_WORK RELATED REMOTE REMOTES REMOTE_MOVED REMOTE_URLS REPLAYED_PAIRS
+#   RESOLVED SAVED_ARTICLES SAVING_REFUSED SEALS_SAVED SEEN STATE STATE_FORMAT STATE_FOUND TIP TOLD_REWRITTEN TOP
+#   TRACKED_IDENTITY TRACKED_OWN TREE UNSAFE UPSTREAM WORK.
 
 readonly STATE_FORMAT=1
 
@@ -224,8 +232,15 @@ judge_format() {
 
 # Whether the toolkit that runs is the one that was unpacked for the user's repository. Where another one runs, the repository
 # is only data: nothing of its code is called, installed or named in a command.
-runs_from_here() { [ "${TOOLKIT%/*}" -ef "${MAIN_STATE:-${STATE:-}}/toolkit" ]; }
+runs_from_here() { [ -n "$FOR_CLIENTS" ] || [ "${TOOLKIT%/*}" -ef "${MAIN_STATE:-${STATE:-}}/toolkit" ]; }
+FOR_CLIENTS=''
 MAIN_STATE='' # the state of the user's repository, while the vault is synced
+
+# On a server and in CI: the commands that are named are typed in a clone, wherever this runs.
+speak_to_clients() {
+  unset CLAUDETOOLS_TYPED
+  FOR_CLIENTS=1
+}
 
 # A newer version has come into a clone that somebody has set up.
 needs_setup() {

@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # What a sync finds out, collected while it runs; report.sh and json.sh tell it, once, at the end.
 # Needs: exit_codes, ui.
+# Sets: ALL_CHANGED BLOCKED COMMITS EXIT_WITHOUT_LEFT FACTS LATER LEFT_OUT LEFT_PATHS MERGED OTHERS_LEFT OWN_COMMITS
+#   PHASE_MS PHASE_NAMES PROBED PROBLEMS PUSHED RECEIVED_COMMITS RECEIVED_FILES RECEIVED_FROM REPORTED REPO_EXIT
+#   SPLIT_FACTS WAITING WAITS WORD.
 
 reset_results() {
   REPO_EXIT=$EXIT_OK

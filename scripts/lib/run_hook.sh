@@ -2,6 +2,7 @@
 # One hook of the repository's own: where git would look for it, and the one place where it is started: in the check tree,
 # with the arguments, the standard input and the environment that git gives it, under a limit of its own.
 # Needs: repository, check_tree, owner, results, ui.
+# Sets: HOOKS HOOK_BROKE HOOK_INPUT HOOK_LINE HOOK_LINES HOOK_MEND HOOK_STATUS IGNORED_HOOKS.
 
 HOOK='' HOOK_PID='' HOOK_INPUT='' HOOK_STATUS=0 HOOK_BROKE='' HOOK_MEND='' HOOK_LINES=() KILLED_HOOK='' HOOK_KILLS=0
 

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # The steps of setup.sh: the answers, the identity, this clone, the packages.
 # Needs: repository, identity, python, first_time, ui, and the variables of setup.sh's main.
+# Sets: ID_EMAIL ID_MACHINE ID_NAME ID_SOURCE ID_USER ID_VAULTS VAULT_FAULTS.
 
 # What is known already: from identity.json, or from users.json where git's own address is somebody's there.
 read_present_values() {

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # What the tree holds now, as a git tree, read once and without touching anything that others use.
 # Needs: repository, gates, checks, times, ui.
+# Sets: GLANCE GONE HEAD_BRANCH HEAD_OID LOCK_SCRATCH NEW_PATHS PATHS SNAPSHOT_INDEX SNAPSHOT_TREE SNAPSHOT_WHOLE
+#   TICKS_LEFT UNMERGED UNSTAGED.
 
 # read_status: sets HEAD_OID ('' when there is no commit yet), HEAD_BRANCH, and fills PATHS (to be staged; NEW_PATHS of
 # them are not in HEAD), GONE (deleted in the tree), UNSTAGED (deleted in the index) and UNMERGED. Status is read into

@@ -2,6 +2,8 @@
 # From one snapshot to one commit for each session, and one for what nobody claims. Whose each line is, the ledgers
 # of the sessions tell (pylib/claudetools/sessions/split.py).
 # Needs: repository, snapshot, commit, python, results.
+# Sets: ALL_CHANGED COMMITS COMMIT_BELOW COMMIT_IDS COMMIT_OID COMMIT_TOPIC COMMIT_TREE HOLDERS MADE MADE_IDS MADE_OWN
+#   OTHERS_LEFT OWN_COMMITS POSTPONED PUT_BACK SHORT_IDS SNAPSHOT_WHOLE SPLITS SPLIT_ASKED SPLIT_FACTS SPLIT_TREE WAITS.
 
 readonly MOST_PUT_BACKS=5 # a run; whoever writes over what has just come back makes another one
 

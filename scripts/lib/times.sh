@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # When a file was written, as far as the shell and the file system tell.
 # Needs: repository, python, ui.
+# Sets: TICKS_LEFT TOUCHED.
 
 # find_touched MARKER FOLDER PATH...: TOUCHED, the paths ("$FOLDER$PATH") that may have been written since MARKER was made:
 # not those that are newer, but those that are not older, for clocks of file systems tick in steps. Bash before 4.3

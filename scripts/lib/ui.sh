@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # What the user reads. stdout is data (status line, summary, JSON), stderr is talk.
 # Text that others wrote (file names, branch names, git's messages) passes through `visible` first.
+# Sets: COUNT NOW NOW_MS QUIET STAMP UNSAID VISIBLE.
 
 QUIET=${QUIET:-}
 

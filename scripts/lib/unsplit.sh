@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # When the split helper fails: nobody can tell whose each line is, but the shell can read which paths the ledgers name.
 # Needs: repository, snapshot, split, results.
+# Sets: SNAPSHOT_WHOLE SPLITS SPLIT_FACTS SPLIT_TREE.
 
 # save_without_split WHY: one commit of what no other session at work here has named. The others' paths stay in the
 # folder, also where the caller has changed them as well: that is told and is left out.

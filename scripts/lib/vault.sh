@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # The vaults beside the repository: where they lie, their sync, their hook, and their commit where one is a submodule.
 # Needs: repository, identity, results, report; for hook and commit also gates.
+# Sets: ALLOWED HELD LEFT_RUNNING MAIN_STATE MAIN_TOP MESSAGE REPO_EXIT TAKE_UPSTREAM VAULT VAULT_FAULT VAULT_FIX
+#   VAULT_SAID WANTED.
 
 VAULT_SAID='' # the one that is worked on, as vault_path has it
 
