@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -18,14 +19,14 @@ from agents import Agent
 from claudetools.logs import sections
 from test_cost import wrap_path
 from test_git_hooks import installed, plain_commit
-from vaults import AGE, GPG
+from vaults import AGE, CIPHER, GPG
 from world import TOOLKIT, Machine, Result, World, clean_environment, log_text, run_plain
 
 RUN = TOOLKIT / "hooks" / "checks" / "run.sh"
 TOOLS = TOOLKIT / "scripts" / "claudetools.sh"
 PRE_COMMIT = Path(sys.executable).parent / "pre-commit"
 LOG = "session-logs/2026-06-05-mike-acme.md"
-SEALED = "x: ENC[AES256_GCM,data:a]\nsops:\n    mac: ENC[AES256_GCM,data:b]\n"
+SEALED = f"x: {CIPHER}\nsops:\n    mac: {CIPHER}\n"
 
 __all__ = ["installed"]  # the fixture
 
@@ -338,7 +339,7 @@ VAULT = [
     (".sops.yaml", "creation_rules:\n  - path_regex: '(['\n", {"x.yaml": False, "code.py": None}),
     (".sops.yaml", "creation_rules:\n- path_regex: (?i)SECRET\\s?\\D$\n", {"a.secretx": False, "a.secret1": None}),
     (".sops.yaml", "creation_rules:\n- path_regex: \\bkeys\\b\n", {"keys.py": False, "code.yaml": None}),
-    (".sops.yaml", "creation_rules:\n- path_regex: \\pLx\n", {"x.yaml": False, "code.py": None}),
+    (".sops.yaml", "creation_rules:\n- path_regex: (x\n", {"x.yaml": False, "code.py": None}),
     (".sops.yaml", "creation_rules:\n- path_regex: a.yaml$  \n  age: a\n", {"a.yaml": False, "README.md": None}),
     (".sops.yaml", "creation_rules:\n- path_regex: 'a.yaml$' # it's all\n", {"a.yaml": False, ".a.yaml": False}),
     ("x/.age-recipients", "age1\n", {"x/README-vpn.txt": False, "x/.netrc": False, "x/LICENSE": None}),
@@ -348,7 +349,7 @@ VAULT = [
     (".sops.yaml", "creation_rules:\n- <<: *there\n", {"a.ini": False, "code.py": None}),
     (".sops.yaml", "creation_rules:\n# path_regex: a\n- path_regex: b\n", {"a.yaml": None, "b.yaml": False}),
 ]  # fmt: skip
-CIPHER = {"yaml": SEALED, "yml": SEALED, "json": '{"sops": {"mac": "ENC[AES256_GCM,data:b]"}}', "gpg": os.fsdecode(GPG)}
+SEALED_AS = {"yaml": SEALED, "yml": SEALED, "json": json.dumps({"sops": {"mac": CIPHER}}), "gpg": os.fsdecode(GPG)}
 
 
 @pytest.mark.sampled(4)
@@ -359,7 +360,7 @@ def test_plain_text_where_it_should_be_encrypted_stays_here(
     mike.write(convention, text)
     for path, sealed in files.items():
         kind = path.rsplit(".", 1)[-1]
-        cipher = CIPHER.get(kind, os.fsdecode(AGE))
+        cipher = SEALED_AS.get(kind, os.fsdecode(AGE))
         mike.write(path, os.fsencode(cipher) if sealed else b"password: x\n")
     plain = {path for path, sealed in files.items() if sealed is False}
     result = judge(mike)

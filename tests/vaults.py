@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from pathlib import Path
 
 from world import Machine, World, run_plain, write_identity
 
-CIPHER = "ENC[AES256_GCM,data:Rw==,iv:S7znBfkLzbccctBTNotAeoMVkV2l1A==,tag:VYdeXwSjqGnPLPY2DwkFjQ==,type:str]"
+AGE = b"age-encryption.org/v1\n-> X25519 8pyLABJclEP\nYdUOvtmSFpbj\n--- ihwzUBIC3O0\n" + bytes(range(40))
+# For tests that look at lines.
+AGE_TEXT = "age-encryption.org/v1\n-> X25519 abc\ndef\n--- ghi\n" + "\u00ff" * 20 + "\n"
+_IV, _TAG = "SHnn7poq88mY1i//6YVgORAgEo7WW3ZmoVAnL+23fbg=", "x+jYoZmnCu3DLcfR+xdLJA==,type:str]"
+CIPHER = f"ENC[AES256_GCM,data:Rw==,iv:{_IV},tag:{_TAG}"
+RECIPIENT = "age1pfmln4ycvjqg6r6gesptdmep06yr5a4qn4rccqaje9unce74jplskqlwzr"
+_BODY = b64encode(AGE).decode()
+DATA_KEY = f"-----BEGIN AGE ENCRYPTED FILE-----\n{_BODY}\n-----END AGE ENCRYPTED FILE-----\n"
+_KEY = json.dumps([{"recipient": RECIPIENT, "enc": DATA_KEY}])
 METADATA = f"""sops:
     age:
-        - recipient: age1pfmln4ycvjqg6r6gesptdmep06yr5a4qn4rccqaje9unce74jplskqlwzr
-          enc: |
-            -----BEGIN AGE ENCRYPTED FILE-----
-            YWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IFgyNTUxOSA4cHlMQUJKY2xFUCtYdU92
-            -----END AGE ENCRYPTED FILE-----
+        - recipient: {RECIPIENT}
+          enc: {json.dumps(DATA_KEY)}
     lastmodified: "2026-11-29T21:31:28Z"
     mac: {CIPHER}
     unencrypted_suffix: _unencrypted
@@ -33,12 +40,13 @@ second: {CIPHER}
 {METADATA}"""
 JSON = f"""{{
 	"a": "{CIPHER}", "n": null, "l": ["{CIPHER}", {{"k": "{CIPHER}"}}], "o": {{}},
-	"sops": {{"age": [{{"recipient": "age1", "enc": "x"}}], "mac": "{CIPHER}", "version": "3.11.0"}}
+	"sops": {{"age": {_KEY}, "mac": "{CIPHER}", "version": "3.11.0"}}
 }}"""
 ENV = f"""#{CIPHER}
 A={CIPHER}
 B=
-sops_age__list_0__map_recipient=age1pfmln4ycvjqg6r6gesptdmep06yr5a4qn4rccqaje9unce74jplskqlwzr
+sops_age__list_0__map_enc={json.dumps(DATA_KEY)[1:-1]}
+sops_age__list_0__map_recipient={RECIPIENT}
 sops_mac={CIPHER}
 sops_version=3.11.0
 """
@@ -51,11 +59,9 @@ e =
 
 [sops]
 mac                        = {CIPHER}
-age__list_0__map_recipient = age1pfmln4ycvjqg6r6gesptdmep06yr5a4qn4rccqaje9unce74jplskqlwzr
+age__list_0__map_recipient = {RECIPIENT}
 version                    = 3.11.0
 """
-AGE = b"age-encryption.org/v1\n-> X25519 8pyLABJclEP\nYdUOvtmSFpbj\n--- ihwzUBIC3O0\n" + bytes(range(40))
-AGE_TEXT = "age-encryption.org/v1\n-> X25519 abc\ndef\n--- ghi\njkl\n"  # as a text, for tests that look at lines
 # Two packets of OpenPGP: the session key for somebody, and what is encrypted with it.
 GPG = b"\x85\x00\x0d\x03" + b"k" * 12 + b"\xd2\x14\x01" + b"d" * 19
 GIT_CRYPT = b"\0GITCRYPT\0" + bytes(range(12)) + b"cipher"

@@ -76,8 +76,11 @@ POSIX = {
     "digit": "0-9", "graph": "!-~", "lower": "a-z", "print": " -~", "punct": r"!-/:-@\[-`{-~", "space": r"\t-\r ",
     "upper": "A-Z", "word": "0-9A-Za-z_", "xdigit": "0-9A-Fa-f",
 }  # fmt: skip
+ANY = r"[\s\S]"
+PROPERTY = r"\\[pP](?:\{\^?\w+\}|[A-Z])"  # of Unicode: Python has none, so any character may be meant
 TOKEN = re.compile(
-    r"\\Q(?P<quoted>.*?)(?:\\E|$)|\\x\{(?P<code>[0-9A-Fa-f]{1,6})\}|\\(?P<escape>.)"
+    r"\\Q(?P<quoted>.*?)(?:\\E|$)|\\x\{(?P<code>[0-9A-Fa-f]{1,6})\}|\\(?P<octal>0[0-7]{0,2}|[1-7][0-7]{1,2})"
+    rf"|(?P<property>{PROPERTY}|\\C)|\\(?P<escape>.)"
     r"|(?P<open>\((?:\?(?:P?<(?P<name>\w+)>|(?P<flags>[imsU]*(?:-[imsU]+)?)(?P<end>[:)]))?)?)|(?P<any>.)",
     re.S,
 )
@@ -120,6 +123,10 @@ class Translation:
             return re.escape(found["quoted"])
         if found["code"]:
             return re.escape(chr(int(found["code"], 16)))
+        if found["octal"]:
+            return re.escape(chr(int(found["octal"], 8)))
+        if found["property"]:
+            return ANY
         if found["escape"]:
             return self.escape(found["escape"])
         if found["open"]:
@@ -152,9 +159,7 @@ class Translation:
             self.closes.append(0)
             return f"(?P<{found['name']}>" if found["name"] else "("
         on, _, off = found["flags"].partition("-")
-        flags = "".join(sorted((set(self.flags[-1]) | set(on)) - set(off)))
-        if "U" in flags:
-            raise Unclear(self.text)
+        flags = "".join(sorted((set(self.flags[-1]) | set(on)) - set(off) - {"U"}))  # which changes no answer
         if found["end"] == ")":
             self.flags[-1] = flags
             return self.begin(flags)
@@ -169,7 +174,7 @@ class Translation:
             return r"\Z"
         if char in "AbBafnrtvx" or not (char.isalnum() or char == "_"):
             return f"\\{char}"
-        raise Unclear(self.text)  # \pL, octal numbers and the like, and what Go does not know
+        raise Unclear(self.text)  # what Go does not know
 
     def read_class(self, at: int) -> tuple[str, int]:
         """`[...]`, and where it ends."""
@@ -177,19 +182,22 @@ class Translation:
         if self.text[at] == "^":
             out.append("^")
             at += 1
-        first = True
+        first, anything = True, False
         while first or self.text[at] != "]":
             first = False
             if self.text.startswith("[:", at):
-                found = re.compile(r"\[:(\w+):\]").match(self.text, at)
-                if not found or found[1] not in POSIX:
+                found = re.compile(r"\[:(\^?)(\w+):\]").match(self.text, at)
+                if not found or found[2] not in POSIX:
                     raise Unclear(self.text)
-                out.append(POSIX[found[1]])
+                anything = anything or bool(found[1])
+                out.append(POSIX[found[2]])
                 at = found.end()
+            elif found := re.compile(PROPERTY).match(self.text, at):
+                anything, at = True, found.end()
             elif self.text[at] == "\\":
                 char = self.text[at + 1]
-                if char in "dws":
-                    out.append(CLASSES[char])
+                if char in "dwsDWS":
+                    out.append(CLASSES[char] if char.islower() else f"\\{char}")
                 elif char in "abfnrtvx" or not (char.isalnum() or char == "_"):
                     out.append(f"\\{char}")
                 else:
@@ -198,4 +206,4 @@ class Translation:
             else:
                 out.append(("\\" if self.text[at] in "[]&~|" else "") + self.text[at])
                 at += 1
-        return "".join(out) + "]", at + 1
+        return ANY if anything else "".join(out) + "]", at + 1

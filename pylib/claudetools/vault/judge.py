@@ -186,8 +186,8 @@ def is_in_order(kind: str, entry: Entry, data: bytes) -> bool:
         return not data.startswith((b"/", b"~"))  # the name of another file here, which is looked at itself
     if entry.mode == git.GITLINK or sealed.is_sealed(data):
         return True
-    if not data and posixpath.basename(entry.path).startswith("."):
-        return True  # .gitkeep
+    if not data and (kind == "git-crypt" or posixpath.basename(entry.path).startswith(".")):
+        return True  # git-crypt leaves an empty file as it is; .gitkeep
     return (kind == "pgp" or "/.public-keys/" in f"/{entry.path}") and sealed.is_public(data)
 
 
@@ -217,9 +217,11 @@ def find_unmarked(top: str, asked: Asked, entries: list[Entry]) -> list[tuple[En
             stays = [os.fsdecode(path) for path in listed.split(b"\0")[:-1]]
             if any(asked.kind_of(path) in ("gpg", "age", "sops") for path in stays if not path.endswith(".age")):
                 found.append((entry, "unmarked"))
-    left = {posixpath.basename(path) for path in gone if asked.store_of(path)}
-    moved = [e for e in entries if e.oid and posixpath.basename(e.path) in left and not asked.store_of(e.path)]
-    by_folder = {posixpath.dirname(e.path): e for e in reversed(moved) if conventions.by_name(e.path)}
+    left = {e.old for e in entries if not e.oid and asked.store_of(e.path)}
+    names = {posixpath.basename(path) for path in gone if asked.store_of(path)}
+    moved = [e for e in entries if e.oid and posixpath.basename(e.path) not in conventions.EXEMPT]
+    moved = [e for e in moved if e.oid in left or (conventions.by_name(e.path) and posixpath.basename(e.path) in names)]
+    by_folder = {posixpath.dirname(e.path): e for e in reversed(moved) if not asked.store_of(e.path)}
     return found + [(entry, "outside") for entry in by_folder.values()]
 
 

@@ -17,8 +17,10 @@ from claudetools.vault.yaml_lines import Leaf, Unreadable, read
 
 GIT_CRYPT = b"\0GITCRYPT\0"
 ANSIBLE = re.compile(rb"\$ANSIBLE_VAULT;1\.[0-9];AES256(;[^\r\n]*)?\r?\n[0-9a-f][0-9a-f\r\n]*")
-AGE = re.compile(rb"age-encryption\.org/v1\n(-> [!-~]+( [!-~]+)*\n([A-Za-z0-9+/]+\n)*)+--- [A-Za-z0-9+/]+\n.", re.S)
-ENCRYPTED = re.compile(r"ENC\[AES256_GCM,data:[A-Za-z0-9+/=]*(,(iv|tag|type):[A-Za-z0-9+/=]*)*\]")
+AGE = re.compile(rb"age-encryption\.org/v1\n(-> [!-~]+( [!-~]+)*\n([A-Za-z0-9+/]+\n)*)+--- [A-Za-z0-9+/]+\n.{32}", re.S)
+BASE64 = r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
+ENCRYPTED = re.compile(rf"ENC\[AES256_GCM,data:{BASE64},iv:(?=.{{16}}){BASE64},tag:(?=.{{24}},){BASE64},type:[a-z]+\]")
+TYPED = re.compile(rb"[\t -~]{10}[\r\n]+\Z|[\t\r\n -~]{16}\Z")  # below what a program has encrypted
 KEYS, DATA, AROUND = {1, 3}, {9, 18, 20}, {10, 21}  # tags of OpenPGP's packets: session keys, what they encrypt
 PUBLIC = {2, 6, 12, 13, 14, 17}  # of keys and signatures, which are no secret
 
@@ -26,7 +28,7 @@ PUBLIC = {2, 6, 12, 13, 14, 17}  # of keys and signatures, which are no secret
 def is_sealed(data: bytes) -> bool:
     """Whether nobody can read this without a key."""
     if data.startswith(GIT_CRYPT):
-        return len(data) > len(GIT_CRYPT) + 12
+        return len(data) > len(GIT_CRYPT) + 12 and not TYPED.search(data)
     return is_message(data) or is_age(data) or bool(ANSIBLE.fullmatch(data)) or is_sops(data)
 
 
@@ -131,22 +133,38 @@ def unarmored(data: bytes, kind: bytes) -> bytes | None:
 def is_age(data: bytes) -> bool:
     """Whether this has age's header, in binary or in armor, and something behind it."""
     armored = unarmored(data, b"AGE ENCRYPTED FILE")
-    return bool(AGE.match(data if armored is None else armored))
+    data = data if armored is None else armored
+    return bool(AGE.match(data)) and not TYPED.search(data)
 
 
 # --- sops -----------------------------------------------------------------------------
 
-# What stands in the metadata beside keys and recipients, which are lists.
+# What stands in the metadata: what it says of this file, and groups of keys with their recipients.
 TEXTS = {"mac", "version", "lastmodified", "unencrypted_suffix", "encrypted_suffix", "unencrypted_regex"}
 TEXTS |= {"encrypted_regex", "unencrypted_comment_regex", "encrypted_comment_regex", "shamir_threshold"}
+GROUPS = {"age", "pgp", "kms", "gcp_kms", "azure_kv", "hc_vault", "hckms", "key_groups"}
 FLAGS = re.compile(r"true|false|[0-9]+")
+DATE = re.compile(r"[0-9][0-9TZ:. +-]*")
 FORMS = {
     "version": re.compile(r"[0-9][0-9A-Za-z.+-]*"),
-    "lastmodified": re.compile(r"[0-9][0-9TZ:. +-]*"),
+    "lastmodified": DATE,
     "attention": re.compile(
         r"This section contains key material that should only be modified with extra care\..*sops -h`\."
     ),
 }
+KEYS_OF = {  # what a group says of one key
+    "created_at": DATE,
+    "recipient": re.compile(r"age1[a-z0-9-]+|(ssh-[a-z0-9-]+|ecdsa-[a-z0-9-]+) [A-Za-z0-9+/=]+( .*)?"),
+    "fp": re.compile(r"[0-9A-Fa-f]{8,64}"),
+    "arn": re.compile(r"arn:[\w.:/+=,@-]+"),
+    "role": re.compile(r"arn:[\w.:/+=,@-]+"),
+    "resource_id": re.compile(r"projects/[\w./-]+"),
+    "vault_url": re.compile(r"https?://[^\s:@]+(:[0-9]+)?/?"),
+    "vault_address": re.compile(r"https?://[^\s:@]+(:[0-9]+)?/?"),
+    "version": re.compile(r"[0-9a-f]{32}"),
+    **{name: re.compile(r"[\w./ -]+") for name in ("aws_profile", "engine_path", "key_name", "name", "key", "key_id")},
+}
+DATA_KEY = re.compile(rf"(?=.{{40}})[A-Za-z0-9+/_-]+={{0,2}}|vault:v[0-9]+:(?=.{{40}}){BASE64}")
 
 
 def is_sops(data: bytes) -> bool:
@@ -187,10 +205,26 @@ def is_all_encrypted(leaves: list[Leaf]) -> bool:
             if text and form and not form.fullmatch(text):
                 return False
             rules[name] = text
+        elif text and not leaf.is_comment and not is_of_key(leaf.path[1:], text):
+            return False
     if not ENCRYPTED.fullmatch(rules.get("mac", "")):
         return False
     plain = Plain(rules)
     return all(leaf.path[:1] == ("sops",) or plain.allows(leaf) for leaf in leaves)
+
+
+def is_of_key(path: tuple[str | int, ...], text: str) -> bool:
+    """Whether sops itself writes this into what its metadata say of a key."""
+    names = [part for part in path if isinstance(part, str)]
+    if not names or names[0] not in GROUPS:
+        return bool(FLAGS.fullmatch(text))
+    if "context" in names:  # of a key of AWS, which logs it
+        return True
+    if names[-1] == "enc":
+        data = re.sub(r"(?m)^[A-Z][a-z]+: .*\n", "", text.replace("\\n", "\n")).encode()  # headers of an armor
+        return bool(DATA_KEY.fullmatch(text.strip())) or is_message(data) or is_age(data)
+    form = KEYS_OF.get(names[-1])
+    return bool(form and form.fullmatch(text))
 
 
 class Plain:
@@ -268,9 +302,8 @@ def leaves_of_env(text: str) -> list[Leaf]:
         name, sign, value = line.removesuffix("\r").partition("=")
         if line.startswith("#"):
             leaves.append(Leaf((), line[1:].strip(), True))
-        elif sign:
-            path = ("sops", name.removeprefix("sops_")) if name.startswith("sops_") else (name,)
-            leaves.append(Leaf(path if "__" not in name or path[0] != "sops" else ("sops", name, ""), value))
+        elif sign and re.fullmatch(r"[\w.-]+", name):
+            leaves.append(Leaf(unflattened(name.removeprefix("sops_")) if name.startswith("sops_") else (name,), value))
         elif line.strip():
             raise ValueError("no line of an env file")
     return leaves
@@ -286,9 +319,17 @@ def leaves_of_ini(text: str) -> list[Leaf]:
             leaves.append(Leaf((section,), line[1:].strip(), True))
         elif line.startswith("[") and line.endswith("]"):
             section = line[1:-1].strip()
-        elif sign:
-            path: tuple[str | int, ...] = (section, name)
-            leaves.append(Leaf((*path, "") if section == "sops" and "__" in name else path, value))
+        elif sign and ":" not in name:
+            leaves.append(Leaf(unflattened(name) if section == "sops" else (section, name), value))
         elif line:
             raise ValueError("no line of an ini file")
     return leaves
+
+
+def unflattened(name: str) -> tuple[str | int, ...]:
+    """`age__list_0__map_enc` as the path it stands for in a format that has lists."""
+    parts = re.split(r"__(list|map)_", name)
+    below = (
+        int(n) if kind == "list" and n.isdecimal() else n for kind, n in zip(parts[1::2], parts[2::2], strict=True)
+    )
+    return ("sops", parts[0], *below)
