@@ -82,7 +82,7 @@ def test_two_commands_at_once_are_never_in_the_wrong_commit(shared: Machine, wor
 def test_a_command_that_still_runs_may_have_done_it(shared: Machine, world: World) -> None:
     a, b = Agent(shared, "a"), Agent(shared, "b")
     b.before("Bash", {"command": "long"})
-    a.bash("echo x >either.md")
+    a.bash("sh -c 'echo x >either.md'")
     save(shared, "a")
     assert "either.md" not in world.remote_files()
 

@@ -27,7 +27,9 @@ WINDOW = ""  # as the path of a call: it may change anything
 
 class Call(NamedTuple):
     """`path` and `before`, `was`: the one file that it changes, and what that held; or `dirty`: see windows.py, with
-    `looked`, since when that was read, and `writes`, `closed`: see reach.py."""
+    `looked`, since when that was read, and `writes`, `closed`, `told`: see reach.py. `background`: the client's name
+    of a command that goes on after its hook (background.py), "" for any other; `first`: when that began, while `began`
+    is since when its changes are not in the ledger."""
 
     use: str
     tool: str
@@ -41,6 +43,9 @@ class Call(NamedTuple):
     writes: Sequence[str] = ()
     closed: bool = False
     looked: float = 0.0
+    told: str = ""
+    background: str = ""
+    first: float = 0.0
 
 
 def use_of(use: str, tool: str, given: Mapping[str, Any]) -> str:
@@ -56,7 +61,8 @@ def start(place: Place, session: str, call: Call) -> None:
     make_private(folder)
     for name in os.listdir(folder):
         old = read(os.path.join(folder, name))
-        if old is None or (old.subagent == call.subagent and call.began - old.began > MOMENT):
+        stale = old is not None and old.subagent == call.subagent and call.began - old.began > MOMENT
+        if old is None or (stale and not old.background):
             with suppress(FileNotFoundError):
                 os.unlink(os.path.join(folder, name))
     path = os.path.join(folder, safe_id(call.use))
@@ -99,9 +105,10 @@ def read(path: str) -> Call | None:
         # It is there, so something is under way: that much is known.
         return Call(os.path.basename(path), "", age_of(path))
     texts = all(isinstance(text, str) for text in (call.use, call.tool, call.path, call.subagent, call.head))
+    texts = texts and isinstance(call.told, str) and isinstance(call.background, str)
     known = is_content(call.before) and call.was in MODES and isinstance(call.dirty, dict)
     known = known and isinstance(call.writes, list) and all(isinstance(path, str) for path in call.writes)
-    times = type(call.began) in (int, float) and type(call.looked) in (int, float)
+    times = all(type(when) in (int, float) for when in (call.began, call.looked, call.first))
     if texts and known and times and (call.path == WINDOW or is_inside(call.path)):
         return call
     return Call(os.path.basename(path), "", age_of(path))

@@ -100,7 +100,7 @@ def seen_so_far(
         else:
             before, was = digest(as_on_disk(objects.read(change.old_oid), disk.data)), change.old_mode
         if (before, was) != (disk.sha, disk.mode):
-            note = {"reach": Reach(tuple(call.writes), call.closed).of(path)}
+            note = {"reach": Reach(tuple(call.writes), call.closed).of(path, call.told or None)}
             edit = Edit(path, before, disk.sha, "window", disk.mode, was, note=note)
             yield Witness(id, edit._replace(began=call.began, time=time.time(), seq=NOT_YET))
 

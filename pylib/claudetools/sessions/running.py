@@ -24,7 +24,7 @@ def run(place: Place, command: list[str], topic: str) -> int:
     agent = os.path.basename(command[0])
     registry.register(place, session, agent=agent, pid=os.getpid(), topic=topic)
     try:
-        windows.start(place, session, USE, agent)
+        windows.start(place, session, USE, agent, told=" ".join(command))
         with signals_for_the_child():
             return end_of(command, session)
     except GitFailed as error:

@@ -7,7 +7,7 @@ import os
 import time
 
 from claudetools.place import Place
-from claudetools.sessions import calls, ledger, sight, windows
+from claudetools.sessions import background, calls, ledger, sight, windows
 from claudetools.sessions.changes import Change, change_of, normal
 from claudetools.sessions.event import Event
 from claudetools.sessions.harmless import is_harmless
@@ -17,6 +17,7 @@ from claudetools.sessions.registry import folder_of
 
 FILE_TOOLS = ("Edit", "Write", "MultiEdit", "NotebookEdit")
 SHELL_TOOLS = ("Bash", "PowerShell")
+LONGEST_TOLD = 64 * 1024  # characters of what a command was given, that are kept while it runs
 EXACT_TOOLS = ("Edit", "Write", "MultiEdit")
 
 
@@ -148,7 +149,9 @@ def start_command(place: Place, event: Event) -> None:
         return
     use = calls.use_of(event.use, event.tool, event.given)
     reach = reach_of(command, event.cwd or place.top, place.relative)
-    windows.start(place, event.session, use, event.tool, event.subagent, reach)
+    background.look(place, event.session)
+    told = json.dumps(event.given, ensure_ascii=False)[:LONGEST_TOLD]
+    windows.start(place, event.session, use, event.tool, event.subagent, reach, told)
 
 
 def finish_command(place: Place, event: Event) -> list[Edit]:
@@ -156,4 +159,8 @@ def finish_command(place: Place, event: Event) -> list[Edit]:
     call = calls.find(place, event.session, calls.use_of(event.use, event.tool, event.given))
     if call is None or call.tool != event.tool:
         return []
-    return windows.finish(place, event.session, call, event.seconds, json.dumps(event.given, ensure_ascii=False))
+    task = background.task_of(place, event, call)
+    call = call._replace(background=task, first=call.began) if task else call
+    found = windows.finish(place, event.session, call, event.seconds, goes_on=bool(task))
+    background.look(place, event.session)
+    return found

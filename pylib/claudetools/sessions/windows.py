@@ -42,30 +42,28 @@ class Look(NamedTuple):
 
 
 def start(
-    place: Place, session: str, use: str, tool: str, subagent: str = "", reach: tuple[Sequence[str], bool] = ((), False)
+    place: Place,
+    session: str,
+    use: str,
+    tool: str,
+    subagent: str = "",
+    reach: tuple[Sequence[str], bool] = ((), False),
+    told: str = "",
 ) -> None:
-    """A command is about to run. `reach`: what it writes, and whether that is all (reach.py).
-
-    Raises OSError, GitFailed.
-    """
+    """A command is about to run. `reach`: what it writes, and whether that is all; `told`: what it was given to do
+    (reach.py). Raises OSError, GitFailed."""
     looked = time.time()
     found = look(place, session)
     call = calls.Call(use, tool, time.time(), calls.WINDOW, subagent=subagent, head=found.head, dirty=found.dirty)
-    calls.start(place, session, call._replace(writes=reach[0], closed=reach[1], looked=looked))
+    calls.start(place, session, call._replace(writes=reach[0], closed=reach[1], looked=looked, told=told))
     ledger.drop(folder_of(place, session), found.gone)
 
 
-def finish(
-    place: Place,
-    session: str,
-    call: calls.Call,
-    seconds: float = 0.0,
-    told: str | None = None,
-    goes_on: bool = False,
-) -> list[Edit]:
-    """It has run, for `seconds` where that is known, or `goes_on`: what changed goes into the ledger, then the call is
-    no longer under way. `told`: what it was given to do, where that is known. Raises OSError, GitFailed."""
+def finish(place: Place, session: str, call: calls.Call, seconds: float = 0.0, goes_on: bool = False) -> list[Edit]:
+    """It has run, for `seconds` where that is known: what changed goes into the ledger, then the call is no longer
+    under way, or begins anew where it `goes_on`. Raises OSError, GitFailed."""
     began = max(call.began, time.time() - seconds - SLACK if seconds else 0.0)
+    looked = time.time()
     found = look(place, session)
     changed = [path for path in {**call.dirty, **found.dirty} if is_changed(place, path, call, found, began)]
     edits, contents = [], []
@@ -78,11 +76,13 @@ def finish(
             continue
         contents.append(after.data)
         now = time.time()  # not before that was it read
-        note = {"reach": Reach(tuple(call.writes), call.closed).of(path, told)}
+        note = {"reach": Reach(tuple(call.writes), call.closed).of(path, call.told or None)}
         edits.append(Edit(path, before, after.sha, "window", after.mode, was, call.tool, call.use, began, now, note))
     if edits:
         ledger.record(place, session, edits, contents)
-    if not goes_on:
+    if goes_on:
+        calls.start(place, session, call._replace(began=looked, looked=looked, head=found.head, dirty=found.dirty))
+    else:
         calls.end(place, session, call.use)
     ledger.drop(folder_of(place, session), found.gone)
     return edits
@@ -94,7 +94,6 @@ def roll(place: Place, session: str) -> None:
     for call in calls.under_way(place, session):
         if call.path == calls.WINDOW and call.tool:
             finish(place, session, call, goes_on=True)
-            start(place, session, call.use, call.tool, call.subagent, (call.writes, call.closed))
 
 
 def running(place: Place, session: str) -> list[float]:
