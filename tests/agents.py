@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from claudetools.place import Place, find_place
+from claudetools.core.place import Place, find_place
 from claudetools.sessions import ledger, registry
 from world import Machine, Result
 

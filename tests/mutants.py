@@ -27,11 +27,11 @@ PARTS = {
     "scripts/lib/{lock,owner,claim}.sh pylib/claudetools/lock/*.py": (
         "lock_records lock_release lock_owners lock_trouble lock_races lock_daemons lock_exclusion with_lock contention"
     ),
-    "scripts/lib/{advance,recover}.sh pylib/claudetools/advance/*.py": "damaged_state advance kill",
-    "scripts/lib/{replay,exchange,conflict,refusal,outgoing}.sh pylib/claudetools/{merging,replay,refused}.py": (
+    "scripts/lib/{advance,recover}.sh pylib/claudetools/checkout/*.py": "damaged_state advance kill",
+    "scripts/lib/{replay,exchange,conflict,refusal,outgoing}.sh pylib/claudetools/merge/{trees,replay,refused}.py": (
         "conflict sync states kill"
     ),
-    "scripts/lib/{split,others}.sh pylib/claudetools/sessions/{weave,owners,plan,split,evidence,moves}.py": (
+    "scripts/lib/{split,others}.sh pylib/claudetools/{attribution/*,sessions/{plan,split,evidence}}.py": (
         "chain weave others moves gone lost split split_windows lost_hooks split_rounds split_states"
     ),
     "scripts/lib/{snapshot,gates,commit,glance,queue,points}.sh": (

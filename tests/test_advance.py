@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from claudetools import files
+from claudetools.core import files
 from forced import KILL_GROUP, assert_nothing_pending, assert_together, at, copy_world, ended, was_reached
 from world import Machine, World
 
@@ -596,7 +596,8 @@ def without_kernel_exchange(machine: Machine) -> Iterator[dict[str, str]]:
         f"exec {sys.executable} -I -c '\n"
         "import os, sys\n"
         "sys.path.insert(0, os.path.dirname(os.path.dirname(sys.argv.pop(1))))\n"
-        "from claudetools import __main__, files\n"
+        "from claudetools import __main__\n"
+        "from claudetools.core import files\n"
         "files._kernel_exchange = lambda *_: False\n"
         'sys.exit(__main__.main())\' "$main" "$@"\n'
     )

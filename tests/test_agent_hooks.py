@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from claudetools.place import Place, find_place
+from claudetools.core.place import Place, find_place
 from claudetools.sessions import registry
 from claudetools.sessions.registry import Session, current_id
 from world import TOOLKIT, Machine, Result, World

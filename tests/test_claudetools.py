@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from claudetools.place import Place, find_place
+from claudetools.core.place import Place, find_place
 from claudetools.sessions import registry
 from world import TOOLKIT, Machine, Result
 

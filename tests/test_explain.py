@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from claudetools.sessions.explain import RECEIVED, Witness, dated, explain
+from claudetools.attribution.explain import RECEIVED, Witness, dated, explain
 from claudetools.sessions.ledger import DISK, Edit, digest
 
 P = [digest(b"%d" % n) for n in range(40)]

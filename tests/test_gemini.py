@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any
 
-from claudetools.place import find_place
+from claudetools.core.place import find_place
 from claudetools.sessions import ledger, registry
 from test_agent_hooks import fire
 from world import Machine

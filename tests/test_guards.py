@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from claudetools.attribution.guards import find
+from claudetools.attribution.shell_words import UNKNOWN_FOLDER
 from claudetools.sessions import registry
-from claudetools.sessions.guards import find
-from claudetools.sessions.shell_words import UNKNOWN_FOLDER
 from test_tool_hooks import Agent, place_of
 from world import Machine
 

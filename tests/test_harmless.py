@@ -6,8 +6,8 @@ import os
 
 import pytest
 
+from claudetools.attribution.harmless import is_harmless
 from claudetools.sessions import calls, registry
-from claudetools.sessions.harmless import is_harmless
 from test_tool_hooks import Agent, place_of
 from world import Machine
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from claudetools import identity
+from claudetools.core import identity
 from world import TOOLKIT, USERS, Machine, Result, World
 
 GOOD = {"user": "mike", "full_name": "Mike Swanson", "email": "mike@example.com", "machine": "LINUX-01"}

@@ -32,7 +32,12 @@ def test_the_same_contents_make_the_same_bytes_whenever_and_wherever(tmp_path: P
 def test_any_change_of_a_file_makes_another_archive(tmp_path: Path) -> None:
     other = copy_toolkit(TOOLKIT, tmp_path / "other")
     sums = {archive.pack(other).sha256}
-    for name in ("scripts/sync.sh", "pylib/claudetools/text.py", "hooks/git/shim", ".claude/skills/save/SKILL.md"):
+    for name in (
+        "scripts/sync.sh",
+        "pylib/claudetools/core/messages.py",
+        "hooks/git/shim",
+        ".claude/skills/save/SKILL.md",
+    ):
         (other / name).write_text((other / name).read_text() + "# more\n")
         sums.add(archive.pack(other).sha256)
     (other / "scripts/sync.sh").rename(other / "scripts/sync2.sh")

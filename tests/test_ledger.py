@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claudetools.place import Place
+from claudetools.core.place import Place
 from claudetools.sessions import ledger
 from claudetools.sessions.ledger import UNKNOWN, Edit
 from claudetools.sessions.registry import folder_of
@@ -179,7 +179,7 @@ def test_what_is_consumed_is_forgotten_and_nothing_else(place: Place) -> None:
 WRITER = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from claudetools.place import Place
+from claudetools.core.place import Place
 from claudetools.sessions import ledger
 place, name = Place(*sys.argv[2:5]), sys.argv[5]
 sys.stdin.readline()

@@ -10,7 +10,7 @@ import typing
 
 import pytest
 
-from claudetools import light
+from claudetools.core import light
 from world import TOOLKIT
 
 

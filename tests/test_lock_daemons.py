@@ -7,7 +7,7 @@ import re
 import signal
 from pathlib import Path
 
-from claudetools import processes
+from claudetools.core import processes
 from forced import KILL_GROUP, at, was_reached
 from world import Machine, World
 from yard import Gate, linux_only, wait_until

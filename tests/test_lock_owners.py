@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from claudetools import processes
+from claudetools.core import processes
 from world import TOOLKIT, WITH_LOCK
 from yard import (
     PROLOGUE,
@@ -160,7 +160,9 @@ def test_a_clock_that_was_stepped_changes_no_verdict(yard: Yard, step: str) -> N
 def test_the_start_of_a_process_does_not_move_with_the_clock(step: str) -> None:
     if not can("faketime", "-f", "+1d", "true"):
         pytest.skip("faketime is not installed")
-    code = f"import sys; sys.path.insert(0, {str(TOOLKIT / 'pylib')!r}); from claudetools.processes import look_up; "
+    code = (
+        f"import sys; sys.path.insert(0, {str(TOOLKIT / 'pylib')!r}); from claudetools.core.processes import look_up; "
+    )
     code += f"print(look_up({os.getpid()}).start)"
     said = subprocess.run(["faketime", "-f", step, sys.executable, "-c", code], capture_output=True, text=True)
     assert said.stdout.strip() == living()["start"], said.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from claudetools import processes
+from claudetools.core import processes
 from yard import TAKE, Yard, finish, kill, linux_only, paused_at, state_of, wait_until
 
 # --- forced schedules ---------------------------------------------------------------------------------------------

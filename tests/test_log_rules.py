@@ -12,8 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from claudetools.logs import adopt, check, clock, front, sections, write
+from claudetools.logs import adopt, check, clock, sections, write
 from claudetools.logs.slug import LONGEST, slug
+from claudetools.text import front
 
 BLOCK = "## User\n- **User:** Mike Swanson (mike)\n- **Role:** admin\n- **Machine:** LINUX-01\n"
 WHOLE = "---\ndate: 2026-06-05\n---\n\n" + BLOCK + "".join(f"\n## {s.name}\nx\n" for s in sections.SECTIONS[1:])

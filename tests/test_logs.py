@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from claudetools.core.place import Place
 from claudetools.logs import sections
-from claudetools.place import Place
 from claudetools.sessions import ledger, registry
 from commands import run_tools
 from world import TOOLKIT, Machine, Result, World, write_identity

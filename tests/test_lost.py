@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from claudetools.sessions import lost
-from claudetools.sessions.chain import PUT_BACK, Touch
+from claudetools.attribution import lost
+from claudetools.attribution.chain import PUT_BACK, Touch
 from claudetools.sessions.ledger import DISK, UPON, Edit, digest
 
 

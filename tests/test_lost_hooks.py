@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from claudetools.attribution.chain import PUT_BACK
 from claudetools.sessions import registry, windows
-from claudetools.sessions.chain import PUT_BACK
 from claudetools.sessions.ledger import digest
 from claudetools.sessions.record import wrote
 from forced import at, was_reached

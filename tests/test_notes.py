@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from claudetools.place import Place, find_place
+from claudetools.core.place import Place, find_place
 from claudetools.sessions import registry
 from commands import run_tools
 from test_cost import wrap_path

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from claudetools.core.messages import UNSEEN
+from claudetools.core.place import Place
 from claudetools.notes import banner, inbox, taking
-from claudetools.place import Place
 from claudetools.sessions import registry
-from claudetools.text import UNSEEN
 from world import TOOLKIT
 
 NOTE = inbox.Note(

@@ -7,10 +7,10 @@ import re
 import subprocess
 from pathlib import Path
 
-from claudetools import cli
-from claudetools.place import Place, find_place
+from claudetools.core import cli
+from claudetools.core.messages import visible
+from claudetools.core.place import Place, find_place
 from claudetools.sessions.registry import ID_VARIABLES
-from claudetools.text import visible
 from world import TOOLKIT, World
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claudetools.sessions.reach import CANNOT, MAY, NAMES, WRITES, Reach, reach_of
+from claudetools.attribution.reach import CANNOT, MAY, NAMES, WRITES, Reach, reach_of
 
 TOP = "/ops"
 

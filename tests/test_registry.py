@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claudetools.place import Place
+from claudetools.core.place import Place
 from claudetools.sessions import registry
 from claudetools.sessions.registry import IDLE, PLAIN_ID, Session, current_id, safe_id
 
@@ -218,7 +218,7 @@ def test_the_folders_are_private_and_the_user_is_named(place: Place) -> None:
 def test_a_disk_that_takes_nothing_is_an_error_without_a_rest(place: Place) -> None:
     registry.register(place, "a", topic="kept")
     full = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); sys.path.insert(0, sys.argv[1])\n"
-    full += "from claudetools.place import Place; from claudetools.sessions import registry\n"
+    full += "from claudetools.core.place import Place; from claudetools.sessions import registry\n"
     full += "try: registry.register(Place(*sys.argv[2:]), 'a', topic='lost')\nexcept OSError: sys.exit(7)"
     library = str(Path(registry.__file__).parents[2])
     assert subprocess.run([sys.executable, "-I", "-S", "-c", full, library, *place]).returncode == 7

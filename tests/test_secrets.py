@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claudetools.detector import find
+from claudetools.text.detector import find
 from secret_lines import Maker, harmless, secrets
 from world import TOOLKIT, Machine, World
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from claudetools.place import Place, find_place
+from claudetools.core.place import Place, find_place
 from claudetools.sessions import ledger, registry
 from claudetools.sessions.ledger import Edit
 from commands import run_tools
@@ -260,7 +260,7 @@ def test_a_program_that_a_signal_ends(machine: Machine) -> None:
 
 def test_what_other_sessions_say_stays_theirs_while_it_runs(machine: Machine) -> None:
     """A session records an edit while the program runs: the window holds it, but explain takes it off."""
-    from claudetools.sessions.explain import Witness, explain
+    from claudetools.attribution.explain import Witness, explain
 
     nested = f"echo a >a.md; printf '%s' '{json.dumps(wrote('other', 'b.md', 'b'))}' >p.json; printf b >b.md;"
     nested += f" env -u CLAUDETOOLS_SESSION_ID bash {CLAUDETOOLS} sessions record <p.json; rm p.json"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from claudetools import settings
-from claudetools.place import find_place
+from claudetools.core import settings
+from claudetools.core.place import find_place
 from installing import TOOLKIT as AT_REST
 from world import TOOLKIT, TOOLS, Machine, Result, World, log_text
 

@@ -11,7 +11,7 @@ from typing import Any
 import frontmatter
 import pytest
 
-from claudetools.place import find_place
+from claudetools.core.place import find_place
 from claudetools.sessions import registry
 from world import TOOLKIT, Machine, clean_environment
 

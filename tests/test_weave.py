@@ -9,8 +9,8 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from claudetools.sessions import weave
-from claudetools.sessions.weave import NOBODY, SAVED, Split, Weave, differences, join_lines, split_lines
+from claudetools.attribution import weave
+from claudetools.attribution.weave import NOBODY, SAVED, Split, Weave, differences, join_lines, split_lines
 
 # --- texts -----------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from claudetools.logs.front import Unreadable
+from claudetools.text.front import Unreadable
 from claudetools.wiki import article, index, target
 
 KEYS = ["title", "sources", "stale", "syncro", "last_compiled", "mine", "tags"]

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from claudetools.place import find_place
+from claudetools.core.place import find_place
 from claudetools.sessions import ledger, registry
 from forced import at
 from test_wiki import ARTICLE, BODY, LOG, Wiki

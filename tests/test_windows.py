@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from claudetools.place import Place, find_place
+from claudetools.core.place import Place, find_place
 from claudetools.sessions import calls, ledger, windows
 from claudetools.sessions.ledger import UNKNOWN, Edit
 from claudetools.sessions.registry import folder_of

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from claudetools import identity
+from claudetools.core import identity
 from claudetools.logs.sections import REQUIRED
 
 Env = Mapping[str, str] | None

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from claudetools import processes
+from claudetools.core import processes
 from claudetools.lock import judging
 from world import TOOLKIT, WITH_LOCK, Result, clean_environment
 

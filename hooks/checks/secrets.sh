@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Rule: no new line of a text file holds a credential. One git grep finds the files that may have some; what is one is
-# decided in one place, pylib/claudetools/detector.py. What the base has anywhere is no news, and is not held.
+# decided in one place, pylib/claudetools/text/detector.py. What the base has anywhere is no news, and is not held.
 # Needs: log-name, python.
 # Sets: RULE_FIX RULE_TEXT SECRETS.
 

@@ -1,11 +1,12 @@
 """Python helpers of claudetools: what hurts in shell. The driver is scripts/sync.sh.
 
-Packages: `lock`, `advance`, `install`, `sessions`, `logs`, `notes`, `vault`, `wiki`. The modules beside them:
+Each package imports only from steps above its own in this list (tests/test_layers.py):
 
-    what all stand on   place and identity; git, objects, files and index; text, light, processes;
-                        cli and as_session for commands, job and touched for the shell, checkpoint for tests
-    between two tips    replay, merging, settling, dropped, namesakes; refused by the remote
-    what is set         settings; arrivals: what came in and starts programs here
-    what a gate holds   detector finds credentials, secrets_job asks it; held_moves; cipher for what has no lines
-    true conflicts      resolve, laid_out
+    core                                      git, files, places, processes, messages, settings
+    text                                      formats: front matter, ciphertext, credentials
+    lock, checkout, merge, attribution        what one sync does to commits and files
+    checks, sessions, logs                    what is held back, who changed what, what was written down
+    notes, vault
+    wiki, install
+    the modules that __main__.py starts       jobs and commands
 """

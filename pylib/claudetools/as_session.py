@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from claudetools import cli, git
-from claudetools.place import Place
+from claudetools.core import cli, git
+from claudetools.core.place import Place
 
 
 def take(told: str) -> int:

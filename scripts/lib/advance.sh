@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Bringing incoming commits into the shared tree. The work is done by pylib/claudetools/advance/.
+# Bringing incoming commits into the shared tree. The work is done by pylib/claudetools/checkout/.
 # Needs: repository, lock, python, report.
 # Sets: BASE_OID BEHIND BLOCKED HEAD_OID MERGED RECEIVED_COMMITS RECEIVED_FILES RECEIVED_FROM RECEIVING_FOR REPORTED.
 

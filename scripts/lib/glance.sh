@@ -102,7 +102,7 @@ glance_at_remote() {
 }
 
 # Something was written into a file that an earlier advance had replaced: seen by the shell alone. What was read already
-# is dated before `looked` (pylib/claudetools/advance/late.py).
+# is dated before `looked` (pylib/claudetools/checkout/late.py).
 late_writes_wait() {
   local file
   [ -d "$TREE/late" ] || return 1

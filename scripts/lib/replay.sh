@@ -177,7 +177,7 @@ holds_merge() {
   return 1
 }
 
-# Merge commits, conflicts, merge drivers (one may drop our side), what an earlier sync parked: pylib/claudetools/replay.py.
+# Merge commits, conflicts, merge drivers (one may drop our side), what an earlier sync parked: pylib/claudetools/merge/replay.py.
 replay_thoroughly() {
   local out word one other
   require_python_for "merging with what came in" || return
@@ -212,7 +212,7 @@ replay_commit() {
     onto=$(git -C "$TOP" commit-tree "$tip_tree" -p "$parent" -m base) || return "$EXIT_INTERNAL"
   fi
   # Encrypted files have no lines that could be merged: a file of attributes that only our merges read.
-  text=$(exec git -C "$TOP" -c "core.attributesFile=$TOOLKIT/pylib/claudetools/merge-attributes" merge-tree --write-tree --name-only "$onto" "$commit" 2>"$WORK/error")
+  text=$(exec git -C "$TOP" -c "core.attributesFile=$TOOLKIT/pylib/claudetools/merge/merge-attributes" merge-tree --write-tree --name-only "$onto" "$commit" 2>"$WORK/error")
   case $? in
     0) ;;
     1) return 1 ;;

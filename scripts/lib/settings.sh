@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The team's settings, .claude/claudetools.json: what of them is in force here. pylib/claudetools/settings.py has the table of
+# The team's settings, .claude/claudetools.json: what of them is in force here. pylib/claudetools/core/settings.py has the table of
 # keys and decides; it is started only where the file is another one than the record of the tree was made from.
 # Needs: repository, python, results, ui, identity.
 # Sets: BRANCH CONFIG_ALLOWED CONFIG_CREDENTIALS CONFIG_HOOK_SECONDS CONFIG_LIMIT_MB CONFIG_TRUST REMOTE SETTINGS.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from client import Act, perform, reason_to_skip, typed
 
-from claudetools.place import find_place
+from claudetools.core.place import find_place
 from claudetools.sessions import registry
 from installing import copy_toolkit
 from world import TOOLKIT, Machine, World, write_identity

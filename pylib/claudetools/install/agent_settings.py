@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from claudetools.core.messages import counted, visible
 from claudetools.install import json_text
 from claudetools.install.json_text import Keys
 from claudetools.install.merged import Merged
@@ -21,7 +22,6 @@ from claudetools.install.plan import Plan
 from claudetools.install.record import Known
 from claudetools.install.steps import look, put_text
 from claudetools.install.text import BOM
-from claudetools.text import counted, visible
 
 NAME = ".claude/settings.json"
 SOURCE = "hooks/agent/settings.json"

@@ -9,8 +9,9 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from claudetools.files import shown
-from claudetools.identity import Invalid, load_json, read_vaults
+from claudetools.core.files import shown
+from claudetools.core.identity import Invalid, load_json, read_vaults
+from claudetools.core.messages import counted
 from claudetools.install import agent_settings, pin
 from claudetools.install.clone import HOOKS, plan_unhook, plan_unset
 from claudetools.install.files import plan_sweep, walk
@@ -21,7 +22,6 @@ from claudetools.install.record import RECORD, Known, forget_local
 from claudetools.install.sections import SECTIONS, section_without
 from claudetools.install.steps import look, prune, put_text, put_whole, remove, restore, unhook
 from claudetools.install.toolkit import ARCHIVE, OLD_RECORD, SHIMS
-from claudetools.text import counted
 
 
 def plan_uninstall(place: Place, known: Known, toolkit: Path) -> Plan:

@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from claudetools.files import shown
+from claudetools.core.files import shown
 
 NEW = ".claudetools-new"
 OLD_HOME = ".claude/claudetools"  # where 0.1.0 lay

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from claudetools.checkpoint import checkpoint
+from claudetools.core.checkpoint import checkpoint
 from claudetools.install.place import Place
 from claudetools.install.record import FORMAT, Kept, Known, as_json
 from claudetools.install.steps import Found, put_whole

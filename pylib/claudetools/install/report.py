@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from claudetools.core.messages import counted
 from claudetools.install import agent_settings
 from claudetools.install.call import Call
 from claudetools.install.place import HELD, Place, old_bare_logs, run_git, show
@@ -17,7 +18,6 @@ from claudetools.install.record import RECORD
 from claudetools.install.steps import look
 from claudetools.install.table import rows_of, table
 from claudetools.install.toolkit import OLD_RECORD, WORKFLOWS, is_pinned
-from claudetools.text import counted
 
 ADOPT = "bash .claude/scripts/claudetools.sh log adopt --all --dry-run"
 

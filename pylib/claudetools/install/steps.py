@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from claudetools.checkpoint import checkpoint
+from claudetools.core.checkpoint import checkpoint
 from claudetools.install.place import HELD, KEPT, NEW, OLD_HOME, Refused, refuse_links, show
 
 

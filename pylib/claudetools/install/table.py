@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 
+from claudetools.core.messages import counted
 from claudetools.install import agent_settings, pin
 from claudetools.install.place import OLD_HOME, show
 from claudetools.install.plan import Plan
 from claudetools.install.record import Kept
 from claudetools.install.steps import Found
 from claudetools.install.toolkit import ARCHIVE, SHARED, SHIMS, START, WORKFLOWS
-from claudetools.text import counted
 
 
 def rows_of(plan: Plan) -> list[tuple[str, str]]:

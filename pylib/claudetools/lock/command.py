@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
+from claudetools.core.place import typed_command
 from claudetools.lock.clearing import clear, pause_for_test, sweep
 from claudetools.lock.judging import Verdict, judge
 from claudetools.lock.record import clean, read_record
-from claudetools.place import typed_command
 
 
 def doctor(lock: str) -> str:

@@ -7,7 +7,7 @@ import os
 import stat
 from enum import Enum
 
-from claudetools import processes
+from claudetools.core import processes
 from claudetools.lock.record import Record, clean
 
 # Kinds of file system that several kernels may have mounted at once, where another boot id proves nothing.

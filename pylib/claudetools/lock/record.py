@@ -6,7 +6,7 @@ import contextlib
 import os
 import stat
 
-from claudetools.light import NamedTuple
+from claudetools.core.light import NamedTuple
 
 MAX_RECORD = 4096
 MAX_PID = 2**31 - 1

@@ -7,11 +7,12 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 
-from claudetools import git
-from claudetools.identity import Invalid, is_user_id, read_users
-from claudetools.logs import front, sections
+from claudetools.core import git
+from claudetools.core.identity import Invalid, is_user_id, read_users
+from claudetools.core.place import Place
+from claudetools.logs import sections
 from claudetools.logs.slug import slug
-from claudetools.place import Place
+from claudetools.text import front
 
 SAID_USER = re.compile(r"(?m)^- \*\*User:\*\* .*\((?P<user>[^()\s]+)\)\s*$")
 SAID_TOPIC = re.compile(r"(?m)^#{1,3} (?:Update: [^\n]*?— |Session Log[:—-]? ?|Session[:—-] )?(?P<topic>[^\n]+)$")

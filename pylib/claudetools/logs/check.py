@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from claudetools.logs import front, sections
+from claudetools.logs import sections
+from claudetools.text import front
 
 BLOCK_LINE = re.compile(r"- \*\*(User|Machine):\*\* .*")
 

@@ -11,17 +11,18 @@ from typing import Any
 
 import click
 
-from claudetools import cli, git
+from claudetools.core import cli, git
+from claudetools.core.messages import counted, visible
+from claudetools.core.place import Place
 from claudetools.logs import adopt as adopting
 from claudetools.logs import check as checking
-from claudetools.logs import clock, credentials, front, make, missing, sections, shelf, write
+from claudetools.logs import clock, credentials, make, missing, sections, shelf, write
 from claudetools.logs.person import read_facts, read_person
 from claudetools.logs.record import record
 from claudetools.notes.people import read_people
 from claudetools.notes.writing import faults
-from claudetools.place import Place
 from claudetools.sessions import registry
-from claudetools.text import counted, visible
+from claudetools.text import front
 
 PROGRAM = "claudetools.sh log"
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object or list on stdout.")

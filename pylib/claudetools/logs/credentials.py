@@ -15,10 +15,11 @@ import sys
 from collections.abc import Iterator
 from itertools import pairwise
 
-from claudetools import detector, git, settings
-from claudetools.job import read_options
+from claudetools.core import git, settings
+from claudetools.core.job import read_options
+from claudetools.core.place import find_place
 from claudetools.logs import sections
-from claudetools.place import find_place
+from claudetools.text import detector
 from claudetools.vault.value import CODE, PREFIX, find_value
 
 POLICIES = ("inline", "vault", "block")

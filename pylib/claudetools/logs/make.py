@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 
-from claudetools.logs import clock, front, names, sections, shelf, write
+from claudetools.core.place import Place
+from claudetools.logs import clock, names, sections, shelf, write
 from claudetools.logs.person import Person
 from claudetools.logs.record import record
 from claudetools.logs.slug import slug
-from claudetools.place import Place
 from claudetools.sessions import registry
+from claudetools.text import front
 
 
 def make_log(

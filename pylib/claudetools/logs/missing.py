@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from claudetools import git
-from claudetools.logs import front, shelf
-from claudetools.place import Place
+from claudetools.core import git
+from claudetools.core.place import Place
+from claudetools.logs import shelf
 from claudetools.sessions import registry
+from claudetools.text import front
 
 FORMAT = (
     "--format=%x01%ct%x00%s%x00%(trailers:key=Session-Id,valueonly,separator=%x20)"

@@ -8,9 +8,9 @@ import sys
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from claudetools import cli
+from claudetools.core import cli
+from claudetools.core.place import Place
 from claudetools.logs import clock
-from claudetools.place import Place
 
 
 @dataclass(frozen=True)

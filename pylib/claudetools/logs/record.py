@@ -6,7 +6,7 @@ import sys
 import time
 from contextlib import suppress
 
-from claudetools.place import Place
+from claudetools.core.place import Place
 from claudetools.sessions import ledger
 
 # Loaded before a command writes anything: a file that another session's window sees a moment before its record is

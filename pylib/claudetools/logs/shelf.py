@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 
-from claudetools import cli, git
-from claudetools.logs import front, sections
+from claudetools.core import cli, git
+from claudetools.core.messages import visible
+from claudetools.core.place import Place
+from claudetools.logs import sections
 from claudetools.logs.slug import slug
-from claudetools.place import Place
 from claudetools.sessions import aware, registry
-from claudetools.text import visible
+from claudetools.text import front
 
 MONTH = re.compile(r"\d{4}-\d\d")
 SCOPES = ("projects", "clients")

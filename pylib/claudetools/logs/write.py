@@ -10,9 +10,10 @@ from datetime import datetime
 from io import RawIOBase
 from typing import BinaryIO
 
-from claudetools.logs import clock, front, names, sections
+from claudetools.logs import clock, names, sections
 from claudetools.logs.person import Person
 from claudetools.notes.extract import HEADING as NOTE
+from claudetools.text import front
 
 
 def skeleton(person: Person, moment: datetime, topic: str, session: str, project: str, client: str) -> str:

@@ -13,10 +13,10 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
+from claudetools.core.messages import visible
+from claudetools.core.place import Place
 from claudetools.notes import inbox
 from claudetools.notes.inbox import Note, short_id, text_of
-from claudetools.place import Place
-from claudetools.text import visible
 
 WIDTH = 80
 RULER = "=" * 60

@@ -9,8 +9,10 @@ from typing import Any
 
 import click
 
-from claudetools import cli
-from claudetools.git import GitError
+from claudetools.core import cli
+from claudetools.core.git import GitError
+from claudetools.core.messages import counted
+from claudetools.core.place import Place
 from claudetools.notes import inbox, sent, taking
 from claudetools.notes.banner import as_json, command, one_line, preview, whole_banner, whole_text
 from claudetools.notes.clock import clock_of
@@ -18,8 +20,6 @@ from claudetools.notes.incoming import collect
 from claudetools.notes.people import read_people
 from claudetools.notes.sent import Sent, find_sent, upstream
 from claudetools.notes.who import Me, read_me
-from claudetools.place import Place
-from claudetools.text import counted
 
 WHOLE = 1 << 30
 

@@ -16,12 +16,12 @@ import json
 import os
 import sys
 
-from claudetools.git import GitError
+from claudetools.core.git import GitError
+from claudetools.core.place import Place, find_place
 from claudetools.notes import inbox, taking
 from claudetools.notes.banner import as_json, banner, command, one_line
 from claudetools.notes.people import People, Person, read_people
 from claudetools.notes.who import Me
-from claudetools.place import Place, find_place
 
 OK, INTERNAL, NO_PACKAGES = 0, 70, 79
 

@@ -15,11 +15,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from claudetools import git
+from claudetools.core import git
+from claudetools.core.objects import Objects, TooLarge
+from claudetools.merge.settling import LOG
 from claudetools.notes.extract import Found, find_notes
 from claudetools.notes.people import fold
-from claudetools.objects import Objects, TooLarge
-from claudetools.settling import LOG
 
 LOGS = ":(icase,glob)**/session-logs/**"  # where logs lie, for git
 LARGEST_LOG = 8 * 1024 * 1024

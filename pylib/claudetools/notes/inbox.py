@@ -18,9 +18,9 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from claudetools.place import Place
+from claudetools.core.messages import visible
+from claudetools.core.place import Place
 from claudetools.sessions import registry
-from claudetools.text import visible
 
 VERSION = 1
 ID = re.compile(r"n[0-9a-f]{12}")

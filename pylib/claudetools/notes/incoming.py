@@ -11,14 +11,14 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from claudetools import git
+from claudetools.core import git
+from claudetools.core.objects import Objects
+from claudetools.core.place import Place
 from claudetools.notes import extract, inbox
 from claudetools.notes.banner import one_line
 from claudetools.notes.history import LOGS, Added, Commit, Form, Reader, digest, extends, normal, read_commits
 from claudetools.notes.people import People, fold
 from claudetools.notes.who import Me
-from claudetools.objects import Objects
-from claudetools.place import Place
 
 
 class Collected(NamedTuple):

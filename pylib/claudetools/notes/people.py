@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from claudetools.identity import Invalid, read_groups, read_users
+from claudetools.core.identity import Invalid, read_groups, read_users
 from claudetools.logs.slug import SPELLED
 
 EVERYONE = ("all", "everyone", "everybody", "team")

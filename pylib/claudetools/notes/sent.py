@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from claudetools import git
+from claudetools.core import git
+from claudetools.core.objects import Objects
 from claudetools.notes.history import LOGS, Added, Commit, Reader, read_commits
 from claudetools.notes.people import People, Person, Recipients
-from claudetools.objects import Objects
 
 DAYS = 90
 

@@ -17,10 +17,10 @@ import time
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from claudetools import processes
+from claudetools.core import processes
+from claudetools.core.place import Place
 from claudetools.notes import inbox
 from claudetools.notes.inbox import Note, folder, names_in, open_notes
-from claudetools.place import Place
 from claudetools.sessions import registry
 
 TERMINAL = "@terminal-"  # no session's name: what begins so is a person's shell, by its process number

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from claudetools.core.place import Place
 from claudetools.notes.people import Person
-from claudetools.place import Place
 
 
 class Me(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from claudetools.place import Place
+from claudetools.core.place import Place
 from claudetools.sessions.ledger import Edit, record
 
 ASKS = "asks"  # kind of a record: everything of this path up to here was to be saved

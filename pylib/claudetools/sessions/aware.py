@@ -7,17 +7,17 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
-from claudetools.place import Place, find_place
+from claudetools.attribution.shell_words import UNKNOWN_FOLDER
+from claudetools.core.messages import visible
+from claudetools.core.place import Place, find_place
 from claudetools.sessions import ledger, registry, saved, sight
 from claudetools.sessions.event import SILENT, Event, Reply
 from claudetools.sessions.ledger import CONTENT_KINDS, Edit
 from claudetools.sessions.registry import Session
-from claudetools.sessions.shell_words import UNKNOWN_FOLDER
-from claudetools.text import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from claudetools.sessions import guards
+    from claudetools.attribution import guards
 
 TOLD = "aware.json"
 MODES = ("refuse", "tell", "off")
@@ -43,7 +43,7 @@ def before_edit(place: Place, event: Event, path: str) -> Reply:
 
 def before_command(place: Place, event: Event) -> Reply:
     """Refuses what takes other sessions' unsaved work; lets the rest through, with a restore point where that helps."""
-    from claudetools.sessions import guards  # no edit needs it, and each has 30 ms
+    from claudetools.attribution import guards  # no edit needs it, and each has 30 ms
 
     command = event.given.get("command")
     found = [one for one in guards.find(command) if is_here(place, event, one)] if isinstance(command, str) else []
@@ -70,9 +70,9 @@ def after_edit(place: Place, event: Event, edit: Edit) -> Reply:
     if not any(id != event.session and other.time >= edit.began for id, other in since):
         return SILENT
     touched = touches_of(place, edit.path)
-    from claudetools.sessions import guards, lost
-    from claudetools.sessions.chain import Touch
-    from claudetools.sessions.explain import Witness, explain
+    from claudetools.attribution import guards, lost
+    from claudetools.attribution.chain import Touch
+    from claudetools.attribution.explain import Witness, explain
 
     records = explain(Witness(*one) for one in touched)
     touches = [Touch(*one) for one in sorted(records, key=lambda one: one.edit.time)]
@@ -192,7 +192,7 @@ def names(others: list[Session]) -> str:
 
 def mode_of(place: Place) -> str:
     """What is set as `guards`: refuse (the default), tell or off."""
-    from claudetools import settings
+    from claudetools.core import settings
 
     told = settings.value(place, "guards")
     return told if told in MODES else {"false": "off", "no": "off", "0": "off"}.get(told.lower(), "refuse")

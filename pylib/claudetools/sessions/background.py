@@ -12,7 +12,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 
-from claudetools.place import Place
+from claudetools.core.place import Place
 from claudetools.sessions import calls, registry, windows
 from claudetools.sessions.event import Event
 

@@ -12,8 +12,8 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from claudetools.light import NamedTuple, sha256
-from claudetools.place import Place
+from claudetools.core.light import NamedTuple, sha256
+from claudetools.core.place import Place
 from claudetools.sessions.ledger import MODES, OPEN, is_content, is_inside
 from claudetools.sessions.registry import folder_of, make_private, safe_id
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from claudetools.light import NamedTuple
+from claudetools.core.light import NamedTuple
 from claudetools.sessions.sight import Sight
 
 TYPE_CHECKING = False

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from claudetools.place import Place
+from claudetools.attribution.chain import CLAIM
+from claudetools.core.place import Place
 from claudetools.sessions import sight
-from claudetools.sessions.chain import CLAIM
 from claudetools.sessions.ledger import UNKNOWN, Edit, record
 
 

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 
 import click
 
-from claudetools import cli
-from claudetools.git import GitError
-from claudetools.place import Place
+from claudetools.core import cli
+from claudetools.core.git import GitError
+from claudetools.core.messages import visible
+from claudetools.core.place import Place
 from claudetools.sessions import calls, decide, recover, registry, running, show, transcript, unsaved
 from claudetools.sessions.record import Refused, record_all
 from claudetools.sessions.registry import Session
 from claudetools.sessions.status import GitFailed
-from claudetools.text import visible
 
 PROGRAM = "claudetools.sh sessions"
 

@@ -10,10 +10,10 @@ import shlex
 
 import click
 
-from claudetools import cli, git
-from claudetools.place import Place
+from claudetools.core import cli, git
+from claudetools.core.messages import visible
+from claudetools.core.place import Place
 from claudetools.sessions import registry
-from claudetools.text import visible
 
 
 @click.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from claudetools.light import NamedTuple
+from claudetools.core.light import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

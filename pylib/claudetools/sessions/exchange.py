@@ -9,14 +9,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from claudetools import cli, files, git
-from claudetools.advance.command import BLOCKED, DONE, Advance
-from claudetools.advance.plan import Journal
-from claudetools.index import IndexBusy
-from claudetools.merging import tree_with
-from claudetools.place import Place
+from claudetools.checkout.command import BLOCKED, DONE, Advance
+from claudetools.checkout.plan import Journal
+from claudetools.core import cli, files, git
+from claudetools.core.index import IndexBusy
+from claudetools.core.messages import visible
+from claudetools.core.place import Place
+from claudetools.merge.trees import tree_with
 from claudetools.sessions.objects import Entry
-from claudetools.text import visible
 
 
 def under_lock(place: Place, title: str, arguments: Sequence[str], work: Callable[[], int]) -> int:

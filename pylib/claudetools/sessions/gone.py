@@ -12,16 +12,17 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from claudetools import git
-from claudetools.place import Place
-from claudetools.sessions import chain, meanwhile, owners
-from claudetools.sessions.chain import Touch
-from claudetools.sessions.explain import Witness, explain
+from claudetools.attribution import chain, owners
+from claudetools.attribution.chain import Touch
+from claudetools.attribution.explain import Witness, explain
+from claudetools.attribution.weave import OPEN_END, Weave, is_nobody
+from claudetools.core import git
+from claudetools.core.place import Place
+from claudetools.sessions import meanwhile
 from claudetools.sessions.ledger import GONE, Edit, digest, record
 from claudetools.sessions.objects import Objects
 from claudetools.sessions.plan import Worker
 from claudetools.sessions.registry import folder_of
-from claudetools.sessions.weave import OPEN_END, Weave, is_nobody
 
 SAVED = "saved "  # before the name of a session in a step that a commit holds
 Read = Callable[[str], bytes | None]  # the contents of the ledgers

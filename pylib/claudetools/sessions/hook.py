@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
-from claudetools.place import Place, find_place
+from claudetools.core.place import Place, find_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-from claudetools.light import NamedTuple, sha256
-from claudetools.place import Place
+from claudetools.core.light import NamedTuple, sha256
+from claudetools.core.place import Place
 from claudetools.sessions.registry import EDITS, folder_of, make_private
 
 TYPE_CHECKING = False

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from claudetools.attribution.owners import Owned
 from claudetools.sessions.objects import TREE, Entry, Objects
-from claudetools.sessions.owners import Owned
 from claudetools.wiki import index
 from claudetools.wiki.target import of_article
 

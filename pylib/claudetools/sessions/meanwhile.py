@@ -11,10 +11,10 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from claudetools import git
-from claudetools.place import Place
+from claudetools.attribution.chain import Touch
+from claudetools.core import git
+from claudetools.core.place import Place
 from claudetools.sessions import calls, sight
-from claudetools.sessions.chain import Touch
 from claudetools.sessions.ledger import digest
 from claudetools.sessions.plan import Worker
 

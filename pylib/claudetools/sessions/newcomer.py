@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from claudetools.place import Place
-from claudetools.text import visible
+from claudetools.core.messages import visible
+from claudetools.core.place import Place
 
 SETUP = "bash .claude/scripts/claudetools.sh setup"
 
@@ -17,7 +17,7 @@ def warning(place: Place) -> list[str]:
         return []
     if not os.path.exists(os.path.join(place.top, ".claude", "claudetools.json")):
         return []
-    from claudetools import identity  # with what it needs 15 ms, which nobody pays who is known
+    from claudetools.core import identity  # with what it needs 15 ms, which nobody pays who is known
 
     try:
         identity.read_identity(place.top, address(place), "")

@@ -12,10 +12,10 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-from claudetools.place import Place
+from claudetools.core.messages import visible
+from claudetools.core.place import Place
 from claudetools.sessions import registry
 from claudetools.sessions.registry import Session
-from claudetools.text import visible
 
 DAY = 86400
 SYNC = "bash .claude/scripts/sync.sh"

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-from claudetools import git
+from claudetools.core import git
 
 TREE = "40000"
 Entry = tuple[str, str]  # mode and oid

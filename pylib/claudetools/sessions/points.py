@@ -9,8 +9,8 @@ import os
 import shutil
 import time
 
-from claudetools import git
-from claudetools.place import Place
+from claudetools.core import git
+from claudetools.core.place import Place
 from claudetools.sessions.status import GIT_VARIABLES
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from claudetools import git
+from claudetools.core import git
 
 TRAILER = re.compile(r"^(Session-Id|Edits): *(\S+) *$", re.M)
 

@@ -18,15 +18,16 @@ from contextlib import suppress
 from itertools import groupby
 from typing import NamedTuple
 
-from claudetools import files, git
-from claudetools.job import tell
-from claudetools.place import Place
-from claudetools.sessions import ledger, lost
-from claudetools.sessions.chain import PUT_BACK, Touch
+from claudetools.attribution import lost
+from claudetools.attribution.chain import PUT_BACK, Touch
+from claudetools.attribution.lost import Lost
+from claudetools.attribution.owners import PLAIN
+from claudetools.core import files, git
+from claudetools.core.job import tell
+from claudetools.core.place import Place
+from claudetools.sessions import ledger
 from claudetools.sessions.ledger import UPON, Edit, digest
-from claudetools.sessions.lost import Lost
 from claudetools.sessions.objects import Entry, Objects
-from claudetools.sessions.owners import PLAIN
 
 PENDING = "put-back.json"
 SAID = "put-back.said"

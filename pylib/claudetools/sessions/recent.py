@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import NamedTuple
 
-from claudetools.place import Place
+from claudetools.core.place import Place
 from claudetools.sessions import ledger
 from claudetools.sessions.ledger import Edit
 from claudetools.sessions.registry import EDITS, Session, folder_of

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from claudetools.place import Place
+from claudetools.core.place import Place
 from claudetools.sessions import calls, ledger, registry, sight, windows
 from claudetools.sessions.ledger import LONGEST, UNKNOWN, Edit
 

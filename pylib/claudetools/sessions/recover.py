@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from claudetools import cli, git
-from claudetools.place import Place
+from claudetools.core import cli, git
+from claudetools.core.messages import visible
+from claudetools.core.place import Place
 from claudetools.sessions import transcript
 from claudetools.sessions.registry import Session
-from claudetools.text import visible
 
 
 def talk(session: Session, size: int) -> str:

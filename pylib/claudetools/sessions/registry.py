@@ -14,9 +14,9 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
-from claudetools import processes
-from claudetools.light import NamedTuple, sha256
-from claudetools.place import Place
+from claudetools.core import processes
+from claudetools.core.light import NamedTuple, sha256
+from claudetools.core.place import Place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

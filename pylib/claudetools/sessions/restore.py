@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from claudetools.place import Place
-from claudetools.sessions import exchange, ledger, lost, putback, sight
+from claudetools.attribution import lost
+from claudetools.core.place import Place
+from claudetools.sessions import exchange, ledger, putback, sight
 from claudetools.sessions.objects import Objects
 
 

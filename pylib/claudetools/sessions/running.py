@@ -9,11 +9,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from claudetools import cli
-from claudetools.place import Place
+from claudetools.core import cli
+from claudetools.core.messages import visible
+from claudetools.core.place import Place
 from claudetools.sessions import calls, registry, windows
 from claudetools.sessions.status import GitFailed
-from claudetools.text import visible
 
 USE = "run"
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from claudetools.place import Place
+from claudetools.core.place import Place
 
 CACHE = "saved.json"
 MONTH = 30 * 86400.0  # as long as a session is kept
@@ -23,7 +23,7 @@ def find(place: Place, ids: Sequence[str]) -> dict[str, int]:
     known = read(place, head) if head else {}
     if all(id in known for id in ids):
         return {id: known[id] for id in ids}
-    from claudetools import git
+    from claudetools.core import git
     from claudetools.sessions import positions
 
     try:

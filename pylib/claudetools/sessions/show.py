@@ -6,11 +6,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from claudetools.core.messages import counted, visible
 from claudetools.sessions.calls import Call
 from claudetools.sessions.ledger import UNKNOWN, Edit
 from claudetools.sessions.registry import Session
 from claudetools.sessions.unsaved import Work
-from claudetools.text import counted, visible
 
 MOST_FILES = 3
 MOST_EDITS = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from claudetools.light import NamedTuple
+from claudetools.core.light import NamedTuple
 from claudetools.sessions.ledger import LONGEST, UNKNOWN, digest
 
 REGULAR, EXECUTABLE, LINK = "100644", "100755", "120000"

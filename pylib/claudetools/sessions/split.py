@@ -22,8 +22,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
 
-from claudetools import files, git
-from claudetools.place import Place
+from claudetools.attribution.chain import contested
+from claudetools.attribution.owners import as_one
+from claudetools.core import files, git
+from claudetools.core.messages import visible
+from claudetools.core.place import Place
 from claudetools.sessions import (
     asking,
     calls,
@@ -37,13 +40,10 @@ from claudetools.sessions import (
     registry,
     windows,
 )
-from claudetools.sessions.chain import contested
 from claudetools.sessions.evidence import HOUR
 from claudetools.sessions.objects import Objects
-from claudetools.sessions.owners import as_one
 from claudetools.sessions.plan import NOBODYS, Worker
 from claudetools.sessions.status import GitFailed
-from claudetools.text import visible
 
 
 class Split:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from claudetools.light import NamedTuple
-from claudetools.place import Place
+from claudetools.core.light import NamedTuple
+from claudetools.core.place import Place
 from claudetools.sessions.ledger import UNKNOWN
 
 TYPE_CHECKING = False

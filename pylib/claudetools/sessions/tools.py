@@ -6,13 +6,13 @@ import json
 import os
 import time
 
-from claudetools.place import Place
+from claudetools.attribution.harmless import is_harmless
+from claudetools.attribution.reach import reach_of
+from claudetools.core.place import Place
 from claudetools.sessions import background, calls, ledger, sight, windows
 from claudetools.sessions.changes import Change, change_of, normal
 from claudetools.sessions.event import Event
-from claudetools.sessions.harmless import is_harmless
 from claudetools.sessions.ledger import UNKNOWN, Edit
-from claudetools.sessions.reach import reach_of
 from claudetools.sessions.registry import folder_of
 
 FILE_TOOLS = ("Edit", "Write", "MultiEdit", "NotebookEdit")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 
-from claudetools import processes
-from claudetools.place import Place, find_place
+from claudetools.core import processes
+from claudetools.core.messages import visible
+from claudetools.core.place import Place, find_place
 from claudetools.sessions import registry
 from claudetools.sessions.registry import Session
-from claudetools.text import visible
 
 HOOK = "hooks/agent/run.sh"
 

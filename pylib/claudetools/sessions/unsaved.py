@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection
 from typing import NamedTuple
 
-from claudetools.place import Place
+from claudetools.core.place import Place
 from claudetools.sessions import positions, recent, registry, status
 from claudetools.sessions.ledger import CONTENT_KINDS, Edit
 from claudetools.sessions.registry import Session

@@ -14,11 +14,11 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 
-from claudetools.light import NamedTuple
-from claudetools.place import Place
+from claudetools.attribution.reach import Reach
+from claudetools.core.light import NamedTuple
+from claudetools.core.place import Place
 from claudetools.sessions import calls, ledger, sight, status
 from claudetools.sessions.ledger import UNKNOWN, Edit
-from claudetools.sessions.reach import Reach
 from claudetools.sessions.registry import folder_of, make_private
 
 TYPE_CHECKING = False

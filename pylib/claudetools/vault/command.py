@@ -12,14 +12,14 @@ from typing import NamedTuple, NoReturn
 
 import click
 
-from claudetools import cli, git
-from claudetools.checkpoint import checkpoint
+from claudetools.core import cli, git
+from claudetools.core.checkpoint import checkpoint
+from claudetools.core.messages import counted, visible
+from claudetools.core.place import Place
 from claudetools.logs import names, write
 from claudetools.logs.record import record
-from claudetools.place import Place
 from claudetools.sessions import ledger
 from claudetools.sessions.registry import current_id
-from claudetools.text import counted, visible
 from claudetools.vault import seal, sending, storing
 from claudetools.vault.value import PREFIX, find_cell, find_told, find_value
 from claudetools.wiki import desk

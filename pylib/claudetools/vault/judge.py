@@ -20,8 +20,8 @@ import sys
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from claudetools import git
-from claudetools.job import read_options
+from claudetools.core import git
+from claudetools.core.job import read_options
 from claudetools.vault import conventions, sealed
 from claudetools.vault.yaml_lines import Unreadable
 

@@ -10,7 +10,7 @@ import os
 import subprocess
 from typing import NamedTuple
 
-from claudetools.text import visible
+from claudetools.core.messages import visible
 
 SECONDS = 30
 CONVENTIONS = (".gpg-id", ".age-recipients", ".sops.yaml")

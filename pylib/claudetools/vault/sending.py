@@ -6,9 +6,9 @@ import os
 import subprocess
 from contextlib import suppress
 
-from claudetools import cli, git
-from claudetools.place import Place
-from claudetools.text import visible
+from claudetools.core import cli, git
+from claudetools.core.messages import visible
+from claudetools.core.place import Place
 
 
 def refuse_name_of_others(folder: str, name: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from claudetools.logs.front import Unreadable, read_front, yaml_text
+from claudetools.text.front import Unreadable, read_front, yaml_text
 
 HEAD = re.compile(r"\A(\ufeff?---[ \t]*\r?\n)(.*?)(^---[ \t]*(?:\r?\n|\Z))", re.DOTALL | re.MULTILINE)
 KEY = re.compile(r"([^\s#:\-\[\]{},\"'][^:]*?)[ \t]*:(?:\s|$)")

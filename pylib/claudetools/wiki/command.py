@@ -13,10 +13,10 @@ from typing import BinaryIO
 
 import click
 
-from claudetools import cli, files
-from claudetools.place import Place
+from claudetools.core import cli, files
+from claudetools.core.messages import counted, visible
+from claudetools.core.place import Place
 from claudetools.sessions import registry
-from claudetools.text import counted, visible
 from claudetools.wiki import checking, compiling, hours, prompt, reading, redirects, renaming, target
 from claudetools.wiki.html import make_html
 from claudetools.wiki.store import Store, Unusable

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from claudetools import cli
-from claudetools.logs.front import Unreadable
+from claudetools.core import cli
+from claudetools.text.front import Unreadable
 from claudetools.wiki import article, billing, desk, index, prompt, reading, sidecar, synthesizer, turn
 from claudetools.wiki.draft import Refused, parse_answer
 from claudetools.wiki.reading import Reading

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from claudetools.identity import DEFAULT_TIMEZONE, Invalid, load_json, own_file, read_vaults
+from claudetools.core.identity import DEFAULT_TIMEZONE, Invalid, load_json, own_file, read_vaults
+from claudetools.core.place import Place
 from claudetools.logs import clock
 from claudetools.logs.person import where_identity_is
-from claudetools.place import Place
 
 SUFFIX = re.compile(r"\.(age|gpg|asc|sops|enc|ya?ml|json|env|txt|md|kdbx|ini)$", re.IGNORECASE)
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from claudetools.text import visible
+from claudetools.core.messages import visible
 from claudetools.wiki import outline
 
 LARGEST = 512 * 1024  # characters of a draft

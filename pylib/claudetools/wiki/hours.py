@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from claudetools.place import Place
-from claudetools.settling import by_key, split_front_matter
-from claudetools.text import visible
+from claudetools.core.messages import visible
+from claudetools.core.place import Place
+from claudetools.merge.settling import by_key, split_front_matter
 from claudetools.wiki.index import read_scalars, unquote
 from claudetools.wiki.target import FOLDERS, Target, is_slug
 

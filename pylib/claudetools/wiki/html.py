@@ -19,9 +19,9 @@ from urllib.parse import quote, unquote, urlsplit
 
 import click
 
-from claudetools import cli, git
-from claudetools.place import Place
-from claudetools.text import visible
+from claudetools.core import cli, git
+from claudetools.core.messages import visible
+from claudetools.core.place import Place
 from claudetools.wiki import sidecar
 from claudetools.wiki.html_page import render
 from claudetools.wiki.html_read import Page, read_pages, read_text

@@ -8,11 +8,11 @@ import stat
 from dataclasses import dataclass, field
 from typing import Any
 
-from claudetools import git
-from claudetools.logs import front
+from claudetools.core import git
+from claudetools.core.messages import visible
 from claudetools.logs.sections import is_log_path
 from claudetools.notes.extract import starts
-from claudetools.text import visible
+from claudetools.text import front
 from claudetools.wiki.html_page import Rendered
 from claudetools.wiki.sources import shown_lines
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from claudetools.settling import by_key, split_front_matter
-from claudetools.text import visible
+from claudetools.core.messages import visible
+from claudetools.merge.settling import by_key, split_front_matter
 from claudetools.wiki.target import FOLDERS, of_article
 
 PATH = "wiki/index.md"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from claudetools.logs.front import Unreadable
+from claudetools.text.front import Unreadable
 from claudetools.wiki import article
 from claudetools.wiki.store import Store, Unusable
 from claudetools.wiki.target import Target, Unfit, parse

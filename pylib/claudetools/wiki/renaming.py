@@ -10,8 +10,8 @@ import os
 import subprocess
 from dataclasses import replace
 
-from claudetools.logs.front import Unreadable
 from claudetools.sessions import ledger, registry
+from claudetools.text.front import Unreadable
 from claudetools.wiki import article, compiling, redirects, sidecar
 from claudetools.wiki.sidecar import Claim, Sidecar
 from claudetools.wiki.store import Changed, Store

@@ -9,7 +9,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from claudetools.text import visible
+from claudetools.core.messages import visible
 from claudetools.wiki import outline
 from claudetools.wiki.store import Store, Unusable
 from claudetools.wiki.target import Target

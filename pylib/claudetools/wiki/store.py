@@ -12,11 +12,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from claudetools import files
-from claudetools.checkpoint import checkpoint
+from claudetools.core import files
+from claudetools.core.checkpoint import checkpoint
+from claudetools.core.place import Place
 from claudetools.logs.record import record
 from claudetools.logs.sections import NO_LOGS
-from claudetools.place import Place
 from claudetools.wiki.target import FOLDERS, Target, of_article
 
 LARGEST = 8 * 1024 * 1024  # bytes of a log or an article that is read

@@ -17,7 +17,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from claudetools.text import visible
+from claudetools.core.messages import visible
 
 if TYPE_CHECKING:
     import httpx

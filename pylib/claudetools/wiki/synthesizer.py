@@ -19,8 +19,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import IO
 
+from claudetools.core.messages import visible
 from claudetools.sessions.registry import ID_VARIABLES
-from claudetools.text import visible
 from claudetools.wiki.draft import Refused
 
 SECONDS = 300.0

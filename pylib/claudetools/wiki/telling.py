@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import click
 
-from claudetools import cli
-from claudetools.text import counted, visible
+from claudetools.core import cli
+from claudetools.core.messages import counted, visible
 from claudetools.wiki.checking import Report
 from claudetools.wiki.compiling import REFRESHED, Outcome
 

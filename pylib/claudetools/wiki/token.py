@@ -10,9 +10,9 @@ import os
 import subprocess
 from collections.abc import Mapping
 
-from claudetools import settings
-from claudetools.place import Place
-from claudetools.text import visible
+from claudetools.core import settings
+from claudetools.core.messages import visible
+from claudetools.core.place import Place
 from claudetools.wiki import desk
 
 SECONDS = 20

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from claudetools.checkpoint import checkpoint
+from claudetools.core.checkpoint import checkpoint
 from claudetools.wiki.target import Target
 
 PATIENCE = 240.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from claudetools.place import Place
+from claudetools.core.place import Place
 from claudetools.sessions import aware, registry, tools
 from claudetools.sessions.event import SILENT, Event, Reply
 

@@ -3,7 +3,7 @@ end, are written down, nothing else."""
 
 from __future__ import annotations
 
-from claudetools.place import Place
+from claudetools.core.place import Place
 from claudetools.sessions import background, registry
 from claudetools.sessions.event import SILENT, Event, Reply
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
-from claudetools.place import Place
+from claudetools.core.messages import visible
+from claudetools.core.place import Place
 from claudetools.sessions import ancestry, newcomer, news, registry
 from claudetools.sessions.event import Event, Reply
 from claudetools.sessions.events import TOOLKIT
-from claudetools.text import visible
 
 
 def handle(place: Place, event: Event) -> Reply:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
-from claudetools.place import Place
+from claudetools.core.place import Place
 from claudetools.sessions import background, news, registry
 from claudetools.sessions.event import SILENT, Event, Reply
 from claudetools.sessions.events import TOOLKIT

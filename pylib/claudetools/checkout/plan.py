@@ -1,0 +1,158 @@
+"""What an advance is about to do, saved before it does it: the journal, the plan, the prepared files.
+
+All of it lies in the state of the tree: `journal`, and in `swap/` `plan`, `plan.again` and `<number>` for each step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterable
+
+from claudetools.core import files, git
+from claudetools.core.light import NamedTuple
+
+OID = re.compile(r"[0-9a-f]{40,64}")
+
+
+class Damaged(Exception):
+    """What was written down of an advance cannot be read: a machine that lost power leaves empty and torn files."""
+
+
+class Journal(NamedTuple):
+    """What is under way in this tree. stage: "swapping", or "stands" when only the tree got there."""
+
+    base: str
+    new: str
+    ref: str
+    old: str
+    stage: str = "swapping"
+
+
+class Step(NamedTuple):
+    """What happens at one path. `used` is late.Kept's; `inode` that of the prepared file.
+
+    A new decision for a path gets a new number, so that the files of a number always belong to one decision.
+    """
+
+    number: int
+    change: git.Change
+    action: str  # "write", "create", "remove" or "index" (nothing on disk)
+    mode: str = ""
+    oid: str = ""
+    inode: int = 0
+    used: str = ""
+
+    @property
+    def merged(self) -> bool:
+        """Whether the path gets something else than the other side's text."""
+        return self.action == "write" and self.oid != self.change.new_oid
+
+
+class Plan:
+    """The steps of one advance and their prepared files, in `folder`."""
+
+    def __init__(self, top: str, folder: str) -> None:
+        self.top, self.folder = top, folder
+        self.number = 0
+
+    def begin(self) -> None:
+        """An empty folder: a plan that was not carried out has changed nothing."""
+        if os.path.isdir(self.folder):
+            files.remove_folder(self.folder)
+        os.makedirs(self.folder, mode=0o700)
+
+    def drop(self) -> None:
+        """Forget what was planned."""
+        files.remove_folder(self.folder)
+
+    def step(self, change: git.Change, action: str, mode: str = "", oid: str = "") -> Step:
+        self.number += 1
+        return Step(self.number, change, action, mode, oid)
+
+    def place(self, step: Step) -> str:
+        return os.path.join(self.folder, str(step.number))
+
+    def prepared(self, all_steps: list[Step]) -> list[Step]:
+        """The steps with their inodes: git has written the new files, with filters and modes, into `swap/<number>`."""
+        steps = [s for s in all_steps if s.action in ("write", "create")]
+        if not steps:
+            return all_steps
+        env = {"GIT_INDEX_FILE": os.path.join(self.folder, "index")}
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(env["GIT_INDEX_FILE"])
+        entries = b"".join(b"%s %s 0\t%s\0" % (s.mode.encode(), s.oid.encode(), s.change.path) for s in steps)
+        git.run(self.top, "update-index", "-z", "--index-info", stdin=entries, env=env)
+        tree = os.path.join(self.folder, "tree")
+        names = b"".join(s.change.path + b"\0" for s in steps)
+        git.run(self.top, "checkout-index", "-q", "-f", "-z", "--stdin", f"--prefix={tree}/", stdin=names, env=env)
+        inodes: dict[int, int] = {}
+        for step in steps:
+            made, place = os.path.join(os.fsencode(tree), step.change.path), self.place(step)
+            os.rename(made, place)
+            inodes[step.number] = os.lstat(place).st_ino
+        files.remove_folder(tree)
+        return [s._replace(inode=inodes.get(s.number, 0)) for s in all_steps]
+
+    def save(self, steps: Iterable[Step]) -> None:
+        files.write_whole(os.path.join(self.folder, "plan"), json.dumps([step_row(s) for s in steps]).encode())
+
+    def replace(self, step: Step) -> None:
+        """One more line for the same path; the last one counts."""
+        with open(os.path.join(self.folder, "plan.again"), "a", encoding="utf-8") as file:
+            file.write(json.dumps(step_row(step)) + "\n")
+
+    def load(self) -> list[Step]:
+        """The steps; [] when the swap folder has been put away already. Raises Damaged, OSError."""
+        path = os.path.join(self.folder, "plan")
+        try:
+            with open(path, encoding="utf-8") as file:
+                rows = json.load(file)
+        except FileNotFoundError:
+            return []
+        except ValueError as error:
+            raise Damaged(path) from error
+        with contextlib.suppress(FileNotFoundError), open(os.path.join(self.folder, "plan.again"), "rb") as file:
+            for line in file:
+                with contextlib.suppress(ValueError):
+                    rows.append(json.loads(line))
+        try:
+            steps = {step.change.path: step for step in map(row_step, rows)}
+        except (TypeError, ValueError) as error:
+            raise Damaged(path) from error
+        self.number = max([self.number, *(step.number for step in steps.values())])
+        return list(steps.values())
+
+
+def step_row(step: Step) -> list[object]:
+    """A step as it is saved in the plan."""
+    c = step.change
+    change = [os.fsdecode(c.path), c.old_mode, c.new_mode, c.old_oid, c.new_oid]
+    return [step.number, change, step.action, step.mode, step.oid, step.inode, step.used]
+
+
+def row_step(row: list) -> Step:  # type: ignore[type-arg]
+    """The step of a saved row."""
+    number, (path, *sides), action, mode, oid, inode, used = row
+    return Step(number, git.Change(os.fsencode(path), *sides), action, mode, oid, inode, used)
+
+
+def save_journal(path: str, journal: Journal) -> None:
+    """From here on the advance is under way: the next run finishes it if this one is killed."""
+    files.write_whole(path, json.dumps(journal._asdict()).encode())
+
+
+def read_journal(path: str) -> Journal | None:
+    """The journal of this tree, None when nothing is under way. Raises Damaged, OSError."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            journal = Journal(**json.load(file))
+    except FileNotFoundError:
+        return None
+    except (TypeError, ValueError) as error:
+        raise Damaged(path) from error
+    if not all(isinstance(oid, str) and OID.fullmatch(oid) for oid in (journal.base, journal.new)):
+        raise Damaged(path)
+    return journal

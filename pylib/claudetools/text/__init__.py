@@ -1,0 +1,1 @@
+"""Formats: front matter, ciphertext, credentials. Bytes in, findings out: no git, no files."""
