@@ -44,7 +44,6 @@ UPWARDS = {
     ("checkout.judging", "merge.namesakes"),
     ("checkout.late", "attribution.lost"),
     ("core.files", "text.cipher"),
-    ("logs.credentials", "vault.value"),
     ("logs.write", "notes.extract"),
     ("merge.settling", "wiki.index"),
     ("merge.trees", "wiki.index"),

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from agents import Agent
 from claudetools.sessions.ledger import read_edits
-from claudetools.vault.value import find_cell, find_told, find_value
+from claudetools.text.value import find_cell, find_told, find_value
 from commands import run_tools
 from forced import KILL_HELPER, at, ended, was_reached
 from vaults import AGE_TEXT, with_vault
-from world import TOOLKIT, Machine, Result, World, needs, run_plain
+from world import TOOLKIT, Machine, Result, World, needs, run_plain, write_identity
 
 LOG = "session-logs/2026-06-05-mike-vpn.md"
 SECRET = "hunter2-Ünïcode!"
@@ -156,6 +156,32 @@ def test_it_is_the_sessions_work_and_a_committed_value_is_said(machine: Machine,
     result = put(machine, f"{LOG}:3", "acme/vpn", CLAUDETOOLS_SESSION_ID="mine")
     assert result.code == 0 and "[WARN] The value is in a commit already" in result.err, result.text
     assert [edit.path for edit in read_edits(agent.place, "mine")] == [LOG]
+
+
+def test_every_place_that_keeps_the_value_is_told(machine: Machine, gpg: Path) -> None:
+    """What the machine has of it besides those is nothing: each object of git is looked through."""
+    write_identity(machine, vault_path=str(gpg))
+    machine.git("config", "claudetools.credentials", "block")
+    machine.write("copy.txt", f"x\nsee {SECRET} there\n")
+    machine.git("add", "--", LOG)
+    assert machine.sync().code == 65  # the log is held back, after git has seen it
+    result = put(machine, f"{LOG}:3", "acme/vpn")
+    assert result.code == 0, result.text
+    assert "The value is in these lines as well:\n       copy.txt:2\n" in result.err.replace(
+        "         copy", "       copy"
+    )
+    assert re.search(r"the value is still in git's index and \d objects? of git", result.err), result.text
+    names = machine.git("cat-file", "--batch-all-objects", "--batch-check=%(objectname) %(objecttype)").split("\n")
+    holding = [one for one in names if " blob" in one and SECRET in machine.git("cat-file", "-p", one.split()[0])]
+    assert f" {len(holding)} object" in result.err, result.text
+
+
+def test_the_line_that_the_check_names_can_be_put(machine: Machine, gpg: Path) -> None:
+    machine.write(LOG, f"- VPN on fw01: user admin, password: {SECRET}\n- login bob:{SECRET}1, token {SECRET}2: x\n")
+    assert put(machine, f"{LOG}:1", "acme/vpn").code == 0
+    assert machine.read(LOG).startswith("- VPN on fw01: user admin, password: vault:acme/vpn\n")
+    machine.write(LOG, "curl -u bob:Xk9!pq2Rt http://a:Yk8!pq2Rt@b/\n")
+    assert "cannot be told" in put(machine, f"{LOG}:1", "acme/two").err
 
 
 def test_nothing_changes_where_it_cannot_be_done(machine: Machine, shelf: Path) -> None:

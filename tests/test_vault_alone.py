@@ -101,6 +101,37 @@ def test_the_vault_alone_leaves_the_repository_alone(world: World, mike: tuple[M
     assert "a.md" not in world.remote_files()
 
 
+def test_the_vaults_report_has_what_the_repositorys_has(world: World, mike: tuple[Machine, Path]) -> None:
+    machine, folder = mike
+    (folder / "codes.txt").write_text("".join(f"{n}\n" for n in range(9)))
+    (folder / "plan.txt").write_text("x\n")
+    assert "Vault:  would save 2 files" in machine.sync("--dry-run").out
+    assert machine.sync().code == 0
+    other, there = with_vault(world, "LINUX-02", "howard")
+    assert other.sync().code == 0
+    (there / "codes.txt").write_text("".join(f"{n}\n" for n in (*range(8), "howard's")))
+    assert other.sync().code == 0
+    (folder / "codes.txt").write_text("".join(f"{n}\n" for n in ("mike's", *range(1, 9))))
+    (folder / "C:\\Users\\x.txt").write_text("x\n")
+    (folder / "plan.txt").write_text("y\n")
+    reached = folder / ".git" / "claudetools" / "reached"
+    reached.write_text("1000000000\n")
+    assert "is a Windows path used as a file name). It stays" in machine.sync("--dry-run").out
+    result = machine.sync("--vault", "--", "plan.txt")
+    vault = result.out.split("Vault:", 1)[1]
+    assert result.code == 0 and "received 1 file from Howard Lee (1 commit)" in vault, result.text
+    assert "[INFO] Merged with your unsaved edits: codes.txt" in vault, result.text
+    result = machine.sync()
+    assert f"Keep such a name: git -C {folder} config --add claudetools.allow" in result.out, result.text
+    machine.run("git", "remote", "set-url", "origin", world.root / "away.git", cwd=folder)
+    reached.write_text("1000000000\n")
+    (folder / "plan.txt").write_text("z\n")
+    result = machine.sync("--no-push")
+    assert "Nothing has reached origin for" in result.out and "saved here. Not pushed, as asked." in result.out, (
+        result.text
+    )
+
+
 def test_both_of_two_ciphertexts_are_kept_under_two_names(world: World, mike: tuple[Machine, Path]) -> None:
     """Edits of different lines of one file of sops, which git would merge into what nobody could open."""
     machine, folder = mike

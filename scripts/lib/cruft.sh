@@ -27,7 +27,7 @@ quarantine_path() {
   fi
   REFUSED_PATHS+=("$path")
   GONE+=("$path")
-  note_fact "[INFO] Moved away: $(visible "$root") is a Windows path used as a file name. It is in $(visible "$place"). Keep such a name: git config --add claudetools.allow $(quoted "$root")"
+  note_fact "[INFO] Moved away: $(visible "$root") is a Windows path used as a file name. It is in $(visible "$place"). Keep such a name: $(git_here) config --add claudetools.allow $(quoted "$root")"
 }
 
 # Cruft that somebody committed by plain git, or allowed on another machine: named, and left to a person. Once a day: every

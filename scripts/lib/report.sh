@@ -33,9 +33,12 @@ print_place() {
 print_vault() {
   local line COUNT title=Vault
   is_one_of_many_vaults && title="Vault $(visible "$VAULT_SAID")"
-  if [ "$REPO_EXIT" -eq 0 ] && [ $((${#PROBLEMS[@]} + ${#LATER[@]})) -eq 0 ]; then
+  waiting_paths "$SESSION"
+  if [ "$REPO_EXIT" -eq 0 ] && [ $((${#PROBLEMS[@]} + ${#LATER[@]} + ${#WAITING[@]})) -eq 0 ]; then
+    print_alarm
     print_vault_line
     [ "$RECEIVED_COMMITS" -eq 0 ] || say "$title:  received $(count_of "$RECEIVED_FILES" file) from $RECEIVED_FROM ($(count_of "$RECEIVED_COMMITS" commit))"
+    print_merged
     for line in ${FACTS[@]+"${FACTS[@]}"}; do say "$line"; done
   else
     say "$title:"
@@ -49,7 +52,7 @@ print_vault_line() {
   elif [ ${#COMMITS[@]} -gt 0 ] && [ -n "$DRY_RUN" ]; then
     say "$title:  would save $(count_of "${#ALL_CHANGED[@]}" file)"
   elif [ ${#COMMITS[@]} -gt 0 ]; then
-    say "$title:  ${HEAD_OID:0:7} saved here"
+    say "$title:  ${HEAD_OID:0:7} saved here.$(not_pushed_because)"
   elif [ "$RECEIVED_COMMITS" -eq 0 ]; then
     say "$title:  nothing to do"
   fi
@@ -189,8 +192,10 @@ print_received() {
   make_count "$RECEIVED_FILES" file && files=$COUNT
   make_count "$RECEIVED_COMMITS" commit
   say "Received: $files from $RECEIVED_FROM ($COUNT)"
-  [ ${#MERGED[@]} -eq 0 ] || say "[INFO] Merged with your unsaved edits: $(visible "${MERGED[*]}")"
+  print_merged
 }
+
+print_merged() { [ ${#MERGED[@]} -eq 0 ] || say "[INFO] Merged with your unsaved edits: $(visible "${MERGED[*]}")"; }
 
 print_problems() {
   local item level

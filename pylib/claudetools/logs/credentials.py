@@ -20,7 +20,8 @@ from claudetools.core.job import read_options
 from claudetools.core.place import find_place
 from claudetools.logs import sections
 from claudetools.text import detector
-from claudetools.vault.value import CODE, PREFIX, find_value
+from claudetools.text.detector_tables import NAMED
+from claudetools.text.value import CODE, PREFIX, find_value
 
 POLICIES = ("inline", "vault", "block")
 HEADING = re.compile(r" {0,3}(?P<marks>#{1,6})[ \t]+(?P<name>.*?)[ \t#]*")
@@ -32,7 +33,6 @@ NAMES = re.compile(
     r"|(?:client|tenant|app|key)[ _]id)[\s*_`\"':=|]*",
     re.IGNORECASE,
 )
-SECRET = re.compile(r"(?:pass(?:word|phrase|wd)?|pwd|secret|token|key|psk|pin)[*_`\"']*\s*[:=][*\s]*\S", re.IGNORECASE)
 NO_SECRET = re.compile(r"https?://[^@?#\s]*|(?:none|nothing|unchanged|yes|no|n/a|-+)\.?", re.IGNORECASE)
 
 
@@ -69,7 +69,7 @@ def holds_value(line: str) -> bool:
         return False
     span = find_value(line)
     if span is None:
-        return len(CODE.findall(line)) > 1 or bool(SECRET.search(line))
+        return len(CODE.findall(line)) > 1 or bool(NAMED.search(line))
     start, end = span
     return not NAMES.fullmatch(line[:start]) and not NO_SECRET.fullmatch(line[start:end])
 

@@ -6,28 +6,25 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
 import click
 
-from claudetools.core import cli, git
+from claudetools.core import cli
 from claudetools.core.checkpoint import checkpoint
-from claudetools.core.messages import counted, visible
+from claudetools.core.messages import visible
 from claudetools.core.place import Place
 from claudetools.logs import names, write
 from claudetools.logs.record import record
-from claudetools.sessions import ledger
 from claudetools.sessions.registry import current_id
-from claudetools.vault import seal, sending, storing
-from claudetools.vault.value import PREFIX, find_cell, find_told, find_value
+from claudetools.text.value import PREFIX, find_in, find_told
+from claudetools.vault import remains, seal, sending, storing
 from claudetools.wiki import desk
 
 TARGET = re.compile(r"(?P<path>.+):(?P<first>[0-9]{1,9})(?:-(?P<last>[0-9]{1,9}))?", re.S)
 NAME = re.compile(r"(?!.*//)[A-Za-z0-9_@+][A-Za-z0-9._@+-]*(?:/[A-Za-z0-9_@+][A-Za-z0-9._@+-]*)*")
 LONGEST_NAME = 200
-POINTS = "refs/claudetools/points"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -74,11 +71,7 @@ def put(target: str, name: str, told: bool, wanted: str, dry_run: bool) -> int:
     exchange(place, path, text, after, Secret(folder, name + found.suffix, sealed, shlex.join(again)))
     print(f"[OK] {len(value)} characters lie in the vault as {name}{found.suffix} now, by {found.program}.")
     print(f"     {visible(path)}:{first} reads: {line}")
-    if value in committed(place, path):
-        cli.warn(
-            "The value is in a commit already: whoever has the repository has it.", "Change it where it is in use."
-        )
-    tell_where_it_stays(place, path, value)
+    remains.tell(place, path, value)
     return cli.OK
 
 
@@ -127,7 +120,7 @@ def move(text: str, first: int, last: int, name: str, told: str, path: str) -> t
     elif is_in_head(lines, first - 1):
         span = None
     else:
-        span = find_cell(lines, first - 1) if line.strip().startswith("|") else find_value(line)
+        span = find_in(lines, first - 1)
     if span is None:
         cli.fail(
             cli.HELD,
@@ -232,49 +225,3 @@ def fail_taken(secret: Secret, stored: str) -> NoReturn:
         "Nothing was changed. Take another name.",
         f"If it is of a run that was ended half way, and nothing names it yet: rm {shlex.quote(stored)}, then again.",
     )
-
-
-def tell_where_it_stays(place: Place, path: str, value: str) -> None:
-    """What this machine keeps for undoing has the value too, for a while, and nobody else has that."""
-    points = len(points_with(place, path, value))
-    data = value.encode("utf-8", "surrogateescape")
-    ledgers = sum(any(data in blob for blob in blobs) for blobs in ledgers_of(place))
-    if not points and not ledgers:
-        return
-    where = [counted(points, "restore point")] if points else []
-    where += [f"the record of {counted(ledgers, 'session')}"] if ledgers else []
-    lines = ["Restore points go after 14 days, a session's record 30 days after its last change."]
-    if points:
-        lines.append(f"All points now: git for-each-ref --format='delete %(refname)' {POINTS} | git update-ref --stdin")
-    cli.warn(f"On this machine the value is still in {' and '.join(where)}.", *lines)
-
-
-def points_with(place: Place, path: str, value: str) -> list[str]:
-    """The restore points whose file has the value, which goes to git by a pipe."""
-    with suppress(git.GitError):
-        refs = git.run(place.top, "for-each-ref", "--format=%(objectname)", POINTS).decode().split()
-        pattern = max(value.split("\n"), key=len).encode("utf-8", "surrogateescape") + b"\n"
-        args = ("grep", "-l", "-a", "-F", "-f", "-", *dict.fromkeys(refs), "--", f":(top,literal){path}")
-        return git.run(place.top, *args, stdin=pattern, ok=(0, 1)).decode(errors="replace").splitlines() if refs else []
-    return []
-
-
-def ledgers_of(place: Place) -> Iterator[Iterator[bytes]]:
-    """The contents that each session's record keeps."""
-    for session in registered(place):
-        folder = os.path.join(place.tree, "sessions", session, "blobs")
-        names = os.listdir(folder) if os.path.isdir(folder) else []
-        yield (ledger.blob(place, session, name) or b"" for name in names)
-
-
-def registered(place: Place) -> list[str]:
-    """The ids of the sessions that have a record here."""
-    folder = os.path.join(place.tree, "sessions")
-    return os.listdir(folder) if os.path.isdir(folder) else []
-
-
-def committed(place: Place, path: str) -> str:
-    """The file as the last commit has it, "" when it has none."""
-    with suppress(git.GitError):
-        return git.run(place.top, "cat-file", "blob", f"HEAD:{path}").decode("utf-8", "surrogateescape")
-    return ""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from claudetools.text.detector import values
+from claudetools.text.detector_tables import SECRET_COLUMN
+
 PREFIX = "vault:"  # what a line says in the place of a value
 CODE = re.compile(r"`([^`]+)`")
 # `name: ` or `name=`, with the first such sign of the line, and behind it a word or something in quotes.
@@ -13,10 +16,21 @@ VALUE = re.compile(
 )
 Span = tuple[int, int]
 RULER = re.compile(r"[ \t|:-]+")  # below the names of a table's columns
-SECRET_COLUMN = re.compile(
-    r"(?:.*[ _-])?(?:pass(?:word|phrase|wd)?|pwd|secret|token|psk|pin|credential|api[ _-]?key)s?", re.IGNORECASE
-)
 VALUE_COLUMN = re.compile(r"value|key", re.IGNORECASE)
+
+
+def find_in(lines: Sequence[str], at: int) -> Span | None:
+    """Where the value of a line lies: in a row, as the one credential that the detector finds, or behind `name: `.
+
+    None when it is not plain which part that is.
+    """
+    span = find_cell(lines, at) if lines[at].strip().startswith("|") else None
+    if span:
+        return span
+    found = values(lines, at)
+    if found:
+        return found[0][1:] if len(found) == 1 else None
+    return None if lines[at].strip().startswith("|") else find_value(lines[at])
 
 
 def find_value(line: str) -> Span | None:
