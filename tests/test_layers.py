@@ -41,7 +41,7 @@ UPWARDS = {
     ("attribution.owners", "sessions.ledger"),
     ("attribution.owners", "sessions.objects"),
     ("checkout.command", "merge.trees"),
-    ("checkout.judging", "merge.namesakes"),
+    ("checkout.swapping", "merge.namesakes"),
     ("checkout.late", "attribution.lost"),
     ("core.files", "text.cipher"),
     ("logs.write", "notes.extract"),

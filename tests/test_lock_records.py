@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from claudetools.lock import command, judging
-from claudetools.lock.record import MAX_RECORD
+from claudetools.lock.judging import MAX_RECORD
 from yard import TAKE, Yard, finish, kill, linux_only, living
 
 TOKEN = "ab" * 16

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Rule: what belongs to one machine goes into no commit. .claude/identity.json says who works there, .claudetools-resolve/ is
-# where a conflict is laid out. Neither is ever taken from a commit (pylib/claudetools/checkout/judging.py).
+# where a conflict is laid out. Neither is ever taken from a commit (pylib/claudetools/checkout/swapping.py).
 # Sets: OWN_ROOT.
 
 # is_machines_own PATH: 0 in any case of letters, because macOS and Windows make one file of them.

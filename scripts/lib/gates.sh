@@ -169,7 +169,7 @@ hold_unmerged_paths() {
   done
 }
 
-# Paths that came in and that the tree does not hold (pylib/claudetools/checkout/unsettled.py).
+# Paths that came in and that the tree does not hold (pylib/claudetools/checkout/plan.py).
 hold_unsettled_paths() {
   local path reason kept=()
   [ -s "$TREE/unsettled" ] || return 0

@@ -26,17 +26,116 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import time
 
-from claudetools.checkout import late, unsettled
-from claudetools.checkout.following import Followers
-from claudetools.checkout.judging import Judge
-from claudetools.checkout.plan import Damaged, Journal, Plan, Step, read_journal, save_journal
-from claudetools.checkout.swapping import Swaps
+from claudetools.checkout import late
+from claudetools.checkout.plan import (
+    Damaged,
+    Journal,
+    Plan,
+    Step,
+    add_unsettled,
+    read_journal,
+    read_unsettled,
+    save_journal,
+    unsettled_changes,
+    write_unsettled,
+)
+from claudetools.checkout.swapping import Judge, Swaps
 from claudetools.core import files, git, index
 from claudetools.core.checkpoint import checkpoint
 from claudetools.core.job import read_options, tell
+
+# --- index and branch -----------------------------------------------------------------
+# Index and branch follow the tree: only for the paths of the advance, and by compare-and-swap.
+
+
+LOCKED = re.compile(r"\.lock': File exists")
+PATIENCE = 2.0  # seconds that another git command may hold the branch
+
+
+class Followers:
+    """Index and branch of one tree. `claim` is the lock's record of this run, `scratch` a folder of our own."""
+
+    def __init__(self, top: str, git_dir: str, scratch: str, claim: str) -> None:
+        self.top, self.git_dir, self.scratch, self.claim = top, git_dir, scratch, claim
+
+    def on_branch(self, journal: Journal) -> bool:
+        with open(os.path.join(self.git_dir, "HEAD"), encoding="utf-8") as file:
+            return file.read().strip() == f"ref: {journal.ref}"
+
+    def record_index(self, journal: Journal) -> None:
+        """The index follows for exactly these paths. What somebody staged is merged, or left alone where it conflicts:
+        a plain commit of it would otherwise take the other side's text out again."""
+        tree = {c.path: c for c in git.changes(self.top, journal.base, journal.new)}
+        # After a cut-off receive the tree may stand on another commit than the branch, whose entries the index has.
+        apart = journal.old.strip("0") and journal.old != journal.base
+        branch = {c.path: c for c in git.changes(self.top, journal.old, journal.new)} if apart else {}
+        changes = tree | branch
+        if not changes:
+            return
+        with index.locked_copy(self.git_dir, self.claim, self.scratch) as copy:
+            held, flags = index.entries(self.top, copy, list(changes))
+            entries = []
+            for path, change in changes.items():
+                now = held.get(path, index.ABSENT)
+                entry = self.follow(change if now in sides(change) else tree.get(path, change), *now)
+                if entry:
+                    entries.append(entry)
+                else:
+                    tell("staged", files.shown(path))
+            index.record(self.top, copy, entries, flags)
+
+    def follow(self, change: git.Change, mode: str, oid: str) -> git.Change | None:
+        """The change of an index entry that holds `mode` and `oid`. None: it stays as somebody staged it."""
+        if (mode, oid) in sides(change):
+            return change
+        if {mode, change.old_mode, change.new_mode} - {git.REGULAR, git.EXECUTABLE}:
+            return None
+        merged = files.merge(
+            self.scratch,
+            git.blob(self.top, oid),
+            git.blob(self.top, change.old_oid),
+            git.blob(self.top, change.new_oid),
+        )
+        if merged is None:
+            return None
+        oid = git.store(self.top, merged)
+        new_mode = mode if change.old_mode == change.new_mode else change.new_mode
+        return change._replace(new_mode=new_mode, new_oid=oid)
+
+    def move_ref(self, journal: Journal) -> bool:
+        """Compare-and-swap of the branch. True as well when it holds NEW already (a run killed behind this step).
+
+        GitError where a lock file of git's stays in the way: the next sync finishes this receive.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                move = ("update-ref", "-m", "sync: receive", journal.ref, journal.new, journal.old)
+                git.run(self.top, *move, starts_programs=True)
+                return True
+            except git.GitError as error:
+                if git.is_ancestor(self.top, journal.new, journal.ref):
+                    return True
+                if not LOCKED.search(str(error)):
+                    return False
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.05)
+
+
+def sides(change: git.Change) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Mode and oid of the old and the new side, as an index has them."""
+    old = index.ABSENT if change.added else (change.old_mode, change.old_oid)
+    new = index.ABSENT if change.deleted else (change.new_mode, change.new_oid)
+    return old, new
+
+
+# --------------------------------------------------------------------------------------
+
 
 DONE, BLOCKED, MOVED, BUSY, INTERNAL = 0, 3, 4, 5, 70
 NOTHING = -1  # never an exit status: a further round had nothing to do
@@ -63,7 +162,7 @@ class Advance:
             raise OSError("what came in last is not settled yet; run a sync first")
         self.plan.begin()
         changes = git.changes(self.top, journal.base, journal.new)
-        self.judge.waiting = set(unsettled.read(self.state)) if journal.ref else set()
+        self.judge.waiting = set(read_unsettled(self.state)) if journal.ref else set()
         ours = set(self.stamps)
         steps, blocked = self.judge.judge_all(changes)
         if again:
@@ -83,7 +182,7 @@ class Advance:
         has arrived. Without it nothing happened. What was touched until then is judged anew."""
         self.refuse_two_file_systems()
         self.plan.begin()
-        self.judge.waiting = set(unsettled.read(self.state))
+        self.judge.waiting = set(read_unsettled(self.state))
         steps, blocked = self.judge.judge_all(git.changes(self.top, journal.base, journal.new))
         if not blocked:
             steps = self.plan.prepared(steps)
@@ -98,7 +197,7 @@ class Advance:
         """From here on a killed run is finished by the next one."""
         self.plan.save(steps)
         for change, reason in self.judge.apart if journal.ref else ():
-            unsettled.add(self.state, change, reason)
+            add_unsettled(self.state, change, reason)
             self.swaps.unsettled[change.path] = reason
             tell("unsettled", files.shown(change.path), reason)
         checkpoint("advance-plan")
@@ -130,7 +229,7 @@ class Advance:
         if not os.path.exists(os.path.join(self.state, "unsettled")) or os.path.exists(self.journal_path):
             return DONE
         head = git.run(self.top, "rev-parse", "--verify", "HEAD^{commit}").decode().strip()
-        changes = unsettled.changes(self.top, self.state, head)
+        changes = unsettled_changes(self.top, self.state, head)
         self.plan.begin()
         steps, blocked = self.judge.judge_all(changes)
         self.plan.drop()
@@ -143,8 +242,8 @@ class Advance:
             if status != DONE:
                 return status
             reasons |= self.swaps.unsettled
-        left = {path: r for path, r in unsettled.read(self.state).items() if path in reasons}
-        unsettled.write(self.state, {path: r._replace(reason=reasons[path]) for path, r in left.items()})
+        left = {path: r for path, r in read_unsettled(self.state).items() if path in reasons}
+        write_unsettled(self.state, {path: r._replace(reason=reasons[path]) for path, r in left.items()})
         for change in due:
             if change.path not in reasons:
                 tell("settled", files.shown(change.path))

@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 
 from claudetools.core import files, git
 from claudetools.core.light import NamedTuple
@@ -156,3 +157,67 @@ def read_journal(path: str) -> Journal | None:
     if not all(isinstance(oid, str) and OID.fullmatch(oid) for oid in (journal.base, journal.new)):
         raise Damaged(path)
     return journal
+
+
+# --- what the tree does not hold yet --------------------------------------------------
+# Paths that came in and that the tree does not hold: the file `unsettled` in the tree's state.
+#
+# Each is held back by the snapshot (hold_unsettled_paths of gates.sh), and every sync tries again to bring it in,
+# until the tree holds what HEAD has, or somebody takes what lies there. A record is two fields, each ended by a NUL:
+# the path, and the reason with, on a line of its own, mode and oid of what the path held before.
+
+
+NO_FILE = "000000"
+
+
+class Unsettled(NamedTuple):
+    """One path. `mode` is '' where an older version did not write down what was there before."""
+
+    path: bytes
+    reason: str
+    mode: str = ""
+    oid: str = ""
+
+
+def read_unsettled(state: str) -> dict[bytes, Unsettled]:
+    """The records of a tree, the first of each path: it names what the tree still holds."""
+    found: dict[bytes, Unsettled] = {}
+    with suppress(FileNotFoundError), open(os.path.join(state, "unsettled"), "rb") as file:
+        fields = file.read().split(b"\0")
+        for path, text in zip(fields[:-1:2], fields[1:-1:2], strict=False):
+            reason, _, side = text.decode("utf-8", "replace").partition("\n")
+            mode, _, oid = side.partition(" ")
+            found.setdefault(path, Unsettled(path, reason, mode, oid))
+    return found
+
+
+def write_unsettled(state: str, records: dict[bytes, Unsettled]) -> None:
+    """Replace the records; none: the file goes."""
+    path = os.path.join(state, "unsettled")
+    rows = (b"%s\0%s\n%s %s\0" % (r.path, r.reason.encode(), r.mode.encode(), r.oid.encode()) for r in records.values())
+    if records:
+        files.write_whole(path, b"".join(rows))
+    else:
+        with suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def add_unsettled(state: str, change: git.Change, reason: str) -> None:
+    """One more. Of a path that is in there already the older record counts: it names what the tree holds."""
+    records = read_unsettled(state)
+    records[change.path] = records.get(
+        change.path, Unsettled(change.path, "", change.old_mode, change.old_oid)
+    )._replace(reason=reason)
+    write_unsettled(state, records)
+
+
+def unsettled_changes(top: str, state: str, head: str) -> list[git.Change]:
+    """What would have to be done to each of them, now that HEAD is `head`."""
+    found = []
+    for record in read_unsettled(state).values():
+        mode, oid = git.entry(top, head, record.path)
+        new_mode, new_oid = mode or NO_FILE, oid or "0" * len(head)
+        # Where nobody knows what was there before, only a file that is missing can be brought in.
+        old_mode, old_oid = (record.mode, record.oid) if record.mode else (NO_FILE, "0" * len(head))
+        found.append(git.Change(record.path, old_mode, new_mode, old_oid, new_oid))
+    return found
