@@ -52,13 +52,14 @@ main() {
   "${job}_schedule"
 }
 
-# TASK: a name of this working tree alone. SCHEDULED: the little program that the scheduler starts.
+# TASK: a name of this working tree alone. SCHEDULED: the little program that the scheduler starts. It lies outside of the
+# repository: where that is gone, somebody has to take the job out.
 name_task() {
   local sum
   sum=$(printf '%s' "$TOP" | cksum)
   TASK=${TOP##*/}
   TASK=claudetools-${TASK//[!A-Za-z0-9_-]/_}-${sum%% *}
-  SCHEDULED=$TREE/scheduled
+  SCHEDULED=${XDG_STATE_HOME:-$HOME/.local/state}/claudetools/$TASK
 }
 
 install_schedule() {
@@ -77,8 +78,8 @@ install_schedule() {
     return
   fi
   remove_task
-  write_scheduled && "add_to_$with" || die "$EXIT_CANNOT_CREATE" "$with refused: $(visible "${SCHEDULER_WORDS:-no message}")" "Nothing is scheduled."
-  printf '%s %s %s %s\n' "$with" "$EVERY" "$TASK" "$SCHEDULED" >"$TREE/schedule"
+  (umask 077 && mkdir -p "${SCHEDULED%/*}") && write_scheduled && "add_to_$with" || die "$EXIT_CANNOT_CREATE" "$with refused: $(visible "${SCHEDULER_WORDS:-no message}")" "Nothing is scheduled."
+  printf '%s %s %s %s\n' "$with" "$EVERY" "$TASK" "$TREE" >"$TREE/schedule"
   say "[OK] Scheduled: a sync of $(visible "$TOP") every $EVERY minutes, by $with."
   case $with in
     systemd) say "     It runs while you are logged in. Always: loginctl enable-linger" ;;
@@ -101,18 +102,21 @@ round_time() {
   EVERY=$((hours * 60))
 }
 
-# Schedulers have poor environments and quoting rules of their own: they are given one plain path. Where claudetools was
-# taken out by a commit that came in, the job takes itself out.
+# Schedulers have poor environments and quoting rules of their own: they are given one plain path. Where the repository is
+# gone, or a commit that came in took claudetools out of it, the job takes itself out; not while its disk is away.
 # shellcheck disable=SC2016 # for the shell that will read it
 write_scheduled() {
   local tools=$TOOLKIT/scripts/schedule.sh job=''
   if runs_from_here; then tools=$TOP/.claude/scripts/claudetools.sh job='schedule '; fi
   {
     printf '#!/usr/bin/env bash\n# Made by schedule.sh install. The scheduler starts this.\nexport PATH=%q\n' "$PATH"
-    printf 'tools=%q\nif [ -e "$tools" ]; then cd %q && exec bash "$tools" %srun; fi\n' "$tools" "$TOP" "$job"
-    printf 'echo "claudetools is gone from "%q": this job (%s) takes itself out of %s."\n' "$TOP" "$TASK" "$with"
+    printf 'tools=%q top=%q\n' "$tools" "$TOP"
+    printf 'if [ -e "$tools" ] && [ -e "$top/.git" ]; then cd "$top" && exec bash "$tools" %srun; fi\n' "$job"
+    printf '[ -e "${top%%/*}/" ] || exit 0\n'
+    printf 'if [ -e "$top/.git" ]; then printf "claudetools is gone from %%s" "$top"; else printf "%%s is gone" "$top"; fi\n'
+    printf 'echo ": this job (%s) takes itself out of %s."\n' "$TASK" "$with"
     "print_way_out_of_$with"
-    printf 'rm -f %q "$0"\n' "$TREE/schedule"
+    printf 'rm -f %q "$0"\nrmdir "${0%%/*}" 2>/dev/null\nexit 0\n' "$TREE/schedule"
   } >"$SCHEDULED.new" && chmod 700 "$SCHEDULED.new" && mv "$SCHEDULED.new" "$SCHEDULED"
 }
 
@@ -128,20 +132,22 @@ remove_schedule() {
 # Takes out what an earlier install has put in, if it did; of a folder that was moved since, under the old name. The
 # original of a copy is still where it was, and keeps what it has.
 remove_task() {
-  local kind every was program TASK=$TASK
-  read -r kind every was program 2>/dev/null <"$TREE/schedule" || return 0
+  local kind every was place TASK=$TASK
+  read -r kind every was place 2>/dev/null <"$TREE/schedule" || return 0
   : "$every"
-  [ -z "$was" ] || [ -e "$program" ] || TASK=$was
+  [ -z "$was" ] || [ -e "$place" ] || TASK=$was
   case $kind in systemd | launchd | cron | windows) "take_from_$kind" || return ;; esac
-  rm -f "$TREE/schedule" "$SCHEDULED"
+  rm -f "$TREE/schedule" "$TREE/scheduled" "${SCHEDULED%/*}/$TASK"
+  rmdir "${SCHEDULED%/*}" 2>/dev/null
+  return 0
 }
 
 status_schedule() {
-  local kind every was program
-  if ! read -r kind every was program 2>/dev/null <"$TREE/schedule"; then
+  local kind every was place
+  if ! read -r kind every was place 2>/dev/null <"$TREE/schedule"; then
     say "Scheduled: nothing. To do it: $(typed_command schedule) install"
   elif [ "${was:-$TASK}" != "$TASK" ]; then
-    say "[WARN] What is scheduled is $(visible "$program"): this folder was moved, or is a copy."
+    say "[WARN] What is scheduled is $(visible "${place%/.git/*}"): this folder was moved, or is a copy."
     say "       Again: $(typed_command schedule) install --every $every --with $kind"
   elif "knows_$kind"; then
     say "Scheduled: every $every minutes, by $kind ($TASK)."

@@ -50,8 +50,13 @@ def pretend(machine: Machine, tmp_path: Path, **programs: str) -> Path:
     return asked
 
 
+def programs_of(machine: Machine) -> Path:
+    return machine.home / ".local" / "state" / "claudetools"
+
+
 def program_of(machine: Machine) -> Path:
-    return machine.state / "trees" / "main" / "scheduled"
+    (program,) = programs_of(machine).iterdir()
+    return program
 
 
 @pytest.fixture
@@ -162,8 +167,39 @@ def test_a_job_whose_toolkit_is_gone_takes_itself_out(machine: Machine, tmp_path
     program = program_of(machine)
     program.write_text(program.read_text().replace(str(SCHEDULE), "/nowhere/schedule.sh"))
     result = machine.run("bash", program)
-    assert result.code == 0 and "takes itself out of cron" in result.out, result.text
+    assert result.code == 0 and f"claudetools is gone from {machine.top}: this job" in result.out, result.text
+    assert "takes itself out of cron" in result.out, result.text
     assert (tmp_path / "table").read_text() == "0 0 * * * other\n" and not program.exists()
+
+
+@pytest.mark.parametrize("kind", ["cron", "systemd", "launchd", "windows"])
+def test_a_job_whose_repository_is_gone_takes_itself_out(machine: Machine, tmp_path: Path, kind: str) -> None:
+    table = shlex.quote(str(tmp_path / "table"))
+    body = f"case $1 in -l) cat {table} ;; -) cat >{table}.new && mv {table}.new {table} ;; esac"
+    (tmp_path / "table").write_text("0 0 * * * other\n")
+    programs = {"crontab": body, "systemctl": "exit 0", "launchctl": "exit 0", "schtasks_exe": "exit 0"}
+    asked = pretend(machine, tmp_path, **programs, cygpath='echo "W:$2"')
+    assert schedule(machine, "install", "--with", kind).code == 0
+    program, away = program_of(machine), tmp_path / "away"
+    home = machine.top.parent
+    shelf = machine.home / "disk"
+    shelf.mkdir()
+    program.write_text(program.read_text().replace(str(machine.top), str(shelf / "ops")))
+    machine.top.rename(shelf / "ops")
+    shelf.rename(away)
+    asked.write_text("")
+    assert machine.run("bash", program, cwd=home).text.startswith("exit 0\n--- stdout\n--- stderr"), (
+        "a disk that is away"
+    )
+    assert program.exists() and asked.read_text() == ""
+    away.rename(shelf)
+    shutil.rmtree(shelf / "ops")
+    result = machine.run("bash", program, cwd=home)
+    assert result.code == 0 and result.out.count("\n") == 1, result.text
+    assert f"{shelf}/ops is gone: this job" in result.out and f"takes itself out of {kind}." in result.out
+    assert not program.parent.exists()
+    words = {"cron": "crontab\0-\0", "systemd": "disable\0--now", "launchd": "bootout", "windows": "/Delete"}
+    assert words[kind] in asked.read_text() and (tmp_path / "table").read_text() == "0 0 * * * other\n"
 
 
 def test_a_session_does_not_lend_its_name(world: World, machine: Machine) -> None:
@@ -250,7 +286,7 @@ def test_launchd_gets_a_property_list_that_reads_back(strange: Machine, tmp_path
     assert told["StartInterval"] == 1800 and f"{told['Label']}.plist" == plist.name
     assert "launchctl\0bootstrap\0gui/" in asked.read_text()
     assert schedule(strange, "remove").code == 0
-    assert not plist.exists() and not program_of(strange).exists()
+    assert not plist.exists() and not programs_of(strange).exists()
 
 
 def test_windows_is_asked_in_its_own_words(machine: Machine, tmp_path: Path) -> None:
@@ -304,7 +340,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(machine: Machine, tm
     asked = pretend(machine, tmp_path, crontab="cat >/dev/null")
     would = schedule(machine, "install", "--with", "cron", "--every", "20", "--dry-run")
     assert would.code == 0 and "every 20 minutes, by cron" in would.out and "Nothing was changed." in would.out
-    assert not asked.exists() and not program_of(machine).exists()
+    assert not asked.exists() and not programs_of(machine).exists()
     assert "Nothing is scheduled here." in schedule(machine, "remove", "--dry-run").out
     assert schedule(machine, "install", "--with", "cron").code == 0
     assert "Would take out: claudetools-ops-" in schedule(machine, "remove", "--dry-run").out
@@ -380,7 +416,7 @@ def test_a_folder_that_was_moved_is_told_and_leaves_no_line_behind(machine: Mach
     machine.top = machine.top.rename(machine.home / "moved")
     assert "this folder was moved" in schedule(machine, "status").out
     assert schedule(machine, "install", "--with", "cron").code == 0
-    assert table.read_text().count("claudetools-ops-") == 0 and table.read_text().count("claudetools-moved-") == 1
+    assert [line.split("# claudetools-")[-1][:5] for line in table.read_text().splitlines()][1:] == ["moved"]
     assert schedule(machine, "remove").code == 0
     assert table.read_text() == "5 4 * * * mine\n"
 
