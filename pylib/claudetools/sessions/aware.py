@@ -26,10 +26,20 @@ SLACK = 60.0  # seconds that the order of records and that of their times may di
 
 
 def before_edit(place: Place, event: Event, path: str) -> Reply:
-    """Other live sessions with unsaved work in the file: said once for each of them."""
+    """Other live sessions with unsaved work in the file: said once for each of them. A write that would take lines of
+    theirs away unseen is refused."""
     told = read_told(place, event.session)
     known = told.get(path, [])
-    others = others_in(place, [event.session, *known], [path])
+    written = event.given.get("content")
+    is_whole = isinstance(written, str)
+    others = others_in(place, [event.session, *([] if is_whole else known)], [path])
+    if others and is_whole:
+        from claudetools.sessions import overwrite  # most edits need it not
+
+        reply = overwrite.before(place, event, path, str(written), others)
+        if reply != SILENT:
+            return reply
+        others = [one for one in others if one.id not in known]
     if others:
         write_told(place, event.session, {**told, path: [*known, *(one.id for one in others)]})
     if not others:
@@ -46,6 +56,8 @@ def before_command(place: Place, event: Event) -> Reply:
     from claudetools.attribution import guards  # no edit needs it, and each has 30 ms
 
     command = event.given.get("command")
+    if event.tool.startswith("mcp__"):
+        return before_tool(place, event)
     found = [one for one in guards.find(command) if is_here(place, event, one)] if isinstance(command, str) else []
     if not found:
         return SILENT
@@ -62,6 +74,17 @@ def before_command(place: Place, event: Event) -> Reply:
         points.take(place, f"Before {found[0].git} of an agent")
     others = live(place, event.session)
     return Reply(f"[WARN] {refusal(found[0], others)}") if others and mode == "tell" else SILENT
+
+
+def before_tool(place: Place, event: Event) -> Reply:
+    """A tool of an MCP server that writes a whole file is judged like a Write."""
+    from claudetools.sessions import overwrite
+
+    told = overwrite.written(event.given)
+    path = place.relative(os.path.join(event.cwd or place.top, told[0])) if told else None
+    if told is None or not path or not ledger.is_inside(path):
+        return SILENT
+    return overwrite.before(place, event, path, told[1], others_in(place, [event.session], [path]))
 
 
 def after_edit(place: Place, event: Event, edit: Edit) -> Reply:
@@ -166,18 +189,19 @@ def edits_of(place: Place, session: str, paths: Sequence[str]) -> Iterator[Edit]
         end -= len(line) + 1
 
 
-def read_told(place: Place, session: str) -> dict[str, list[str]]:
-    """Of which sessions this one has been told, in which files."""
-    at = os.path.join(registry.folder_of(place, session), TOLD)
+def read_told(place: Place, session: str, name: str = TOLD) -> dict[str, list[str]]:
+    """Of which sessions this one has been told, in which files; or, by another `name`, of what else."""
+    at = os.path.join(registry.folder_of(place, session), name)
     found: object = None
     with suppress(OSError, ValueError), open(at, encoding="ascii") as file:
         found = json.load(file)
-    return {path: ids for path, ids in found.items() if isinstance(ids, list)} if isinstance(found, dict) else {}
+    lists = found.items() if isinstance(found, dict) else ()
+    return {path: [id for id in ids if isinstance(id, str)] for path, ids in lists if isinstance(ids, list)}
 
 
-def write_told(place: Place, session: str, told: Mapping[str, list[str]]) -> None:
+def write_told(place: Place, session: str, told: Mapping[str, list[str]], name: str = TOLD) -> None:
     """The same, for the next time. Raises OSError."""
-    at = os.path.join(registry.folder_of(place, session), TOLD)
+    at = os.path.join(registry.folder_of(place, session), name)
     with open(f"{at}.{os.getpid()}", "w", encoding="ascii") as file:
         json.dump(told, file)
     os.replace(f"{at}.{os.getpid()}", at)

@@ -13,8 +13,10 @@ def handle(place: Place, event: Event) -> Reply:
     if event.tool in tools.FILE_TOOLS:
         path = tools.target_of(place, event)
         if path is not None:
-            tools.start_file_call(place, event, path)
-            return aware.before_edit(place, event, path)
+            reply = aware.before_edit(place, event, path)
+            if not reply.refusal:
+                tools.start_file_call(place, event, path)
+            return reply
     elif tools.is_window(event.tool):
         reply = aware.before_command(place, event)
         if not reply.refusal:
