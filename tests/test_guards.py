@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from claudetools.attribution.guards import find
 from claudetools.attribution.shell_words import UNKNOWN_FOLDER
+from claudetools.core.place import find_place
 from claudetools.sessions import registry
 from test_tool_hooks import Agent, place_of
 from world import Machine
@@ -65,18 +66,56 @@ REFUSED = {
     ],
     "git reset --hard": ["git reset --hard", "git reset --hard HEAD~1", "git reset -q --hard"],
     "git reset --keep": ["git reset --keep x"],
-    "git checkout .": ["git checkout .", "git checkout -- .", "git checkout -f", "git checkout HEAD -- ."],
+    "git checkout .": [
+        "git checkout .",
+        "git checkout -- .",
+        "git checkout -f",
+        "git checkout HEAD -- .",
+        "git ls-files -m | xargs git checkout --",
+    ],
     "changing the branch": [
         "git checkout main",
         "git checkout -b new",
         "git switch main",
         "git switch -c x",
         "git checkout -",
+        "git switch -C x",
+        "git checkout -B x",
+        "git branch -m new",
+        "git symbolic-ref HEAD refs/heads/x",
+        "git bisect start HEAD v1",
+        "git bisect run make",
+        "gh pr checkout 12",
+        "bash -c 'gh pr checkout 12'",
+        "glab mr checkout 3",
     ],
     "git restore .": ["git restore .", "git restore --source HEAD :/", "git restore -SW .", "git restore '*.md'"],
     "git clean": ["git clean -f", "git clean -fdx", "git clean -df notes", "git clean --force"],
     "git pull": ["git pull", "git pull --rebase origin main"],
     "git merge": ["git merge origin/main", "git merge --no-ff x"],
+    "git cherry-pick": ["git cherry-pick abc", "git -C notes cherry-pick -x abc"],
+    "git revert": ["git revert HEAD", "git revert --no-edit abc"],
+    "git am": ["git am <x.patch"],
+    "git rm": ["git rm a.md", "git rm -r notes", "git rm -f -- a"],
+    "git commit --amend": ["git commit --amend", "git commit --amend -m 'x y'", "git commit -q --amend --no-edit"],
+    "a forced git push": [
+        "git push -f",
+        "git push --force origin main",
+        "git push --force-with-lease=main origin main",
+        "git push origin +main",
+        "git push origin :main",
+        "git push origin --delete main",
+        "env A=b git push -uf origin main",
+    ],
+    "setting core.hooksPath": [
+        "git config core.hooksPath /dev/null",
+        "git config --local core.hookspath x",
+        "git config --unset core.hooksPath",
+        "git config set core.hooksPath x",
+        "git -c core.hooksPath=/dev/null commit -m x",
+    ],
+    "git worktree remove": ["git worktree remove ../x", "git worktree remove --force ../x"],
+    "rm": ["rm a.md", "rm -rf notes", "rm -- a", "rm notes/*.md", "sudo rm a", "find . -name x -exec rm {} +"],
     "git rebase": ["git rebase main", "git rebase -i HEAD~3", "git rebase --continue"],
 }
 ALLOWED = [
@@ -91,7 +130,6 @@ ALLOWED = [
     "git commit -m 'add all'",
     "git commit -m -a",
     "git commit -ma",
-    "git commit --amend",
     "git commit -F all a.md",
     'git commit -m "git stash"',
     "git stash list",
@@ -127,6 +165,27 @@ ALLOWED = [
     "printf '%s' \"$(date)\" >x",
     "git config alias.x 'stash'",
     "git worktree add ../x main",
+    "git worktree list",
+    "git rm --cached a.md",
+    "git rm -n a.md",
+    "git push origin main",
+    "git push -u origin main",
+    "git push -n -f",
+    "git push -o ci.skip=f",
+    "git config core.hooksPath",
+    "git config --get core.hooksPath",
+    "git config get core.hooksPath",
+    "git config core.autocrlf false",
+    "git cherry-pick --abort",
+    "git revert --quit",
+    "git bisect log",
+    "git branch -m old new",
+    "git branch -d x",
+    "git branch --show-current",
+    "git symbolic-ref HEAD",
+    "gh pr list",
+    "gh pr view 12",
+    "find . -name x",
     "git stash list; git stash show",
     "git switch --help",
 ]
@@ -258,6 +317,52 @@ def test_another_folder_is_not_this_one(machine: Machine, two: tuple[Agent, Agen
     assert a.before("Bash", {"command": f"git -C {other} reset --hard"}) == {}
     assert a.before("Bash", {"command": "cd notes && git stash"})["permissionDecision"] == "deny"
     assert a.before("Bash", {"command": 'cd "$CLAUDE_PROJECT_DIR" && git stash'})["permissionDecision"] == "deny"
+
+
+def test_an_alias_is_what_it_stands_for(machine: Machine, two: tuple[Agent, Agent]) -> None:
+    a, _ = two
+    for name, text in ("co", "checkout"), ("nuke", "!git reset --hard && git clean -fd"), ("loop", "loop"):
+        machine.git("config", f"alias.{name}", text)
+    assert a.before("Bash", {"command": "git co main"})["permissionDecision"] == "deny"
+    assert a.before("Bash", {"command": "git nuke"})["permissionDecision"] == "deny"
+    assert a.before("Bash", {"command": "git loop; git unknown"}) == {}
+
+
+def test_anothers_commit_is_not_amended(machine: Machine, two: tuple[Agent, Agent]) -> None:
+    """Whoever made it may have ended: its message, author and session would be gone. One's own is one's own."""
+    a, b = two
+    assert a.before("Bash", {"command": "git commit --amend --no-edit"}) == {}
+    b.edit("notes/a.md", "one", "1")
+    assert machine.sync("--no-push", env={"CLAUDETOOLS_SESSION_ID": "b"}).code == 0
+    registry.end(a.place, "b")
+    told = a.before("Bash", {"command": "git commit --amend -m 'one: add tag'"})
+    assert told["permissionDecisionReason"] == (
+        "git commit --amend: 'sophos? renewal' made the last commit, and this rewrites it: its message, author and "
+        "session would be yours.\nInstead: a commit of your own: bash .claude/scripts/sync.sh"
+    )
+    assert b.before("Bash", {"command": "git commit --amend --no-edit"}) == {}
+
+
+def test_deleting_files_is_refused_only_where_another_has_unsaved_work(
+    machine: Machine, two: tuple[Agent, Agent]
+) -> None:
+    a, b = two
+    a.write("own.md", "mine\n")
+    b.edit("notes/a.md", "one", "1")
+    for command in "rm own.md", "rm -rf build", "cd /tmp && rm -rf *":
+        assert a.before("Bash", {"command": command}) == {}
+    for command in "rm notes/a.md", "rm -rf notes", "rm notes/*", "rm -rf ./*", "rm -rf .", "ls | xargs rm":
+        assert a.before("Bash", {"command": command})["permissionDecision"] == "deny", command
+
+
+def test_a_worktree_is_not_removed_under_its_session(machine: Machine, two: tuple[Agent, Agent]) -> None:
+    a, _ = two
+    machine.git("worktree", "add", "-q", "../linked")
+    assert a.before("Bash", {"command": "git worktree remove ../linked"}) == {}
+    there = find_place(str(machine.top.parent / "linked"))
+    assert there
+    registry.register(there, "c", pid=os.getpid(), topic="dns")
+    assert "'dns'" in a.before("Bash", {"command": "git worktree remove ../linked"})["permissionDecisionReason"]
 
 
 def test_files_are_refused_only_where_another_has_unsaved_work(machine: Machine, two: tuple[Agent, Agent]) -> None:

@@ -1,13 +1,17 @@
-"""Git commands that take from a shared tree what other sessions have not saved, found in a shell command. Pure.
+"""Commands that take from a shared tree what other sessions have not saved, or change branch, commits or hooks under
+them, found in a shell command. Pure.
 
-Also behind `cd`, `git -C`, `bash -c` and `eval`. Not seen: a script, a program that calls git, and what shell_words.py
-does not see. What cannot be split (an open quote) is not judged.
+Also behind `cd`, `git -C`, `bash -c`, `eval`, `xargs`, `find -exec` and git's aliases. Not seen: a script, a program
+that calls git, an alias of the shell, and what shell_words.py does not see. What cannot be split (an open quote) is not
+judged.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
+from collections.abc import Callable
 
 from claudetools.attribution.shell_words import (
     folder_after_cd,
@@ -29,7 +33,8 @@ DEEPEST = 4
 class Found(NamedTuple):
     """A command that touches more than its session's own. `git`: in short; `why`; `instead`: the safe commands;
     `folder`: where it runs, seen from where the whole command starts (UNKNOWN_FOLDER: a variable names it); `paths`:
-    only these are at stake (empty: the whole tree); `loses`: it writes into the tree, so a restore point helps."""
+    only these are at stake (empty: the whole tree); `loses`: it writes into the tree, so a restore point helps;
+    `stake`: whose work it is that decides, see below."""
 
     git: str
     why: str
@@ -37,28 +42,51 @@ class Found(NamedTuple):
     folder: str
     paths: tuple[str, ...] = ()
     loses: bool = True
+    stake: str = "sessions"
 
 
-def find(command: str, depth: int = 0, folder: str = "") -> list[Found]:
-    """Every such command, in order."""
+HEAD = "head"  # as `stake`: the session that made the commit at HEAD
+WORKTREE = "worktree"  # the sessions in the linked worktree at `folder`
+
+
+def find(command: str, depth: int = 0, folder: str = "", alias: Callable[[str], str] = lambda _: "") -> list[Found]:
+    """Every such command, in order. `alias`: what one of git's aliases stands for, "" for none."""
     found: list[Found] = []
-    for words in simple_commands(command):
-        words = without_prefix(words)
+    for whole_words in simple_commands(command):
+        words = without_prefix(whole_words)
         if not words:
             continue
+        if "xargs" in map(os.path.basename, whole_words[: len(whole_words) - len(words)]):
+            words = [*words, "*"]  # whatever it reads
         name = os.path.basename(words[0]).removesuffix(".exe")
         if name == "cd":
             folder = folder_after_cd(folder, next((w for w in words[1:] if not w.startswith("-") or w == "-"), "~"))
         elif name == "eval" or (name in SHELLS and any(re.fullmatch(r"-\w*c", w) for w in words[1:])):
             inner = " ".join(words[1:]) if name == "eval" else text_after_c(words)
-            found += find(inner, depth + 1, folder) if depth < DEEPEST else []
+            found += find(inner, depth + 1, folder, alias) if depth < DEEPEST else []
         elif name == "git":
-            found += judge(words[1:], folder)
+            found += judge(words[1:], folder, depth, alias)
+        elif name in ("rm", "unlink"):
+            found += removal(words[1:], folder)
+        elif name == "find" and (starts := [n for n, w in enumerate(words) if w in ("-exec", "-execdir")]):
+            inner = " ".join([*map(shlex.quote, words[starts[0] + 1 :]), "'*'"])
+            found += find(inner, depth + 1, folder, alias) if depth < DEEPEST else []
+        elif (name, words[1:2]) in FORGES and words[2:3] in (["checkout"], ["co"]):
+            found.append(BRANCH._replace(folder=folder))
     return found
 
 
-def judge(words: list[str], folder: str) -> list[Found]:
+def removal(words: list[str], folder: str) -> list[Found]:
+    """`rm`: of files that others are changing."""
+    _, paths = parted(words)
+    named = tuple(path.split("*")[0].rpartition("/")[0] or "." if "*" in path else path for path in paths)
+    why = "deletes what other sessions have not saved"
+    return [Found("rm", why, f"wait for their save, then delete: {SYNC}", folder, named)] if named else []
+
+
+def judge(words: list[str], folder: str, depth: int = 0, alias: Callable[[str], str] = lambda _: "") -> list[Found]:
     """What a git command does to others."""
+    hooks = any(word.lower().startswith("core.hookspath=") for word in words if words[0] == "-c")
     while words and words[0].startswith("-"):
         if words[0] == "-C" and len(words) > 1:
             folder = folder_after_cd(folder, words[1])
@@ -67,10 +95,17 @@ def judge(words: list[str], folder: str) -> list[Found]:
         words = words[2:] if words[0] in WITH_VALUE else words[1:]
     if not words or "-h" in words or "--help" in words:
         return []
-    options, paths = parted(without_texts(words[1:]) if words[0] == "commit" else words[1:])
+    if words[0] not in RULES and depth < DEEPEST and (text := alias(words[0])):
+        rest = " ".join(map(shlex.quote, words[1:]))
+        inner = f"{text[1:]} {rest}" if text.startswith("!") else f"git {text} {rest}"
+        return find(inner, depth + 1, folder, alias)
+    options, paths = parted(without_texts(words[1:]) if words[0] in ("commit", "revert", "tag") else words[1:])
     rule = RULES.get(words[0])
     found = rule(options, paths, "--" in words) if rule else None
-    return [found._replace(folder=folder)] if found else []
+    if found and found.stake == WORKTREE:
+        folder = folder_after_cd(folder, paths[-1])
+    judged = [found._replace(folder=folder)] if found else []
+    return [*judged, HOOKS._replace(folder=folder)] if hooks else judged
 
 
 def without_texts(words: list[str]) -> list[str]:
@@ -93,7 +128,10 @@ def add(options: list[str], paths: list[str], _: bool) -> Found | None:
 
 
 def commit(options: list[str], paths: list[str], _: bool) -> Found | None:
-    """Only what stages by itself."""
+    """What stages by itself, and what takes another's commit for its own."""
+    if "--dry-run" not in options and "--amend" in options:
+        why = "made the last commit, and this rewrites it: its message, author and session would be yours"
+        return Found("git commit --amend", why, f"a commit of your own: {SYNC}", "", loses=False, stake=HEAD)
     if not has_option(options, "a", "--all", stop="mFCcSut") or "--dry-run" in options:
         return None
     why = "commits what other sessions have not saved as yours"
@@ -133,8 +171,62 @@ def checkout(options: list[str], paths: list[str], dashes: bool) -> Found | None
 
 def switch(options: list[str], paths: list[str], _: bool) -> Found | None:
     """Always: there is one branch for everybody."""
-    why = "changes the branch, and files, under every session that works in this folder"
-    return Found("changing the branch", why, "a folder of your own: git worktree add ../NAME BRANCH", "")
+    return BRANCH
+
+
+def branch(options: list[str], paths: list[str], _: bool) -> Found | None:
+    """Only the name of the branch that everybody is on."""
+    moves = has_option(options, "m", "--move") or has_option(options, "M")
+    return BRANCH if moves and len(paths) < 2 else None
+
+
+def symbolic_ref(options: list[str], paths: list[str], _: bool) -> Found | None:
+    """HEAD, when it is written."""
+    return BRANCH if paths[:1] == ["HEAD"] and len(paths) > 1 else None
+
+
+def bisect(options: list[str], paths: list[str], _: bool) -> Found | None:
+    """Everything but looking."""
+    return None if paths[:1] in (["log"], ["view"], ["visualize"], ["terms"], ["help"]) or not paths else BRANCH
+
+
+def remove(options: list[str], paths: list[str], _: bool) -> Found | None:
+    """`git rm`: the index is everybody's."""
+    if has_option(options, "n", "--dry-run", "--cached") or not paths:
+        return None
+    why = "stages a deletion in the index that all of them share; the next commit would take it along"
+    return Found("git rm", why, f"rm FILE, for a file that only you have changed, then {SYNC}", "")
+
+
+def push(options: list[str], paths: list[str], _: bool) -> Found | None:
+    """Only what may take commits off the remote."""
+    forced = has_option(options, "f", "--force", "--force-with-lease", "--mirror", stop="o")
+    gone = has_option(options, "d", "--delete", stop="o")
+    if has_option(options, "n", "--dry-run", stop="o") or not (
+        forced or gone or any(p.startswith(("+", ":")) and p != ":" for p in paths[1:])
+    ):
+        return None
+    why = "may take away what other sessions have sent"
+    return Found("a forced git push", why, f"{SYNC} (it rebases and sends)", "", loses=False)
+
+
+def worktree(options: list[str], paths: list[str], _: bool) -> Found | None:
+    """Removing one takes what is not saved in it."""
+    if paths[:1] != ["remove"] or len(paths) < 2:
+        return None
+    why = "deletes the folder that they work in"
+    return Found("git worktree remove", why, "wait until they have ended", "", loses=False, stake=WORKTREE)
+
+
+def config(options: list[str], paths: list[str], _: bool) -> Found | None:
+    """Only the hooks: what keeps secrets and other sessions' work out of a commit."""
+    if paths[:1] and paths[0] in ("set", "unset", "get"):
+        action, paths = paths[0], paths[1:]
+    else:
+        action = "unset" if {"--unset", "--unset-all"} & set(options) else "set" if len(paths) > 1 else "get"
+    if action == "get" or not paths or paths[0].lower() != "core.hookspath":
+        return None
+    return HOOKS
 
 
 def restore(options: list[str], paths: list[str], _: bool) -> Found | None:
@@ -167,7 +259,26 @@ def incoming(name: str, options: list[str]) -> Found | None:
     return Found(f"git {name}", why, f"{SYNC} (it receives and sends without touching anybody's unsaved work)", "")
 
 
-RULES = {
+def no_rule(*_: object) -> Found | None:
+    """It takes nothing."""
+    return None
+
+
+BRANCH = Found(
+    "changing the branch",
+    "changes the branch, and files, under every session that works in this folder",
+    "a folder of your own: git worktree add ../NAME BRANCH",
+    "",
+)
+HOOKS = Found(
+    "setting core.hooksPath",
+    "turns the hooks off that keep secrets and unsaved work of others out of commits",
+    "mend what the hook names",
+    "",
+    loses=False,
+)
+FORGES = [("gh", ["pr"]), ("hub", ["pr"]), ("glab", ["mr"]), ("tea", ["pr"]), ("tea", ["pulls"])]
+RULES: dict[str, Callable[[list[str], list[str], bool], Found | None]] = {
     "add": add,
     "stage": add,
     "commit": commit,
@@ -180,4 +291,16 @@ RULES = {
     "pull": lambda options, *_: incoming("pull", options),
     "merge": lambda options, *_: incoming("merge", options),
     "rebase": lambda options, *_: incoming("rebase", options),
+    "am": lambda options, *_: incoming("am", options),
+    "cherry-pick": lambda options, *_: incoming("cherry-pick", options),
+    "revert": lambda options, *_: incoming("revert", options),
+    "bisect": bisect,
+    "branch": branch,
+    "config": config,
+    "push": push,
+    "rm": remove,
+    "symbolic-ref": symbolic_ref,
+    "worktree": worktree,
+    # Never an alias, and nobody else's business.
+    **dict.fromkeys(("blame", "diff", "fetch", "grep", "log", "ls-files", "rev-parse", "show", "status"), no_rule),
 }

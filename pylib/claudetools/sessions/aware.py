@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 from claudetools.attribution.shell_words import UNKNOWN_FOLDER
 from claudetools.core.messages import visible
@@ -26,20 +27,10 @@ SLACK = 60.0  # seconds that the order of records and that of their times may di
 
 
 def before_edit(place: Place, event: Event, path: str) -> Reply:
-    """Other live sessions with unsaved work in the file: said once for each of them. A write that would take lines of
-    theirs away unseen is refused."""
+    """Other live sessions with unsaved work in the file: said once for each of them."""
     told = read_told(place, event.session)
     known = told.get(path, [])
-    written = event.given.get("content")
-    is_whole = isinstance(written, str)
-    others = others_in(place, [event.session, *([] if is_whole else known)], [path])
-    if others and is_whole:
-        from claudetools.sessions import overwrite  # most edits need it not
-
-        reply = overwrite.before(place, event, path, str(written), others)
-        if reply != SILENT:
-            return reply
-        others = [one for one in others if one.id not in known]
+    others = others_in(place, [event.session, *known], [path])
     if others:
         write_told(place, event.session, {**told, path: [*known, *(one.id for one in others)]})
     if not others:
@@ -56,35 +47,57 @@ def before_command(place: Place, event: Event) -> Reply:
     from claudetools.attribution import guards  # no edit needs it, and each has 30 ms
 
     command = event.given.get("command")
-    if event.tool.startswith("mcp__"):
-        return before_tool(place, event)
-    found = [one for one in guards.find(command) if is_here(place, event, one)] if isinstance(command, str) else []
-    if not found:
+    if not isinstance(command, str):
         return SILENT
-    mode = mode_of(place)
-    for one in found:
-        others = (
-            others_in(place, [event.session], at_stake(place, event, one)) if one.paths else live(place, event.session)
-        )
-        if others and mode == "refuse":
-            return Reply(refusal=refusal(one, others))
-    if any(one.loses for one in found):
+    found = [one for one in guards.find(command, alias=partial(alias_of, place)) if is_here(place, event, one)]
+    mode = mode_of(place) if found else "off"
+    told = [(one, others) for one in found if mode != "off" and (others := others_at(place, event, one))]
+    if told and mode == "refuse":
+        return Reply(refusal=refusal(*told[0]))
+    loses = next((one for one in found if one.loses and (not one.paths or any(one is two for two, _ in told))), None)
+    if loses:
         from claudetools.sessions import points
 
-        points.take(place, f"Before {found[0].git} of an agent")
-    others = live(place, event.session)
-    return Reply(f"[WARN] {refusal(found[0], others)}") if others and mode == "tell" else SILENT
+        points.take(place, f"Before {loses.git} of an agent")
+    return Reply(f"[WARN] {refusal(*told[0])}") if told else SILENT
 
 
-def before_tool(place: Place, event: Event) -> Reply:
-    """A tool of an MCP server that writes a whole file is judged like a Write."""
-    from claudetools.sessions import overwrite
+def others_at(place: Place, event: Event, found: guards.Found) -> list[Session]:
+    """The sessions that lose something by the command."""
+    from claudetools.attribution import guards
 
-    told = overwrite.written(event.given)
-    path = place.relative(os.path.join(event.cwd or place.top, told[0])) if told else None
-    if told is None or not path or not ledger.is_inside(path):
-        return SILENT
-    return overwrite.before(place, event, path, told[1], others_in(place, [event.session], [path]))
+    if found.stake == guards.HEAD:
+        return makers_of_head(place, event.session)
+    if found.stake == guards.WORKTREE:
+        there = find_place(os.path.join(event.cwd or place.top, found.folder))
+        return live(there, event.session) if there else []
+    paths = at_stake(place, event, found)
+    if paths is None:
+        return live(place, event.session)
+    return others_in(place, [event.session], paths) if paths else []
+
+
+def makers_of_head(place: Place, session: str) -> list[Session]:
+    """The other sessions whose commit HEAD is, whether they are at work or not; none where it is one of `session`."""
+    from claudetools.sessions import status
+
+    try:
+        out = status.run_git(place.top, ("log", "-1", "--format=%(trailers:key=Session-Id,valueonly)"))
+    except status.GitFailed:
+        return []
+    told = out.decode("utf-8", "replace").split()
+    makers = [] if session in map(registry.safe_id, told) else told
+    return [registry.read_session(place, id) or Session(registry.safe_id(id)) for id in makers]
+
+
+def alias_of(place: Place, word: str) -> str:
+    """What the word stands for among git's aliases."""
+    from claudetools.sessions import status
+
+    try:
+        return status.run_git(place.top, ("config", "--get", f"alias.{word}")).decode("utf-8", "replace").strip()
+    except (status.GitFailed, OSError, ValueError):
+        return ""
 
 
 def after_edit(place: Place, event: Event, edit: Edit) -> Reply:
@@ -131,23 +144,27 @@ def touches_of(place: Place, path: str, since: float = 0.0) -> list[tuple[str, E
 
 def refusal(found: guards.Found, others: list[Session]) -> str:
     """Why not, and what instead."""
+    if found.stake == "head":
+        return f"{found.git}: {names(others)} {found.why}.\nInstead: {found.instead}"
     verb = "works" if len(others) == 1 else "work"
     return f"{found.git}: {names(others)} {verb} in this folder too, and this {found.why}.\nInstead: {found.instead}"
 
 
 def is_here(place: Place, event: Event, found: guards.Found) -> bool:
     """Whether the command runs in this tree. A folder that a variable names may be it."""
-    if found.folder == UNKNOWN_FOLDER:
+    if found.folder == UNKNOWN_FOLDER or found.stake == "worktree":
         return True
     there = find_place(os.path.join(event.cwd or place.top, found.folder))
     return there is not None and there.top == place.top
 
 
-def at_stake(place: Place, event: Event, found: guards.Found) -> list[str]:
-    """The paths of the command, seen from the top."""
-    folder = "" if found.folder == UNKNOWN_FOLDER else found.folder
-    told = [place.relative(os.path.join(event.cwd or place.top, folder, path)) for path in found.paths]
-    return [path for path in told if path]
+def at_stake(place: Place, event: Event, found: guards.Found) -> list[str] | None:
+    """The paths of the command, seen from the top; None for all of the tree."""
+    folder = os.path.join(event.cwd or place.top, "" if found.folder == UNKNOWN_FOLDER else found.folder)
+    told = [os.path.join(folder, path) for path in found.paths]
+    if not told or any((place.top + os.sep).startswith(os.path.realpath(path) + os.sep) for path in told):
+        return None
+    return [path for path in map(place.relative, told) if path]
 
 
 def live(place: Place, session: str) -> list[Session]:

@@ -1,4 +1,4 @@
-"""A whole file is about to be written: which unsaved lines of other live sessions would go that the writer has not seen.
+"""A whole file is about to be written: which unsaved lines of other live sessions go that the writer has not seen.
 
 An Edit names the text that it replaces; a Write names nothing, and newer models write over files that they have never
 read. A line counts as seen where it lies in the session's transcript, in what one of its own edits of the file found or
@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-from claudetools.place import Place
+from claudetools.core.messages import visible
+from claudetools.core.place import Place
 from claudetools.sessions import aware, ledger, saved, sight
 from claudetools.sessions.event import SILENT, Event, Reply
 from claudetools.sessions.registry import Session
-from claudetools.text import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,11 +38,16 @@ def written(given: Mapping[str, Any]) -> tuple[str, str] | None:
     return (path, content) if path and "\0" not in path and content is not None else None
 
 
-def before(place: Place, event: Event, path: str, content: str, others: Sequence[Session]) -> Reply:
-    """Refuse, once for each line, or tell, as `guards` is set. `others`: live, with unsaved work in the file."""
+def before_write(place: Place, event: Event) -> Reply:
+    """Refuse, once for each line, or tell, as `guards` is set. Also for a tool of a server that writes a whole file."""
+    told = written(event.given)
+    path = place.relative(os.path.join(event.cwd or place.top, told[0])) if told else None
+    if told is None or not path or not ledger.is_inside(path):
+        return SILENT
+    others = aware.others_in(place, [event.session], [path])
     mode = aware.mode_of(place) if others else "off"
     disk = sight.look(place.top, path) if mode != "off" else sight.NOTHING
-    lost = set(lines_of(disk.data)) - set(lines_of(content.encode("utf-8", "surrogatepass")))
+    lost = set(lines_of(disk.data)) - set(lines_of(told[1].encode("utf-8", "surrogatepass")))
     if not lost:
         return SILENT
     ends = saved.find(place, [one.id for one in others])
