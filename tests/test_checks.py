@@ -58,12 +58,15 @@ WORDS = st.sampled_from(
         "--",
         "mike",
         "session",
+        "Session",
         "acme",
         "2",
         " ",
         ":",
         "é",
         ".md",
+        ".MD",
+        ".markdown",
         "\n",
         "]",
     ]
@@ -73,17 +76,42 @@ WORDS = st.sampled_from(
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(WORDS, max_size=7).map("".join), min_size=1, max_size=60))
 def test_shell_and_python_agree_on_names(names: list[str]) -> None:
-    names = [f"{name.replace(chr(0), '').replace('/', '')}.md" for name in names]
+    names = [name.replace(chr(0), "").replace("/", "") for name in names]
+    names = [f"{name}{'' if re.search('(?i)[.]m[a-z]+$', name) else '.md'}" for name in names]
     script = """while IFS= read -r -d '' name; do
       if check_log_name "session-logs/$name"; then echo good; else echo "$RULE_TEXT"; fi; done"""
     told = ask_shell(script, *names)
     expected = []
     for name in names:
         good = sections.is_log_name(name) or not sections.is_log_path(f"session-logs/{name}")
+        good = good and not sections.is_bare_name(name)
         bare = "is a log name that every session of that day would share"
         other = "is no log name (YYYY-MM-DD-<user>-<topic>.md)"
         expected.append("good" if good else bare if sections.is_bare_name(name) else other)
     assert told == expected
+
+
+BARE = [
+    *(f"session-logs/2026-06-05-{word}" for word in ("SESSION.md", "Session-2.MD", "session.markdown", "session.mkd")),
+    *("session-logs/2026-06-05.MD", "Session-Logs/2026-06-05-session.md", "clients/a/SESSION-LOGS/2026-06-05.mdown"),
+]
+
+
+@pytest.mark.parametrize("path", BARE)
+def test_a_bare_name_is_one_in_every_case_and_with_every_ending(path: str) -> None:
+    script = """while IFS= read -r -d '' path; do check_log_name "$path" || echo "$RULE_TEXT: $RULE_FIX"; done"""
+    (told,) = ask_shell(script, path)
+    folder, _, name = path.rpartition("/")
+    assert told == (
+        "is a log name that every session of that day would share: "
+        f"Rename it: mv -- {path} {folder}/2026-06-05-USER-TOPIC.md"
+    )
+    assert sections.is_bare_name(name) and not sections.is_log_name(name)
+
+
+@pytest.mark.parametrize("path", ["notes/2026-06-05-session.md", "session-logs/2026-06-05-session.mp3", "a.md"])
+def test_other_files_may_be_called_as_they_like(path: str) -> None:
+    assert ask_shell("""while IFS= read -r -d '' p; do check_log_name "$p" && echo ok; done""", path) == ["ok"]
 
 
 LINES = st.sampled_from(
@@ -111,6 +139,32 @@ def test_shell_and_python_agree_on_sections(texts: list[str]) -> None:
     assert ask_shell(script, *texts) == expected
 
 
+PIECES = st.sampled_from(
+    ["---", "user: x", "- **User:** x", "", " ", "\r", "<!-- x -->", "x", "```"]
+    + [f"## {name}" for name in ("User", "Session Summary", "Key Decisions ", "note: mike", "Notes @mike")]
+    + ["# VPN", "## A message to", "## Note for mike", "##  \U0001f4cc Note for all ##"]
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(PIECES, max_size=9).map("\n".join), min_size=1, max_size=20))
+def test_shell_and_python_agree_on_what_is_empty_and_what_is_a_message(texts: list[str]) -> None:
+    script = """git() { printf '%s' "$text"; }
+    while IFS= read -r -d '' text; do
+      begin_log; n=0
+      while IFS= read -r line; do n=$((n + 1)); take_log_line "$n" "$line"; done <<<"$text"
+      told='a log'
+      ! is_empty_log "$text" || told='empty'
+      [ "$LOG_NOTES" -eq 0 ] || [ "$LOG_OTHERS" -gt 0 ] || told+=', a message'
+      echo "$told"
+    done"""
+    expected = [
+        ("a log" if sections.is_filled(text) else "empty") + (", a message" if sections.is_message(text) else "")
+        for text in texts
+    ]
+    assert ask_shell(script, *texts) == expected
+
+
 def test_both_know_the_same_sections() -> None:
     told = ask_shell('printf "%s\\n" "${LOG_SECTIONS[@]}" "$LOG_OPTIONAL"')
     assert told == [s.name for s in sections.SECTIONS] + [s.name for s in sections.SECTIONS if s.optional]
@@ -132,6 +186,7 @@ def mike(machine: Machine) -> Machine:
 
 
 WRONG_LOGS = {
+    "empty": ("-Done.", "is an empty log"),
     "no section": ("# VPN\n", "is a log without the sections '## User', '## Session Summary' and 7 more"),
     "one missing": ("-## Key Decisions", "is a log without the section '## Key Decisions'"),
     "order": ("-## User+## Key Decisions\n## User", "is a log where '## User' stands too low"),
@@ -296,7 +351,7 @@ def test_few_programs_are_started(mike: Machine, tmp_path: Path) -> None:
     started = [line.split()[:2] for line in log.read_text(errors="replace").split("\0")[:-1]]
     assert started == [["git", "diff"], ["git", "grep"]]
     log.unlink()
-    mike.write(LOG, log_text(mike))
+    mike.write(LOG, log_text(mike).replace("Done.", "Done.\n" * 6, 1))
     mike.git("add", "-A")
     env |= {"GIT_AUTHOR_EMAIL": "mike@example.com"}
     assert mike.run(shutil.which("bash") or "bash", RUN, env=env).code == 0

@@ -44,7 +44,6 @@ UPWARDS = {
     ("checkout.swapping", "merge.namesakes"),
     ("checkout.late", "attribution.lost"),
     ("core.files", "text.cipher"),
-    ("logs.write", "notes.extract"),
     ("merge.settling", "wiki.index"),
     ("merge.trees", "wiki.index"),
     ("merge.trees", "wiki.sidecar"),

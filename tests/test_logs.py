@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agents import Agent
 from claudetools.core.place import Place
 from claudetools.logs import sections
 from claudetools.sessions import ledger, registry
@@ -38,6 +39,12 @@ def made(machine: Machine, *args: str, session: str = "", now: int = NOON) -> st
     return result.out.strip()
 
 
+def fill(machine: Machine, path: str) -> None:
+    """What an agent does with a new log."""
+    head, user, rest = machine.read(path).partition("## User\n")
+    machine.write(path, head + user + re.sub(r"(?m)^(## .*)$", r"\1\n\nDone.", rest))
+
+
 def place_of(machine: Machine) -> Place:
     return Place(str(machine.top), str(machine.common), str(machine.common))
 
@@ -63,9 +70,27 @@ def test_a_new_log_has_front_matter_the_user_block_and_every_section(mike: Machi
         "## User\n- **User:** Mike Swanson (mike)\n- **Role:** admin\n- **Machine:** LINUX-01\n\n"
         + "\n".join(f"## {section.name}\n" for section in sections.SECTIONS[1:])
     )
+    told = log(mike, "check", path)
+    assert told.code == 65 and "nobody has written into it yet" in told.out and "--fix" not in told.out
+    fill(mike, path)
     assert log(mike, "check", path).code == 0
     assert mike.sync(env={"CLAUDE_CODE_SESSION_ID": "7f3a"}).code == 0
     assert path in mike.git("ls-files")
+
+
+def test_an_empty_log_is_left_out_and_the_way_to_its_text_is_named(world: World, mike: Machine) -> None:
+    path = made(mike, "new", "vpn", session="a")
+    mike.write("notes.md", "x\n")
+    result = mike.sync(env={"CLAUDE_CODE_SESSION_ID": "a"})
+    assert result.code == 65 and f"[WARN] Left out: {path} (is an empty log)." in result.out, result.text
+    assert f"rm -- {path}     From what its session did: /save --for a" in result.out
+    assert path not in world.remote_files() and "notes.md" in world.remote_files()
+    for more in ("<!-- x -->\n", "\n\n\n", "# Title\n"):
+        mike.write(path, mike.read(path) + more)
+        assert mike.sync(env={"CLAUDE_CODE_SESSION_ID": "a"}).code == 65
+    mike.write(path, mike.read(path) + "One line.\n")
+    assert mike.sync(env={"CLAUDE_CODE_SESSION_ID": "a"}).code == 0
+    assert "One line." in world.remote_file(path)
 
 
 @pytest.mark.parametrize(
@@ -395,22 +420,92 @@ def test_one_log_is_adopted_by_name_and_a_good_one_is_not(mike: Machine) -> None
 # --- missing -------------------------------------------------------------------------
 
 
+def work(machine: Machine, session: str, path: str = "") -> None:
+    """A session changes a file, and saves."""
+    agent = Agent(machine, session)
+    agent.write(path or f"clients/{session}/notes.md", f"{os.urandom(4).hex()}\n".encode())
+    assert agent.sync("-m", f"work of {session}").code in (0, 65)
+
+
+def missed(machine: Machine, session: str = "") -> dict[str, dict[str, object]]:
+    found = json.loads(log(machine, "missing", "--json", session=session).out)
+    return {one["id"]: one for one in found}
+
+
 def test_sessions_without_a_log_are_listed(world: World, mike: Machine) -> None:
-    for id in ("with", "without"):
-        mike.write(f"clients/{id}/notes.md", f"{id}\n")
-        if id == "with":
-            made(mike, "new", "vpn", session=id)
-        assert mike.sync("-m", f"work of {id}", env={"CLAUDETOOLS_SESSION_ID": id}).code == 0
+    fill(mike, made(mike, "new", "vpn", session="with"))
+    made(mike, "new", "firewall", session="skeleton")
+    for id in ("with", "without", "skeleton"):
+        work(mike, id)
     registry.register(place_of(mike), "without", transcript="/t.jsonl", topic="acme vpn")
     result = log(mike, "missing")
     assert result.code == 0
     assert "1 commit, 1 file  acme vpn" in result.out
     assert "session without (live); write its log: /save --for without" in result.out
-    assert "session with (" not in result.out
-    (found,) = json.loads(log(mike, "missing", "--json").out)
-    assert (found["transcript"], found["files"]) == ("/t.jsonl", ["clients/without/notes.md"])
-    made(mike, "new", "late", session="without")
-    assert log(mike, "missing").out.startswith("[OK] Every session of the last 7 days")
+    found = missed(mike)
+    assert found.keys() == {"without", "skeleton"}
+    assert (found["without"]["transcript"], found["without"]["files"]) == ("/t.jsonl", ["clients/without/notes.md"])
+    for id in ("without", "skeleton"):
+        fill(mike, made(mike, "new", "late", session=id))
+    assert log(mike, "missing").out == "[OK] Every session of the last 7 days has a log of its work.\n"
+
+
+def test_work_after_the_last_save_is_listed_until_that_is_logged(mike: Machine) -> None:
+    path = made(mike, "new", "vpn", session="a")
+    fill(mike, path)
+    work(mike, "a")
+    assert missed(mike) == {}
+    work(mike, "a", "clients/acme/later.md")
+    (one,) = missed(mike).values()
+    assert (one["commits"], one["files"], one["log"]) == (1, ["clients/acme/later.md"], path)
+    assert f"1 commit, 1 file since {path}" in log(mike, "missing").out
+    now = int(mike.git("log", "-1", "--format=%ct")) + 5
+    assert log(mike, "append", session="a", now=now, body="And that.\n").code == 0
+    assert missed(mike) == {}, "the log tells of it, though no sync has sent that yet"
+    work(mike, "a", "wiki/clients/acme.md")
+    assert missed(mike) == {}, "an article is made of logs"
+
+
+def test_a_session_that_only_talked_is_listed_when_it_is_over(mike: Machine) -> None:
+    mike.sync()
+    for id, words in (("asked", "why is the vpn slow?"), ("silent", "")):
+        registry.register(place_of(mike), id)
+        registry.note_prompt(place_of(mike), id, words, "")
+    assert missed(mike) == {}, "it may still save"
+    for id in ("asked", "silent"):
+        registry.end(place_of(mike), id)
+    assert missed(mike).keys() == {"asked"} and missed(mike, session="asked") == {}
+    assert "no commit  why is the vpn slow?" in log(mike, "missing").out
+
+
+def recovered(mike: Machine, env: dict[str, str]) -> str:
+    """`/save --for lost`, as far as the command that claims its log."""
+    result = run_tools(mike, "--session", "lost", "log", "new", "firewall", env=env)
+    assert result.code == 0, result.text
+    return result.out.strip()
+
+
+def test_a_log_that_another_session_recovers_goes_beside_any_sync(world: World, mike: Machine) -> None:
+    work(mike, "lost")
+    saver = Agent(mike, "saver")
+    registry.note_prompt(place_of(mike), "saver", "recover the lost one", "")
+    env = {"CLAUDE_CODE_SESSION_ID": "saver"}
+    path = recovered(mike, env)
+    assert "\nsession: lost\nrecovered-by: saver\n" in mike.read(path)
+    mike.sync(env={"CLAUDE_CODE_SESSION_ID": "third"})
+    assert path not in world.remote_files(), "a sync of another one takes no part of it along"
+    saver.write(path, (saver.read(path) or b"") + b"First half.\n")
+    assert saver.sync().code == 0 and "First half." in world.remote_file(path)
+    saver.write(path, (saver.read(path) or b"") + b"Second half.\n")
+    result = saver.sync()
+    assert result.code == 0 and "Second half." in world.remote_file(path), result.text
+    assert recovered(mike, env) == path
+    body = mike.write("more.ignored", "More.\n")
+    told = run_tools(mike, "--session", "lost", "log", "append", "--file", str(body), env=env)
+    assert told.code == 0, told.text
+    assert saver.sync().code == 0 and "More." in world.remote_file(path)
+    saver.end()
+    assert missed(mike) == {}, "and what it wrote for another one needs no log of its own"
 
 
 def test_another_machines_sessions_are_not_missed_here(world: World, mike: Machine) -> None:

@@ -527,7 +527,7 @@ def test_the_writer_is_warned_in_one_line(mike: Machine, howard: Machine) -> Non
     result = send_by_sync(howard, NOTE, "## Note for howrd\n\nx\n")
     warned = [line for line in result.out.split("\n") if line.startswith("[WARN]")]
     knows = "but users.json knows howard, mike and all; howard is nearest. Correct it, save again."
-    assert warned == [f"[WARN] {LOG} line 30: a note for 'howrd', {knows}"]
+    assert warned == [f"[WARN] {LOG} line 46: a note for 'howrd', {knows}"]
     assert "howrd" not in mike.sync(env=A).out
 
 

@@ -265,7 +265,7 @@ def bare_log(s: Scene) -> Result:
     ),
 )
 def log_without_sections(s: Scene) -> Result:
-    return s.save("session-logs/2026-06-05-mike-vpn.md", "# VPN\n")
+    return s.save("session-logs/2026-06-05-mike-vpn.md", "# VPN\n\nThe certificate is new.\n")
 
 
 @situation("A file that should be encrypted", "encrypted", lambda s: s.mike.write("acme.age", AGE_TEXT))

@@ -278,8 +278,8 @@ def log_text(machine: Machine, session: str = "", more: str = "") -> str:
 
 
 def log_body(user: str, machine: str) -> str:
-    """Every section that a log has to have."""
-    others = "".join(f"\n## {name}\n" for name in REQUIRED[1:])
+    """Every section that a log has to have, with something in it."""
+    others = "".join(f"\n## {name}\n\nDone.\n" for name in REQUIRED[1:])
     full_name = USERS["users"][user]["full_name"]
     return f"## {REQUIRED[0]}\n- **User:** {full_name} ({user})\n- **Machine:** {machine}\n{others}"
 

@@ -53,7 +53,7 @@ judge_content() {
     [ "${CONTENT_PATHS[i]}" = "$path" ] || continue
     read -r -a task <<<"${CONTENT_TASKS[i]}"
     case ${task[0]} in
-      log) judge_log "$path" ;;
+      log) judge_log "$path" "${prefix:-:}$path" ;;
       owner) judge_log_owner "$path" ${task[@]+"${task[@]:1}"} ;;
     esac || "$report" "$path"
   done

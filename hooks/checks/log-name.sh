@@ -10,33 +10,28 @@ is_log() {
   case ${1##*/} in README.md | index.md) return 1 ;; esac
 }
 
-# check_log_name PATH: 0, or 1 with RULE_TEXT (what is wrong) and RULE_FIX (the command).
+readonly SHARED_LOG_NAME='^[0-9]{4}-[0-9]{2}-[0-9]{2}(-session(-[0-9]+)?)?\.(md|markdown|mdown|mdwn|mkd|mkdn|mkdown)$'
+
+# check_log_name PATH: 0, or 1 with RULE_TEXT (what is wrong) and RULE_FIX (the command). A name that is shared is so in
+# any case, and with any ending that Markdown has.
 check_log_name() {
-  local path=$1 stem
-  is_log "$path" || return 0
+  local path=$1 stem shared
+  case /$path in */[Ss][Ee][Ss][Ss][Ii][Oo][Nn]-[Ll][Oo][Gg][Ss]/*.[Mm]*) ;; *) return 0 ;; esac
   stem=${path##*/}
-  stem=${stem%.md}
-  if is_shared_name "$stem"; then
+  shopt -s nocasematch
+  [[ $stem =~ $SHARED_LOG_NAME ]]
+  shared=$?
+  shopt -u nocasematch
+  if [ "$shared" -eq 0 ]; then
     RULE_TEXT='is a log name that every session of that day would share'
     stem=${stem:0:10}
-  elif is_good_name "$stem"; then
+  elif ! is_log "$path" || is_good_name "${stem%.md}"; then
     return 0
   else
     RULE_TEXT='is no log name (YYYY-MM-DD-<user>-<topic>.md)'
     stem=YYYY-MM-DD
   fi
   printf -v RULE_FIX 'Rename it: mv -- %q %q' "$path" "${path%/*}/$stem-USER-TOPIC.md"
-  return 1
-}
-
-is_shared_name() {
-  local rest=${1:10}
-  case $1 in [0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*) ;; *) return 1 ;; esac
-  case $rest in
-    '' | -session) return 0 ;;
-    -session-*[!0-9]* | -session-) return 1 ;;
-    -session-*) return 0 ;;
-  esac
   return 1
 }
 

@@ -6,10 +6,12 @@ import os
 
 from claudetools.core import cli, git
 from claudetools.core.place import Place
+from claudetools.sessions import registry
 
 
 def take(told: str) -> int:
     """From here on this process belongs to the session that `told` names. 0, or the code of what was said."""
+    os.environ[registry.CALLER] = registry.current_id(os.environ) or ""
     try:
         os.environ["CLAUDETOOLS_SESSION_ID"] = whole_id(cli.here(), told)
     except cli.Stop as stop:

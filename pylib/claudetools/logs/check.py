@@ -32,6 +32,8 @@ def find_faults(name: str, text: str, block: str) -> list[Fault]:
             found.append(Fault(1, "it has no front matter", mild=True))
     except front.Unreadable as error:
         found.append(Fault(1, str(error)))
+    if sections.is_message(text):
+        return found
     if names := sections.missing_sections(text):
         found.append(Fault(0, f"it lacks {listed(names)}"))
     lines = {name: number for number, name in reversed(list(sections.headings(text)))}
@@ -39,6 +41,8 @@ def find_faults(name: str, text: str, block: str) -> list[Fault]:
         found.append(Fault(lines[name], f"the section '## {name}' stands too low"))
     if sections.USER in lines:
         found += block_faults(section_lines(text, sections.USER), lines[sections.USER], block)
+    if not names and not sections.is_filled(text):
+        return [*found, Fault(0, "nobody has written into it yet: a sync leaves it out")]
     empty = [n for n in sections.REQUIRED if n in lines and not any(map(str.strip, section_lines(text, n)))]
     return found + ([Fault(0, f"still empty: {listed(empty)}", mild=True)] if empty else [])
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from claudetools.core import cli, git
+from claudetools.core import cli
 from claudetools.core.messages import counted, visible
 from claudetools.core.place import Place
 from claudetools.logs import adopt as adopting
@@ -53,7 +53,8 @@ def new(topic: str, project: str, client: str, another: bool, as_json: bool) -> 
     place, session = cli.here(), registry.current_id(os.environ) or ""
     person = read_person(place)
     path, made = make.make_log(place, person, session, topic, project, client, another)
-    if session:
+    known = registry.read_session(place, session) if session else None
+    if session and (registry.writer_id(os.environ) == session or (known and known.state() in ("ended", "dead"))):
         registry.set_topic(place, session, topic)
     if not made:
         cli.info(
@@ -98,9 +99,10 @@ def append(topic: str, path: str, body: Any, as_json: bool) -> None:
     text, lowered = write.lowered(text)
     if lowered:
         cli.info("Headings of the text are lowered below '## Update': a section of the log stands in it once.")
-    contents = write.append(full, heading, text, clock.stamp(moment), refuse_foreign)
     path = place.relative(full) or full
-    record(place, session, path, *contents)
+    make.let_caller_write(place, session, path)
+    contents = write.append(full, heading, text, clock.stamp(moment), refuse_foreign)
+    record(place, registry.writer_id(os.environ), path, *contents)
     for fault in note_faults(place, contents[1]):
         if fault.line > contents[0].count(b"\n"):
             cli.warn(f"{visible(path)}:{fault.line}: {fault.text}.")
@@ -184,7 +186,7 @@ def check(file: str, fix: bool, as_json: bool) -> int:
         if not sections.is_log_path(place.relative(os.path.realpath(file)) or ""):
             raise cli.Stop(cli.HELD, f"{visible(file)} is no session log of this repository.")
         contents = write.change(file, lambda text: checking.completed(text, person.block), make.scratch(place))
-        record(place, registry.current_id(os.environ) or "", place.relative(file) or file, *contents)
+        record(place, registry.writer_id(os.environ), place.relative(file) or file, *contents)
     with open(file, "rb") as opened:
         data = opened.read()
     found = checking.find_faults(os.path.basename(file), data.decode("utf-8", "replace"), person.block)
@@ -197,7 +199,7 @@ def check(file: str, fix: bool, as_json: bool) -> int:
         print(f"[{'INFO' if fault.mild else 'ERROR'}] {where}: {visible(fault.text)}.")
     if not as_json and not found:
         print(f"[OK] {visible(file)} is in order.")
-    if held and not fix and not as_json:
+    if sections.missing_sections(data.decode("utf-8", "replace")) and held and not fix and not as_json:
         print(f"        Add what is missing: {cli.program(place)} log check --fix {shlex.quote(visible(file))}")
     return cli.HELD if held else cli.OK
 
@@ -241,27 +243,25 @@ def adopt(files: tuple[str, ...], every: bool, dry_run: bool, as_json: bool) -> 
 @click.option("--days", default=7, type=click.IntRange(1, 3650), show_default=True, help="How far to look back.")
 @AS_JSON
 def find_missing(days: int, as_json: bool) -> None:
-    """List sessions that committed work and left no log.
+    """List sessions that left no log of their work: none at all, or none of what followed their last save.
 
-    Those of this machine only: their transcripts are here.
+    Those of this machine only: their transcripts are here. A log that nobody has filled is none.
     """
     place = cli.here()
     person = read_person(place)
-    try:
-        found = missing.find_missing(place, person.machine, days)
-    except git.GitError:
-        found = []  # no commit yet
+    found = missing.find_missing(place, person.machine, days, registry.current_id(os.environ) or "")
     if as_json:
         print(json.dumps([{**vars(one), "files": sorted(one.files)} for one in found]))
         return
     for one in found:
         when = datetime.fromtimestamp(one.last, person.zone)
         work = visible(one.topic or one.subject)
-        amount = f"{counted(one.commits, 'commit')}, {counted(len(one.files), 'file')}"
+        amount = f"{counted(one.commits, 'commit')}, {counted(len(one.files), 'file')}" if one.commits else "no commit"
+        amount += f" since {visible(one.log)}" if one.log else ""
         print(f"{when:%Y-%m-%d} {clock.clock_text(when)}  {amount}  {work}")
         print(f"        session {visible(one.id)} ({one.state}); write its log: /save --for {visible(one.id)}")
     if not found:
-        print(f"[OK] Every session of the last {days} days that committed work has a log.")
+        print(f"[OK] Every session of the last {days} days has a log of its work.")
 
 
 def show(path: str, as_json: bool, facts: dict[str, Any]) -> None:

@@ -19,8 +19,30 @@ def make_log(
     """The session's log, seen from the top, and whether it was made just now. Raises Stop, OSError.
 
     A session goes on with its log whatever the topic is called now, unless the work belongs elsewhere, or `another` is
-    asked for.
+    asked for. Whoever works as that session may write the log from now on.
     """
+    path, made = find_or_make(place, person, session, topic, project, client, another)
+    let_caller_write(place, session, path)
+    return path, made
+
+
+def let_caller_write(place: Place, session: str, path: str) -> None:
+    """Who works as the session of a log (`--session`) may go on with it, by editing the file too."""
+    writer = registry.writer_id(os.environ)
+    if writer != session:
+        add_id(place, path, front.WRITERS, writer)
+
+
+def add_id(place: Place, path: str, key: str, id: str) -> None:
+    """That session may go on with a log."""
+    full = os.path.join(place.top, path)
+    record(place, id, path, *write.change(full, lambda text: front.with_id(text, key, id), scratch(place)))
+
+
+def find_or_make(
+    place: Place, person: Person, session: str, topic: str, project: str, client: str, another: bool
+) -> tuple[str, bool]:
+    """The log and whether it is new."""
     moment = clock.now(person.zone)
     folder = shelf.folder_for(place, project, client, f"{moment:%Y-%m-%d}")
     if session and (path := continued(place, folder, session, topic)):
@@ -47,7 +69,7 @@ def make_log(
     path, made = names.claim(name, text.encode(), scratch(place), is_mine)
     path = os.path.relpath(path, place.top).replace(os.sep, "/")
     if made:
-        record(place, session, path, None, text.encode())
+        record(place, registry.writer_id(os.environ), path, None, text.encode())
     return path, made
 
 
@@ -64,8 +86,7 @@ def continued(place: Place, folder: str, session: str, topic: str) -> str:
         return ""
     mine, _, path, _ = max(found)
     if not mine:
-        full = os.path.join(place.top, path)
-        record(place, session, path, *write.change(full, lambda text: write.with_owner(text, session), scratch(place)))
+        add_id(place, path, front.OWNERS, session)
     return path
 
 

@@ -37,12 +37,21 @@ UPDATE = "Update"
 
 # Where the user's part ends only the front matter tells: it may hold dashes.
 NAME = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])-[^-].*-[^-].*\.md", re.ASCII | re.DOTALL)
-BARE = re.compile(r"\d{4}-\d\d-\d\d(?:-session(?:-\d+)?)?\.md", re.ASCII)
+BARE = re.compile(
+    r"\d{4}-\d\d-\d\d(?:-session(?:-\d+)?)?\.(?:md|markdown|mdown|mdwn|mkd|mkdn|mkdown)", re.ASCII | re.IGNORECASE
+)
 # What a shell, a terminal or Windows takes for something else.
 UNFIT = re.compile(r"[\x00-\x20\x7f\"'`$&;*?<>|\\:(){}\[\]!#~^]")
 NO_LOGS = ("README.md", "index.md")
 FOLDER = "session-logs"
 HEADING = re.compile(r"## +(?P<name>.*?)(?: +#+)? *", re.DOTALL)
+# The heading of a note (notes/extract.py), as people write it: "Note for Mike", "A message to", "Notes @mike".
+NOTE_WORDS = r"(?:(?:an?|the)\s+)?(?:(?:urgent|important|quick|short|private|another)\s+)?(?:note|message)s?\b"
+NOTE = re.compile(
+    rf"[\W\d_]*{NOTE_WORDS}[\s*_`:,(\u2013\u2014-]*(?:(?:for|to)\b|(?=@))[\s*_`:]*(?P<who>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+COMMENT = re.compile(r"<!--.*-->")
 FENCE = re.compile(r" {0,3}(?P<mark>`{3,}|~{3,})(?P<rest>.*)", re.DOTALL)
 
 
@@ -58,7 +67,8 @@ def is_log_name(name: str) -> bool:
 
 
 def is_bare_name(name: str) -> bool:
-    """Whether every session of that day would share the name: `YYYY-MM-DD.md`, `YYYY-MM-DD-session.md`, also `-2`."""
+    """Whether every session of that day would share the name: `YYYY-MM-DD.md`, `YYYY-MM-DD-session.md`, also `-2`; in
+    any case, with any ending that Markdown has."""
     return bool(BARE.fullmatch(name))
 
 
@@ -109,3 +119,24 @@ def misplaced_section(text: str) -> str:
                 return name
             last = order.index(name)
     return ""
+
+
+def is_message(text: str) -> bool:
+    """Whether a file among the logs holds notes alone: it needs no section of a log."""
+    names = [name for _, name in headings(text)]
+    return bool(names) and all(NOTE.fullmatch(name) for name in names)
+
+
+def is_filled(text: str) -> bool:
+    """Whether somebody has written into a log: headings, front matter, User block and blank comments are no text."""
+    lines = [line.strip() for line in text.removeprefix("\ufeff").split("\n")]
+    start = lines.index("---", 1) + 1 if lines[0] == "---" and "---" in lines[1:] else 0
+    part = ""
+    for line in lines[start:]:
+        if heading := HEADING.fullmatch(line):
+            part = heading["name"]
+        elif part == USER and line.startswith("- **"):
+            continue
+        elif line and not line.startswith("#") and not COMMENT.fullmatch(line):
+            return True
+    return False

@@ -82,7 +82,8 @@ def find_logs(top: str) -> Iterator[str]:
             below.sort()
             for name in sorted(names):
                 path = os.path.relpath(os.path.join(here, name), top).replace(os.sep, "/")
-                if sections.is_log_path(path) and not os.path.islink(os.path.join(here, name)):
+                is_log = sections.is_log_path(path) or sections.is_bare_name(name)
+                if is_log and not os.path.islink(os.path.join(here, name)):
                     yield path
 
 

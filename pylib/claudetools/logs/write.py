@@ -12,7 +12,6 @@ from typing import BinaryIO
 
 from claudetools.logs import clock, names, sections
 from claudetools.logs.person import Person
-from claudetools.notes.extract import HEADING as NOTE
 from claudetools.text import front
 
 
@@ -54,7 +53,7 @@ def lowered(text: str) -> tuple[str, bool]:
     lines, moved = text.split("\n"), 0
     for number, line, fence in sections.scan(text):
         heading = re.fullmatch(r"(#{1,6})[ \t].*", line)
-        if not fence and heading and not NOTE.fullmatch(line.lstrip("#")):
+        if not fence and heading and not sections.NOTE.fullmatch(line.lstrip("#")):
             moved = max(moved, 3 - len(heading[1]))
             lines[number - 1] = "#" * min(6 - len(heading[1]), moved) + lines[number - 1]
     return "\n".join(lines), bool(moved)
@@ -110,12 +109,6 @@ def change(path: str, edit: Callable[[str], str], scratch: str) -> tuple[bytes, 
         if new != old:
             replace(path, new, scratch)
         return old, new
-
-
-def with_owner(text: str, session: str) -> str:
-    """The log with another session's id behind those that are there: it goes on with this log."""
-    known = front.owners(text)
-    return text if session in known else front.set_line(text, "session", front.yaml_text(" ".join([*known, session])))
 
 
 def replace(path: str, content: bytes, scratch: str) -> None:

@@ -13,15 +13,13 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from claudetools.logs.sections import NOTE
+
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
 # Told from the bytes alone: most logs hold no note, and are not parsed.
 LIKELY = re.compile(rb"(?:note|message)s?[^\w\r\n]{1,20}(?:(?:for|to)\b|@)", re.IGNORECASE)
-WORDS = r"(?:(?:an?|the)\s+)?(?:(?:urgent|important|quick|short|private|another)\s+)?(?:note|message)s?\b"
-HEADING = re.compile(
-    rf"[\W\d_]*{WORDS}[\s*_`:,(\u2013\u2014-]*(?:(?:for|to)\b|(?=@))[\s*_`:]*(?P<who>.*)", re.IGNORECASE | re.DOTALL
-)
 # markdown-it's own idea of a line; not Python's, which knows ten more ends of one.
 LINE = re.compile(rb"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 LONGEST_FRONT = 64 * 1024
@@ -58,7 +56,7 @@ def notes_from(lines: list[bytes], start: int) -> Iterator[Found]:
     # The nearest heading of each level below the one that is looked at, and the nearest that ends a `##` note.
     next_of, next_marked = [len(lines)] * 7, [len(lines)] * 7
     for level, title, first, body, marked in reversed(list(find_headings(lines, start))):
-        match = HEADING.fullmatch(title[:LONGEST_TITLE])
+        match = NOTE.fullmatch(title[:LONGEST_TITLE])
         who = " ".join(match["who"].split()) if match else ""
         if match and who:
             end = min((next_marked if marked else next_of)[1 : level + 1])

@@ -33,6 +33,8 @@ PLAIN_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 # Who started us says it in one of these; a hook's own payload is asked last.
 ID_VARIABLES = ("CLAUDETOOLS_SESSION_ID", "CLAUDE_CODE_SESSION_ID", "CODEX_SESSION_ID")
 
+CALLER = "CLAUDETOOLS_CALLER_ID"  # who gives a command as another session (`--session`)
+
 
 class Session(NamedTuple):
     """One session. Times are seconds since the epoch; `pid` 0, texts "" and `ended` 0.0 stand for "not known".
@@ -83,6 +85,11 @@ def current_id(environ: Mapping[str, str], payload: Mapping[str, Any] | None = N
     """The id of the caller's session, safe to use as a name; None outside of any session."""
     told = [environ.get(name) for name in ID_VARIABLES] + [(payload or {}).get("session_id")]
     return next((safe_id(id) for id in told if isinstance(id, str) and id.strip()), None)
+
+
+def writer_id(environ: Mapping[str, str]) -> str:
+    """Whose work it is what a command writes: the caller's, also where it works as another session. "" for nobody's."""
+    return environ.get(CALLER) or current_id(environ) or ""
 
 
 def safe_id(id: str) -> str:

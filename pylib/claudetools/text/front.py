@@ -13,7 +13,8 @@ from typing import Any
 HEAD = 16 * 1024  # bytes: no front matter of ours is longer
 # What every YAML reader takes for text as it stands.
 PLAIN = re.compile(r"[A-Za-z/](?:[\w ./@+-]*[\w/+-])?", re.ASCII)
-SESSION_LINE = re.compile(r"(?m)^session: (?P<ids>.*?)\r?$")
+OWNERS, WRITERS = "session", "recovered-by"
+ID_LINES = {key: re.compile(rf"(?m)^{key}: (?P<ids>.*?)\r?$") for key in (OWNERS, WRITERS)}
 PLAIN_IDS = re.compile(r"[A-Za-z_][A-Za-z0-9._ -]*|\"[A-Za-z0-9._ -]+\"", re.ASCII)
 RESERVED = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 
@@ -63,16 +64,38 @@ def owners(text: str) -> list[str]:
 
     They stand in one line, `session: ID ID ...`, which the shell checks read too.
     """
-    line = SESSION_LINE.search(text, 0, HEAD)
+    return ids_of(text, OWNERS)
+
+
+def writers(text: str) -> list[str]:
+    """The ids of the sessions that wrote it for one that left no log: they may change it, and it is none of theirs."""
+    return ids_of(text, WRITERS)
+
+
+def ids_of(text: str, key: str) -> list[str]:
+    """The ids in one line of the front matter."""
+    line = ID_LINES[key].search(text, 0, HEAD)
     if not line or not text.startswith("---") or line.start() > text.find("\n---", 3) > 0:
         return []
     if PLAIN_IDS.fullmatch(line["ids"]):  # as we write it: thousands of logs are read so in no time
         return line["ids"].strip('"').split()
     try:
-        found = read_front(text).get("session")
+        found = read_front(text).get(key)
     except Unreadable:
         return []
     return str(found).split() if isinstance(found, (str, int)) else []  # never str() of what aliases may blow up
+
+
+def with_id(text: str, key: str, id: str) -> str:
+    """The text with an id behind those of that line, which is made below `session:` where there is none."""
+    known = ids_of(text, key)
+    if id in known:
+        return text
+    line = yaml_text(" ".join([*known, id]))
+    if known:
+        return set_line(text, key, line)
+    owner = ", ".join(owners(text)) and ID_LINES[OWNERS].search(text, 0, HEAD)
+    return f"{text[: owner.end()]}\n{key}: {line}{text[owner.end() :]}" if owner else text
 
 
 def set_line(text: str, key: str, value: str) -> str:
