@@ -28,7 +28,7 @@ PUBLIC = {2, 6, 12, 13, 14, 17}  # of keys and signatures, which are no secret
 def is_sealed(data: bytes) -> bool:
     """Whether nobody can read this without a key."""
     if data.startswith(GIT_CRYPT):
-        return len(data) > len(GIT_CRYPT) + 12 and not TYPED.search(data)
+        return len(data) >= len(GIT_CRYPT) + 12 and not TYPED.search(data)
     return is_message(data) or is_age(data) or bool(ANSIBLE.fullmatch(data)) or is_sops(data)
 
 
