@@ -18,8 +18,8 @@ NAMES = {"group_vars": "Ansible vault", **{kind: f"sops, {kind}" for kind in ("y
 HEAD = """# What goes out of a vault, and what is held
 
 Made by `CLAUDETOOLS_BLESS=1 make test K=store_table`: files in the form that the programs write, in the folders that they
-mark. The first word is what became of an encrypted file, the second of `password: hunter2` in its place. **goes**: it is
-on the remote. **held**: no commit that the remote has shows it, and sync names the file.
+mark. First stands what became of an encrypted file, then of `password: hunter2` in its place. **goes**: it is on
+the remote. **held**: no commit that the remote has shows it, and sync names the file.
 
 """
 Act = Callable[[Machine, Path, dict[str, bytes], str], dict[str, str]]
