@@ -96,13 +96,13 @@ run_command() {
   local status session=()
   load environment python owner claim lock results repository settings identity
   if [ "${1:-}" = --session ]; then
-    [ -n "${2:-}" ] || usage_error "--session needs the id of a session."
+    [ -n "${2:-}" ] || wrong_usage "--session needs the id of a session."
     session=(--session "$2")
     shift 2
   fi
   case ${1:-} in
     log | notes | sessions | vault | wiki) ;;
-    *) usage_error "Unknown command: $(visible "${1:-}")." ;;
+    *) wrong_usage "Unknown command: $(visible "${1:-}")." ;;
   esac
   reset_results
   forget_repository .
@@ -114,7 +114,5 @@ run_command() {
   [ "$status" -ne "$EXIT_NO_PACKAGES" ] || exit "$EXIT_SETUP"
   exit "$status"
 }
-
-usage_error() { die "$EXIT_USAGE" "$1" "See: $(tools_command) --help"; }
 
 main "$@"

@@ -106,12 +106,16 @@ round_time() {
 # gone, or a commit that came in took claudetools out of it, the job takes itself out; not while its disk is away.
 # shellcheck disable=SC2016 # for the shell that will read it
 write_scheduled() {
-  local tools=$TOOLKIT/scripts/schedule.sh job=''
-  if runs_from_here; then tools=$TOP/.claude/scripts/claudetools.sh job='schedule '; fi
+  local tools=$TOOLKIT/scripts/schedule.sh start
+  printf -v start 'bash %q run' "$tools"
+  if runs_from_here; then
+    tools=$TOP/.claude/scripts/claudetools.sh
+    printf -v start 'sh %q . claudetools.sh schedule run' "$STATE/start.sh"
+  fi
   {
     printf '#!/usr/bin/env bash\n# Made by schedule.sh install. The scheduler starts this.\nexport PATH=%q\n' "$PATH"
     printf 'tools=%q top=%q\n' "$tools" "$TOP"
-    printf 'if [ -e "$tools" ] && [ -e "$top/.git" ]; then cd "$top" && exec bash "$tools" %srun; fi\n' "$job"
+    printf 'if [ -e "$tools" ] && [ -e "$top/.git" ]; then cd "$top" && exec %s; fi\n' "$start"
     printf '[ -e "${top%%/*}/" ] || exit 0\n'
     printf 'if [ -e "$top/.git" ]; then printf "claudetools is gone from %%s" "$top"; else printf "%%s is gone" "$top"; fi\n'
     printf 'echo ": this job (%s) takes itself out of %s."\n' "$TASK" "$with"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -26,11 +28,15 @@ def path(tmp_path: Path) -> str:
     return f"{bin}:{os.environ['PATH']}"
 
 
-def set_up(machine: Machine, shim: str = "claudetools") -> Path:
-    """A clone with a shim that says what it was started with; its person has set it up."""
-    machine.write(f".claude/scripts/{shim}.sh", 'echo "pinned: $*, typed as ${CLAUDETOOLS_TYPED-}"\n')
+def set_up(machine: Machine, version: str = "0.2.0") -> Path:
+    """A clone that its person has set up, with a version that says what it was started with."""
+    sum = "5d" * 32
+    program = machine.state / "toolkit" / sum / "scripts/claudetools.sh"
+    program.parent.mkdir(parents=True)
+    program.write_text('echo "pinned: $*, typed as ${CLAUDETOOLS_TYPED-}"\n')
+    machine.write(".claude/claudetools.json", json.dumps({"version": version, "sha256": sum}))
+    shutil.copy(TOOLKIT / ".claude/scripts/claudetools-start.sh", machine.state / "start.sh")
     record = machine.state / "installed.json"
-    record.parent.mkdir(exist_ok=True)
     record.write_text("{}")
     return record
 
@@ -50,14 +56,13 @@ def test_version_and_folder_are_told_without_python(tmp_path: Path, path: str) -
 
 def test_in_a_repository_it_starts_what_that_is_pinned_to(machine: Machine, path: str) -> None:
     set_up(machine)
-    set_up(machine, "sync")
     (machine.top / "a b").mkdir()
     env = {"PATH": path}
     for folder in (machine.top, machine.top / "a b"):
         told = machine.run("claudetools", "log", "new", "a b", cwd=folder, env=env)
         assert told.out == "pinned: log new a b, typed as claudetools\n", told.text
         assert machine.run("claudetools", "sync", "--all", cwd=folder, env=env).out == (
-            "pinned: --all, typed as claudetools\n"
+            "pinned: sync --all, typed as claudetools\n"
         )
     for word in ("--version", "help", "completion"):
         assert "pinned" not in machine.run("claudetools", word, env=env).out
@@ -68,14 +73,16 @@ def test_in_a_linked_worktree_too(machine: Machine, path: str) -> None:
     set_up(machine)
     linked = machine.home / "linked"
     machine.git("worktree", "add", "-q", str(linked))
-    (linked / ".claude/scripts").mkdir(parents=True, exist_ok=True)
-    (linked / ".claude/scripts/claudetools.sh").write_text("echo linked $*\n")
-    assert machine.run("claudetools", "doctor", cwd=linked, env={"PATH": path}).out == "linked doctor\n"
+    shutil.copy(machine.top / ".claude/claudetools.json", linked / ".claude/claudetools.json")
+    told = machine.run("claudetools", "doctor", cwd=linked, env={"PATH": path})
+    assert told.out == "pinned: doctor, typed as claudetools\n", told.text
 
 
 def test_code_of_a_repository_that_nobody_has_set_up_is_not_started(machine: Machine, path: str) -> None:
     set_up(machine).unlink()
-    set_up(machine, "sync").unlink()
+    (machine.state / "start.sh").unlink()
+    for name in ("sync", "claudetools", "claudetools-start"):
+        machine.write(f".claude/scripts/{name}.sh", "echo pinned\n")
     for words in (("doctor",), ("sync",), ("notes",), ("setup", "--user", "mike")):
         told = machine.run("claudetools", *words, env={"PATH": path})
         assert "pinned" not in told.text and told.out + told.err

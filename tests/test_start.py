@@ -14,10 +14,12 @@ import pytest
 from disks import fill, mounted, root_only
 from installing import ARCHIVE, PIN, TOOLKIT, VERSION, other_version, own_sync, pinned, run_install, tools, unpacked
 from test_contention import Start
-from world import Machine, Result, World
+from world import USERS, Machine, Result, World, needs
 
 START = ".claude/scripts/claudetools-start.sh"
-SHELLS = [path for name in ("dash", "bash", "busybox") if (path := shutil.which(name))]
+SHELLS = [
+    (path, "sh")[: 1 + (name == "busybox")] for name in ("dash", "bash", "busybox") if (path := shutil.which(name))
+]
 NEXT = "9.0.0"
 
 
@@ -31,8 +33,8 @@ def ready(machine: Machine) -> Machine:
     return machine
 
 
-def where(machine: Machine, shell: str = "sh", **env: str) -> Result:
-    return machine.run(shell, START, "where", env=env)
+def where(machine: Machine, *shell: str, **env: str) -> Result:
+    return machine.run(*(shell or ("sh",)), START, "where", env=env)
 
 
 def hook(machine: Machine, event: str = "UserPromptSubmit") -> Result:
@@ -41,12 +43,12 @@ def hook(machine: Machine, event: str = "UserPromptSubmit") -> Result:
     return machine.run("sh", "-c", line, env={"CLAUDE_PROJECT_DIR": str(machine.top)})
 
 
-def commit(machine: Machine) -> Result:
-    machine.write("by-hand.md", "x\n")
+def commit(machine: Machine, text: str = "x") -> Result:
+    machine.write("by-hand.md", f"{text}\n")
     machine.git("add", "by-hand.md")
-    return machine.run(
-        "git", "-c", "user.name=Mike Swanson", "-c", "user.email=mike@example.com", "commit", "-q", "-m", "by hand"
-    )
+    person = USERS["users"][machine.user]
+    names = ("-c", f"user.name={person['full_name']}", "-c", f"user.email={person['email']}")
+    return machine.run("git", *names, "commit", "-q", "-m", "by hand")
 
 
 def halves(machine: Machine) -> list[Path]:
@@ -56,8 +58,8 @@ def halves(machine: Machine) -> list[Path]:
 # --- the pin -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shell", SHELLS, ids=os.path.basename)
-def test_the_pin_is_read_however_the_file_is_laid_out(ready: Machine, shell: str) -> None:
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: os.path.basename(shell[0]))
+def test_the_pin_is_read_however_the_file_is_laid_out(ready: Machine, shell: tuple[str, ...]) -> None:
     version, sum = pinned(ready)
     data = {"settings": {"allow": ["a b"], "timezone": "UTC"}, "sha256": sum, "version": version}
     text = (ready.top / PIN).read_text()
@@ -71,7 +73,7 @@ def test_the_pin_is_read_however_the_file_is_laid_out(ready: Machine, shell: str
         text.replace(": ", " :\n      "),
     ):
         ready.write(PIN, said)
-        result = where(ready, *([shell] if "busybox" not in shell else ["sh"]))
+        result = where(ready, *shell)
         assert (result.code, Path(result.out.strip()).name, result.err) == (0, sum, ""), (said, result.text)
 
 
@@ -134,6 +136,26 @@ def test_the_sum_is_made_by_whatever_is_there(ready: Machine, program: str, tmp_
     (folder / program).unlink()
     result = where(ready, PATH=str(folder))
     assert (result.code, "no shasum, sha256sum, openssl or python3" in result.err) == (78, True), result.text
+
+
+@pytest.mark.skipif(bool(needs("busybox")), reason=needs("busybox"))
+def test_busybox_alone_unpacks_and_starts_it(ready: Machine, tmp_path: Path) -> None:
+    """Its shell, tar, sha256sum, mktemp and find; Alpine has no others."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    busybox = shutil.which("busybox") or ""
+    for name in ("sh", "mkdir", "mktemp", "cat", "tar", "gzip", "mv", "rm", "find", "sha256sum", "grep"):
+        (folder / name).symlink_to(busybox)
+    for name in ("bash", "git"):
+        (folder / name).symlink_to(shutil.which(name) or "")
+    result = ready.run("sh", ".claude/scripts/claudetools.sh", "--version", env={"PATH": str(folder)})
+    assert (result.code, result.out, result.err) == (0, f"claudetools {VERSION}\n", ""), result.text
+    assert tools(ready, "install", "--check", ".").code == 0, "whole"
+    shutil.rmtree(unpacked(ready))
+    (ready.top / ARCHIVE).write_bytes((ready.top / ARCHIVE).read_bytes() + b"x")
+    ready.git("-c", "user.name=M", "-c", "user.email=m@example.com", "commit", "-qam", "x", "--no-verify")
+    result = ready.run("sh", ".claude/scripts/sync.sh", env={"PATH": str(folder)})
+    assert (result.code, "Nothing of it was run" in result.err) == (78, True), result.text
 
 
 def test_eight_that_start_at_once_unpack_one_whole_copy(ready: Machine) -> None:
@@ -223,6 +245,25 @@ def test_an_archive_of_another_sum_is_refused_with_both_sums_and_never_run(ready
     result = commit(ready)
     assert (result.code, "[WARN] This is committed without the rules" in result.err) == (0, True), result.text
     assert not (tmp_path / "ran").exists() and not unpacked(ready).exists() and not halves(ready)
+    refuse_commits(ready)
+
+
+def refuse_commits(ready: Machine) -> None:
+    """`commitHook refuse`, of this clone and of the team, whose value is the last that a sync has read."""
+    refused = "[ERROR] Nothing is committed: the rules of claudetools cannot be run."
+    ready.git("config", "claudetools.commitHook", "refuse")
+    result = commit(ready, "by-hand.md again")
+    assert (result.code, refused in result.err) == (1, True), result.text
+    ready.git("config", "--unset", "claudetools.commitHook")
+    record = ready.state / "trees/main/settings"
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text("made=by settings.py\ncommitHook=refuse\n\n")
+    assert commit(ready, "again").code == 1
+    ready.git("config", "claudetools.commitHook", "warn")
+    assert commit(ready, "again").code == 0
+    ready.git("config", "--unset", "claudetools.commitHook")
+    record.write_text("made=by settings.py\n\ncommitHook=refuse\n")
+    assert commit(ready, "more").code == 0, "the text of the file is no value"
 
 
 def test_nothing_of_a_clone_that_nobody_has_set_up_runs_by_a_hook(world: World, ready: Machine) -> None:
@@ -301,6 +342,7 @@ def test_a_version_that_waits_for_a_word_is_not_unpacked(ready: Machine, tmp_pat
     assert tools(ready, "setup").code == 0
     assert run_install(ready, ready.top, toolkit=other_version(tmp_path / "newer", NEXT)).code == 0
     (ready.state / "trust-ask").touch()
+    (ready.state / "trusted").unlink()  # as if it had come in
     result = own_sync(ready, "--status")
     assert (result.code, f"claudetools {VERSION} runs on: claudetools {NEXT} came in" in result.err) == (0, True)
     assert not unpacked(ready).exists()
@@ -309,11 +351,27 @@ def test_a_version_that_waits_for_a_word_is_not_unpacked(ready: Machine, tmp_pat
     assert own_sync(ready, "--status").err == "" and unpacked(ready).is_dir()
 
 
+def test_where_trust_asks_what_is_installed_in_this_clone_runs_at_once(ready: Machine, tmp_path: Path) -> None:
+    """And so does what ran before anybody asked."""
+    assert own_sync(ready).code == 0
+    ready.git("config", "claudetools.trust", "ask")
+    result = own_sync(ready)
+    assert (result.code, "waits for you" in result.text, result.err) == (0, False, ""), result.text
+    assert tools(ready, "trust", "--show").out.startswith("[OK] Nothing waits")
+    assert run_install(ready, ready.top, toolkit=other_version(tmp_path / "newer", NEXT)).code == 0
+    result = own_sync(ready, "-m", "Upgrade")
+    assert (result.code, result.err, "waits" in result.out) == (0, "", False), result.text
+    assert unpacked(ready).is_dir() and pinned(ready)[0] == NEXT
+    assert run_install(ready, ready.top).code == 0
+    assert own_sync(ready, "-m", "Back").err == ""
+
+
 def test_where_git_says_ask_a_version_waits_also_before_a_sync_has_read_that(ready: Machine, tmp_path: Path) -> None:
     """`git config`, then `git pull` by hand."""
     assert own_sync(ready).code == 0
     ready.git("config", "claudetools.trust", "ask")
     assert run_install(ready, ready.top, toolkit=other_version(tmp_path / "newer", NEXT)).code == 0
+    (ready.state / "trusted").unlink()  # as if it had come in
     assert not (ready.state / "trust-ask").exists()
     assert hook(ready).code == 0 and not unpacked(ready).exists()
     result = own_sync(ready, "--status")
@@ -357,12 +415,14 @@ def test_without_an_archive_the_version_on_the_path_is_taken_where_it_is_the_pin
 # --- cost --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shell", SHELLS[:2], ids=os.path.basename)
-def test_once_it_is_unpacked_no_program_is_started_to_find_it(ready: Machine, shell: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: os.path.basename(shell[0]))
+def test_once_it_is_unpacked_no_program_is_started_to_find_it(
+    ready: Machine, shell: tuple[str, ...], tmp_path: Path
+) -> None:
     """What a start costs: a shell's own words, and nothing else."""
     assert where(ready).code == 0
     (tmp_path / "empty").mkdir()
-    result = ready.run(shell, START, "where", env={"PATH": str(tmp_path / "empty")})
+    result = where(ready, *shell, PATH=str(tmp_path / "empty"))
     assert (result.code, Path(result.out.strip()).name, result.err) == (0, pinned(ready)[1], ""), result.text
 
 

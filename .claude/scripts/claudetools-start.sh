@@ -2,9 +2,18 @@
 # Start the claudetools that .claude/claudetools.json names by version and sum. The programs beside this file and the lines
 # in .claude/settings.json source it: $h is this folder, the arguments say what to start. The archive is unpacked once, into
 # the git folder, and only in a clone that a person has set up. Nothing comes from a network.
-case ${0##*/} in claudetools-start.sh) h=${0%/*} ;; esac # `sh claudetools-start.sh where` prints the folder, for git's hooks
-top=${h%/.claude/scripts}
-[ "$top" != "$h" ] || top=$h/../..
+#
+# A clone that was set up has a copy in its git folder, for what shall not change with a commit that comes in: git's hooks,
+# the scheduler, `claudetools` on the PATH. It is started with the folder of the repository as first argument.
+tools=${CLAUDETOOLS_TYPED:-bash .claude/scripts/claudetools.sh}
+case $0 in
+  */claudetools/start.sh) top=$1 && shift ;;
+  *)
+    case ${0##*/} in claudetools-start.sh) h=${0%/*} ;; esac # `sh claudetools-start.sh where` prints the toolkit's folder
+    top=${h%/.claude/scripts}
+    [ "$top" != "$h" ] || top=$h/../..
+    ;;
+esac
 
 find_state() { # in the git folder that all worktrees share; .git is a file in those
   git=$top/.git
@@ -70,8 +79,12 @@ take_archive() { # sets found, its sum; '' for none, and for the pointer that LF
   [ "$found" = "$sum" ]
 }
 
+ask_git() { # of this repository: in a hook of another one, git's variables name that
+  (unset GIT_DIR GIT_COMMON_DIR GIT_WORK_TREE GIT_INDEX_FILE && exec git -C "$top" "$@" 2>/dev/null)
+}
+
 take_committed() { # where it is not in the tree: deleted, or left out by a sparse checkout
-  git -C "$top" cat-file blob "HEAD:$archive" >"$new/archive" 2>/dev/null || return
+  ask_git cat-file blob "HEAD:$archive" >"$new/archive" || return
   line=$(sum_of "$new/archive")
   [ "${line%% *}" = "$sum" ]
 }
@@ -117,7 +130,7 @@ run_last() { # the version that ran before goes on: $1 says why, $2 what to do
 
 waits() { # another version came in, and this clone wants to be asked: git knows it also before a sync has written it down
   [ -n "$was" ] && [ "$was" != "$sum" ] || return
-  [ -e "$state/trust-ask" ] || [ "$(git -C "$top" config claudetools.trust 2>/dev/null)" = ask ] || return
+  [ -e "$state/trust-ask" ] || [ "$(ask_git config claudetools.trust)" = ask ] || return
   ! grep -qx "$sum" "$state/trusted" 2>/dev/null
 }
 
@@ -127,7 +140,7 @@ leave() { # an agent's hook never fails
 }
 
 refuse_clone() { # code that others have committed runs where a person wants it: not because a repository was cloned
-  setup='bash .claude/scripts/claudetools.sh setup'
+  setup="$tools setup"
   case $job${2:-} in
     hooksession-start) printf '{"hookSpecificOutput": {"hookEventName": "SessionStart", "additionalContext": "%s: %s"}}\n' \
       "claudetools is not set up in this clone, so nothing is recorded, and sync.sh does not run. If its person wants it" "$setup" ;;
@@ -155,7 +168,7 @@ else
     run_last ".claude/claudetools.json names no version with its sum" \
       "Take it back: git checkout HEAD -- .claude/claudetools.json     or see who changed it: git log -3 -- .claude/claudetools.json"
   elif waits; then
-    run_last "claudetools $version came in and waits for your word" "See it, and take it: bash .claude/scripts/claudetools.sh trust"
+    run_last "claudetools $version came in and waits for your word" "See it, and take it: $tools trust"
   elif [ -d "$toolkit" ] || (unpack); then
     [ "$was" = "$sum" ] || { printf '%s %s\n' "$sum" "$version" >"$state/pin.$$" && mv -f "$state/pin.$$" "$state/pin"; } 2>/dev/null
   else

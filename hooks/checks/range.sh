@@ -7,7 +7,7 @@
 
 check_range() {
   local range=$1
-  case $range in ?*..?*) ;; *) die "$EXIT_USAGE" "--range wants OLD..NEW, not '$(visible "$range")'." "See: run.sh --help" ;; esac
+  case $range in ?*..?*) ;; *) wrong_usage "--range wants OLD..NEW, not '$(visible "$range")'." ;; esac
   OLD=${range%%..*} NEW=${range#*..}
   NEW=$(git rev-parse -q --verify "$NEW^{commit}") || die "$EXIT_SETUP" "No such commit: $(visible "${range#*..}")"
   ID_USER='' ID_NAME='' ID_EMAIL='' ID_MACHINE='' SESSION='' MERGED_IN='' TOP=. CONTENT_GIT=()

@@ -33,7 +33,7 @@ main() {
       check_index
     fi ;;
     --range) check_range "${2:-}" ;;
-    *) die "$EXIT_USAGE" "Unknown: $(visible "$1")" "See: run.sh --help" ;;
+    *) wrong_usage "Unknown argument: $(visible "$1")" ;;
   esac
   exit "$BROKEN"
 }

@@ -15,7 +15,7 @@ parse_arguments() {
         ;;
       -m | --message) need_value "$@" && MESSAGE=$2 && shift ;;
       --mine | --all)
-        [ -z "$WHOSE" ] || [ "$WHOSE" = "${1#--}" ] || usage_error "--mine and --all exclude each other."
+        [ -z "$WHOSE" ] || [ "$WHOSE" = "${1#--}" ] || wrong_usage "--mine and --all exclude each other."
         WHOSE=${1#--}
         ;;
       --wait) need_value "$@" && WAIT=$2 && shift ;;
@@ -24,8 +24,8 @@ parse_arguments() {
       --resolve) JOB=resolve ;;
       --abort) JOB=resolve RESOLVE=abort ;;
       --take)
-        [ $# -ge 3 ] || usage_error "--take needs mine, theirs or both, and a path."
-        case $2 in mine | theirs | both) ;; *) usage_error "--take takes mine, theirs or both, not '$(visible "$2")'." ;; esac
+        [ $# -ge 3 ] || wrong_usage "--take needs mine, theirs or both, and a path."
+        case $2 in mine | theirs | both) ;; *) wrong_usage "--take takes mine, theirs or both, not '$(visible "$2")'." ;; esac
         JOB=resolve RESOLVE=take TAKE_SIDE=$2 TAKE_PATH=$3
         shift 2
         ;;
@@ -40,16 +40,16 @@ parse_arguments() {
       --vault=?*) VAULT_ONLY=1 VAULT_CHOSEN=${1#--vault=} ;;
       --)
         shift
-        [ $# -gt 0 ] || usage_error "-- needs at least one path."
+        [ $# -gt 0 ] || wrong_usage "-- needs at least one path."
         WANTED=("$@")
         break
         ;;
-      *) usage_error "Unknown argument: $(visible "$1")" ;;
+      *) wrong_usage "Unknown argument: $(visible "$1")" ;;
     esac
     shift
   done
-  case $MESSAGE in *$'\n'*) usage_error "-m takes one line." ;; esac
-  case $WAIT in *[!0-9]*) usage_error "--wait takes whole seconds, not '$(visible "$WAIT")'." ;; esac
+  case $MESSAGE in *$'\n'*) wrong_usage "-m takes one line." ;; esac
+  case $WAIT in *[!0-9]*) wrong_usage "--wait takes whole seconds, not '$(visible "$WAIT")'." ;; esac
   # An agent's shell is killed after 120 s by default: end before that, with an answer.
   if [ -n "${CLAUDECODE:-}" ]; then
     [ -n "$WAIT" ] && [ "$WAIT" -le 75 ] || WAIT=75
@@ -82,7 +82,7 @@ paths_from_top() {
   prefix=$(git -C "$PATHS_IN" rev-parse --show-prefix 2>/dev/null) || return 0
   for ((i = 0; i < ${#WANTED[@]}; i++)); do
     path_from_top "$prefix" "${WANTED[i]}"
-    is_known_path "${WANTED[i]}" || usage_error "$(visible "${WANTED[i]}") is not here, and git knows nothing of that name."
+    is_known_path "${WANTED[i]}" || wrong_usage "$(visible "${WANTED[i]}") is not here, and git knows nothing of that name."
     WANTED[i]=$FROM_TOP
   done
   for ((i = 0; i < ${#ALLOWED[@]}; i++)); do path_from_top "$prefix" "${ALLOWED[i]}" && ALLOWED[i]=$FROM_TOP; done
@@ -104,7 +104,7 @@ path_from_top() {
       top=$(git -C "${PATHS_IN:-.}" rev-parse --show-toplevel)
       # Git's top has its links resolved, what the caller typed may lead through one.
       case $path in "$top" | "$top"/*) ;; *) path=$(cd "${path%/*}/" 2>/dev/null && pwd -P)/${path##*/} ;; esac
-      case $path in "$top" | "$top"/*) ;; *) usage_error "$(visible "$2") lies outside this repository." ;; esac
+      case $path in "$top" | "$top"/*) ;; *) wrong_usage "$(visible "$2") lies outside this repository." ;; esac
       path=${path#"$top"} prefix=''
       ;;
   esac
@@ -115,7 +115,7 @@ path_from_top() {
     case $part in
       '' | .) ;;
       ..)
-        [ -n "$FROM_TOP" ] || usage_error "$(visible "$2") lies outside this repository."
+        [ -n "$FROM_TOP" ] || wrong_usage "$(visible "$2") lies outside this repository."
         case $FROM_TOP in */*) FROM_TOP=${FROM_TOP%/*} ;; *) FROM_TOP='' ;; esac
         ;;
       *) FROM_TOP=${FROM_TOP:+$FROM_TOP/}$part ;;
@@ -124,6 +124,5 @@ path_from_top() {
   FROM_TOP=${FROM_TOP:-.}
 }
 
-need_value() { [ $# -ge 2 ] || usage_error "$1 needs a value."; }
+need_value() { [ $# -ge 2 ] || wrong_usage "$1 needs a value."; }
 
-usage_error() { die "$EXIT_USAGE" "$1" "See: $(sync_command) --help"; }

@@ -100,8 +100,9 @@ tell_settings() {
 
 is_set_up() { [ -e "$STATE/installed.json" ]; } # by its person: elsewhere the repository's own claudetools is not started
 
-is_trusted_pin() {
+is_trusted_pin() { # accepted here, or what runs here already
   local line
+  read -r line _ 2>/dev/null <"$STATE/pin" && [ "$line" = "$1" ] && return
   while read -r line; do [ "$line" != "$1" ] || return 0; done 2>/dev/null <"$STATE/trusted"
   return 1
 }

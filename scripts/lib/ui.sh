@@ -25,25 +25,33 @@ die() {
 
 # Ends the program: it was called with what it does not take.
 wrong_usage() {
-  local name=${0##*/}
-  if [ -n "${CLAUDETOOLS_TYPED:-}" ]; then name_typed "$name"; else name="bash $(quoted "$0")"; fi
+  local name
+  name_typed "$0" || name="bash $(quoted "$0")"
   die "$EXIT_USAGE" "$1" "See: $name --help"
 }
 
-name_typed() { # name_typed doctor.sh: sets name to what starts it on the PATH
-  case $1 in
-    claudetools.sh) name=claudetools ;;
-    whoami-block.sh) name='claudetools whoami' ;;
-    run.sh) name='claudetools rules' ;;
-    *) name="claudetools ${1%.sh}" ;;
+# name_typed PROGRAM: sets name to what starts it on the PATH, where it was typed so, or below the shims of a repository; 1
+# where PROGRAM itself was typed.
+name_typed() {
+  local tools=${CLAUDETOOLS_TYPED:-}
+  case ${tools:-"$1"} in
+    */claudetools/toolkit/*/sync.sh | */claudetools/toolkit/*/whoami-block.sh) name="bash .claude/scripts/${1##*/}" && return ;;
+    */claudetools/toolkit/*) tools='bash .claude/scripts/claudetools.sh' ;;
+  esac
+  [ -n "$tools" ] || return
+  case ${1##*/} in
+    claudetools.sh) name=$tools ;;
+    whoami-block.sh) name="$tools whoami" ;;
+    run.sh) name="$tools rules" ;;
+    *) name=${1##*/} && name="$tools ${name%.sh}" ;;
   esac
 }
 
-# Prints the header comment of a program as its help: one text for the reader and for --help. Who typed `claudetools` reads
-# how it is typed there.
+# Prints the header comment of a program as its help: one text for the reader and for --help, with the program named as it
+# was typed.
 print_header() {
-  local program=$1 line name=${1##*/} file=${1##*/}
-  [ -z "${CLAUDETOOLS_TYPED:-}" ] || name_typed "$name"
+  local program=$1 line name file=${1##*/}
+  name_typed "$program" || name=$file
   while IFS= read -r line; do
     case $line in
       '#!'*) ;;

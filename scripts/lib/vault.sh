@@ -150,27 +150,26 @@ is_on_vault_remote() { [ -n "$(git -C "$VAULT" for-each-ref --count=1 --contains
 # The commit hook in a clone of the vault, which has no claudetools of its own: it calls the repository's. A hook that was
 # there before runs as well; where git looks for hooks elsewhere, that is somebody's own choice.
 set_up_vault_hook() {
-  local start=$MAIN_TOP/.claude/scripts/claudetools-start.sh hook=$COMMON/hooks/pre-commit line='' of
-  [ -z "$DRY_RUN$CONFIG_HOOKS" ] && [ -e "$start" ] || return 0
+  local hook=$COMMON/hooks/pre-commit line='' of
+  [ -z "$DRY_RUN$CONFIG_HOOKS" ] && [ -e "$MAIN_STATE/start.sh" ] || return 0
   { read -r line && read -r line; } 2>/dev/null <"$hook"
   case $line in
     '# Installed by claudetools of '*)
       of=${line#'# Installed by claudetools of '}
       of=${of%%. What was here*}
-      [ ! -e "$of/.claude/scripts/claudetools-start.sh" ] || grep -q "^ours='" "$hook" || return 0 # so it was in 0.1.0
+      [ ! -e "$of/.claude/scripts/claudetools-start.sh" ] || ! grep -q "^top='" "$hook" || return 0
       ;;
     '# Installed by claudetools'*) return 0 ;; # the vault has its own
     *) [ ! -e "$hook" ] || { [ ! -e "$hook.before" ] && mv "$hook" "$hook.before"; } || return 0 ;;
   esac
   {
-    mkdir -p "$COMMON/hooks" && print_vault_hook "$start" >"$hook.new" && chmod 755 "$hook.new" && mv "$hook.new" "$hook"
+    mkdir -p "$COMMON/hooks" && print_vault_hook >"$hook.new" && chmod 755 "$hook.new" && mv "$hook.new" "$hook"
   } 2>/dev/null || info "The commit hook could not be written into the vault: $(visible "$hook")"
 }
 
 print_vault_hook() {
-  local path
+  local top=${MAIN_TOP//\'/\'\\\'\'} state=${MAIN_STATE//\'/\'\\\'\'}
   printf '#!/bin/sh\n# Installed by claudetools of %s. What was here before lies beside it as NAME.before and runs as well.\n' "$MAIN_TOP"
-  path=${1//\'/\'\\\'\'}
-  printf "start='%s'\n" "$path"
-  sed '1,/^start=/d' "$TOOLKIT/hooks/git/shim"
+  printf "top='%s' state='%s'\n" "$top" "$state"
+  sed '1,/^top=/d' "$TOOLKIT/hooks/git/shim"
 }

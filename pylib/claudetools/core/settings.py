@@ -49,6 +49,7 @@ KEYS = {
         Key("allow", "list", "", trust=True),
         Key("credentials", "choice", "inline", choices=("block", "vault", "inline")),
         Key("guards", "choice", "refuse", choices=("refuse", "tell", "off")),
+        Key("commitHook", "choice", "warn", choices=("refuse", "warn")),
         Key("trust", "choice", "auto", trust=True, choices=("ask", "auto")),
         Key("timezone", "zone", ""),
         Key("syncroUrl", "text", "", trust=True),
@@ -337,27 +338,32 @@ def timezone_at(top: str) -> str:
 # --- trust ---------------------------------------------------------------------------
 
 
-def is_trusted(place: Place, sha256: str) -> bool:
-    """Whether this pin was accepted in this clone."""
+def accepted_pins(state: str) -> list[str]:
+    """The sums that a person accepted in this clone, by `trust` or by installing them here."""
     try:
-        with open(os.path.join(place.state, "trusted"), encoding="utf-8") as file:
-            return sha256 in file.read().split()
+        with open(os.path.join(state, "trusted"), encoding="utf-8") as file:
+            return file.read().split()
     except OSError:
-        return False
+        return []
 
 
-def accept_pin(place: Place, sha256: str) -> None:
+def accept_pin(state: str, sha256: str) -> None:
     """One more line in `trusted`, which the shims read where `trust` is `ask`."""
-    path = os.path.join(place.state, "trusted")
-    try:
-        with open(path, encoding="utf-8") as file:
-            known = file.read().split()
-    except OSError:
-        known = []
+    path, known = os.path.join(state, "trusted"), accepted_pins(state)
     draft = f"{path}.{os.getpid()}"
     with open(draft, "w", encoding="utf-8") as file:
-        file.write("".join(f"{sum}\n" for sum in [*known, sha256]))
+        file.write("".join(f"{sum}\n" for sum in dict.fromkeys([*known, sha256])))
     os.replace(draft, path)
+
+
+def waits(state: str, sha256: str) -> bool:
+    """Whether a pin is neither accepted nor what runs here already, as claudetools-start.sh has it."""
+    try:
+        with open(os.path.join(state, "pin"), encoding="utf-8") as file:
+            runs = file.read().partition(" ")[0]
+    except OSError:
+        runs = ""
+    return len(sha256) == 64 and sha256.isalnum() and sha256 not in (runs, *accepted_pins(state))
 
 
 def trust(place: Place, show: bool) -> int:
@@ -365,7 +371,7 @@ def trust(place: Place, show: bool) -> int:
     settled = refresh(place)
     version, sha256 = settled.pin
     lines = [f"  {tell_change(*change)}" for change in settled.waiting]
-    new_pin = len(sha256) == 64 and sha256.isalnum() and not is_trusted(place, sha256)
+    new_pin = waits(place.state, sha256)
     if new_pin and value(place, "trust") == "ask":
         lines.append(f"  claudetools {version}, sha256 {sha256}")
     for problem in settled.problems:
@@ -378,7 +384,7 @@ def trust(place: Place, show: bool) -> int:
         return 0
     refresh(place, trusted=True)
     if new_pin:
-        accept_pin(place, sha256)
+        accept_pin(place.state, sha256)
     print("\n".join([f"[OK] In force here from now on ({FILE}):", *lines]))
     return 0
 

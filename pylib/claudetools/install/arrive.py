@@ -18,6 +18,7 @@ from claudetools.install.record import FORMAT, RECORD, Known, as_json
 from claudetools.install.sections import SECTIONS, plan_section
 from claudetools.install.steps import digest_of, look, prune, put
 from claudetools.install.toolkit import ARCHIVE, FORWARDS, OLD_RECORD, WORKFLOWS, files_of, is_pinned
+from claudetools.settings import accept_pin
 
 
 def plan_install(place: Place, toolkit: Path, known: Known, call: Call) -> Plan:
@@ -30,6 +31,8 @@ def plan_install(place: Place, toolkit: Path, known: Known, call: Call) -> Plan:
     wanted = files_of(toolkit, None if source else packed, servers, bool(forwards))
     plan = Plan(packed.version, known.version)
     plan_sweep(plan, place, known, wanted)
+    if pinned.get("sha256") != packed.sha256:
+        plan.step("accepted", accept_pin, str(place.state), packed.sha256)  # whoever installs it here wants it
     kept = [k for k in known.kept if look(place.top / k.kept_as).kind != "absent"]
     pinning = {"version": packed.version, "sha256": packed.sha256} | ({"source": source} if source else {})
     for number, (path, item) in enumerate(wanted.items()):

@@ -14,6 +14,7 @@ from claudetools.install.toolkit import START
 HOOKS = ("pre-commit",)
 SHIM_MARK = b"# Installed by claudetools"
 BRANCH = "claudetools.branch"
+COPY = "start.sh"  # of START, in the state folder: what no commit changes
 SETTINGS = {"pull.ff": "only", "merge.autoStash": "false", "rebase.autoStash": "false"}
 
 
@@ -21,6 +22,9 @@ def plan_clone(plan: Plan, place: Place, toolkit: Path, known: Known) -> None:
     """What is not committed: the hook and git's settings."""
     plan.local = {"format": FORMAT, "hooks": {}, "config": {}, **known.local}
     plan.local = {k: dict(v) if isinstance(v, dict) else v for k, v in plan.local.items() if k != "pending"}
+    start = (toolkit / START).read_bytes().replace(b"\r\n", b"\n")
+    if look(place.state / COPY).data != start:
+        plan.step("start", put_whole, place.state / COPY, start, 0o600)
     for name in HOOKS:
         plan_hook(plan, place, toolkit, name)
     plan_settings(plan, place)

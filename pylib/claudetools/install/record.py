@@ -23,7 +23,7 @@ from claudetools.install.toolkit import OLD_RECORD, SHARED, WORKFLOWS, is_ours
 RECORD = ".claude/claudetools-installed.json"
 FORMAT = 1
 CACHES = ("helpers", "pycache", "toolkit", "venv")
-STATE_FILES = ("config.before", "config.edited", "pin", "set-up", "trust-ask", "trusted", "installed.json")
+STATE_FILES = ("config.before", "config.edited", "pin", "set-up", "start.sh", "trust-ask", "trusted", "installed.json")
 COPIES = 3  # an older run may still be under way
 
 
