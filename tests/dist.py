@@ -85,9 +85,10 @@ def why_no_release(root: Path) -> list[str]:
     tag = f"v{version}"
     if git(root, "status", "--porcelain"):
         found.append("Something is not committed: git status")
-    plugin = json.loads((root / ".claude-plugin/plugin.json").read_text("utf-8"))
-    if plugin["version"] != version:
-        found.append(f".claude-plugin/plugin.json says {plugin['version']}, pyproject.toml {version}.")
+    for name in (".claude-plugin/plugin.json", "package.json"):
+        says = json.loads((root / name).read_text("utf-8"))["version"]
+        if says != version:
+            found.append(f"{name} says {says}, pyproject.toml {version}.")
     found += why_no_section((root / "CHANGELOG.md").read_text("utf-8"), version)
     tagged = git(root, "for-each-ref", "--format=%(objectname) %(*objectname)", f"refs/tags/{tag}").split()
     head = git(root, "rev-parse", "HEAD").strip()

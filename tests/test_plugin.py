@@ -48,6 +48,7 @@ def test_the_plugin_names_the_version_and_the_license_of_the_toolkit() -> None:
     plugin, market = read(PLUGIN / "plugin.json"), read(PLUGIN / "marketplace.json")
     text = (TOOLKIT / "pyproject.toml").read_text()
     assert f'\nversion = "{plugin["version"]}"\n' in text
+    assert read(TOOLKIT / "package.json")["version"] == plugin["version"]
     assert f'\nlicense = "{plugin["license"]}"\n' in text
     assert [entry["name"] for entry in market["plugins"]] == [plugin["name"]]
     assert (TOOLKIT / plugin["commands"] / "install.md").is_file()

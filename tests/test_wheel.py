@@ -92,7 +92,6 @@ def assert_works(command: Path, home: Path) -> None:
     people = ("--user", "mike", "--name", "Mike", "--email", "mike@example.com", "--machine", "m")
     told = run(command, "setup", "--repo", home / "ops", *people, home=home)
     assert told.returncode == 0 and "Save and sync: claudetools sync" in told.stdout, told
-    assert os.path.realpath((home / "ops/.git/claudetools/python").read_text().strip()), "an interpreter was found"
     told = subprocess.run(
         [command, "sync"],
         cwd=home / "ops",
@@ -124,6 +123,20 @@ def test_a_checkout_is_installed_without_a_network(how: str, tmp_path: Path) -> 
     assert_works(install(how, checkout, tmp_path), tmp_path)
 
 
+def test_npm_installs_the_same_toolkit_without_a_network(tmp_path: Path) -> None:
+    npm, checkout = tool("npm"), dist.copy_tracked(TOOLKIT, tmp_path / "check out", 0o022, 1_000_000_000)
+    (checkout / "pylib/claudetools/__pycache__").mkdir()
+    (checkout / "pylib/claudetools/__pycache__/x.pyc").write_bytes(b"x")
+    done = run(npm, "pack", "--pack-destination", tmp_path, checkout, home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    prefix = tmp_path / "npm"
+    packed = tmp_path / f"claudetools-{VERSION}.tgz"
+    done = run(npm, "install", "-g", "--offline", "--prefix", prefix, packed, home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert_works(prefix / "bin/claudetools", tmp_path)
+    assert not list(prefix.rglob("*.pyc"))
+
+
 def test_the_wheel_brings_no_modules_for_other_programs() -> None:
     with zipfile.ZipFile(next(built().glob("*.whl"))) as packed:
         names = packed.namelist()
@@ -140,7 +153,8 @@ def checkout(tmp_path: Path) -> Path:
     top = tmp_path / "claudetools"
     (top / ".claude-plugin").mkdir(parents=True)
     (top / "pyproject.toml").write_text('[project]\nversion = "0.3.0"\n')
-    (top / ".claude-plugin/plugin.json").write_text('{"version": "0.3.0"}\n')
+    for name in (".claude-plugin/plugin.json", "package.json"):
+        (top / name).write_text('{"version": "0.3.0"}\n')
     (top / "CHANGELOG.md").write_text(
         "# Changelog\n\n## 0.3.0 (2026-11-30)\n\n**Upgrade**: install again.\n\n- x\n\n## 0.2.0 (2026-01-02)\n"
     )

@@ -125,4 +125,3 @@ path_from_top() {
 }
 
 need_value() { [ $# -ge 2 ] || wrong_usage "$1 needs a value."; }
-
