@@ -117,7 +117,7 @@ say_error() {
   [ $# -eq 0 ] || printf '        %s\n' "$@" >&2
 }
 
-run_last() { # the version that ran before goes on: $1 says why, $2 what to do
+run_last() { # the version that ran before goes on: $1 says why, $2 what to do, $3 is what was typed behind claudetools.sh
   was='' version=''
   [ ! -f "$state/pin" ] || read -r was version <"$state/pin"
   if [ -z "$was" ] || [ ! -d "$state/toolkit/$was" ]; then
@@ -125,6 +125,7 @@ run_last() { # the version that ran before goes on: $1 says why, $2 what to do
     leave 78
   fi
   toolkit=$state/toolkit/$was
+  [ "$job${3:-}" != claudetools.shtrust ] || return 0 # that is the answer
   printf '[WARN] claudetools %s runs on: %s. %s\n' "$version" "$1" "$2" >&2
 }
 
@@ -168,7 +169,7 @@ else
     run_last ".claude/claudetools.json names no version with its sum" \
       "Take it back: git checkout HEAD -- .claude/claudetools.json     or see who changed it: git log -3 -- .claude/claudetools.json"
   elif waits; then
-    run_last "claudetools $version came in and waits for your word" "See it, and take it: $tools trust"
+    run_last "claudetools $version came in and waits for your word" "See it, and accept it: $tools trust" "${2:-}"
   elif [ -d "$toolkit" ] || (unpack); then
     [ "$was" = "$sum" ] || { printf '%s %s\n' "$sum" "$version" >"$state/pin.$$" && mv -f "$state/pin.$$" "$state/pin"; } 2>/dev/null
   else

@@ -37,18 +37,12 @@ count_received() {
 
 # What came in and is started here: a change of the toolkit is news, never a file among others.
 tell_arrivals() {
-  local line when=''
+  local line asks=()
   [ -n "$1" ] && ! git -C "$TOP" diff-tree --quiet "$1" "$HEAD_OID" -- .claude/claudetools.json .claude/settings.json .claude/scripts \
     ':(top,glob)**/.gitattributes' 2>/dev/null || return 0
-  if ! is_set_up; then
-    : # nothing of the repository's is started here
-  elif [ "$CONFIG_TRUST" = ask ]; then
-    when='the one before runs on until you accept it'
-  else
-    when='active from the next run'
-  fi
+  ! is_set_up || asks=(--state "$STATE" --trust "$CONFIG_TRUST") # elsewhere nothing of the repository's is started
   while IFS= read -r line; do note_fact "[WARN] $line"; done < <(
-    run_python arrivals --top "$TOP" --old "$1" --new "$HEAD_OID" --when "$when" 2>/dev/null ||
+    run_python arrivals --top "$TOP" --old "$1" --new "$HEAD_OID" ${asks[@]+"${asks[@]}"} 2>/dev/null ||
       printf '%s\n' "What came in and starts programs here cannot be told. See: git diff ${1:0:12} ${HEAD_OID:0:12} -- .claude .gitattributes"
   )
 }

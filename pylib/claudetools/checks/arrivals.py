@@ -1,9 +1,9 @@
 """The job `arrivals`: what came in and starts programs here is told by name: the toolkit's pin, what an agent's client
 starts, the shims, the drivers in .gitattributes.
 
-    arrivals --top TOP --old COMMIT --new COMMIT [--when TEXT]
+    arrivals --top TOP --old COMMIT --new COMMIT [--state STATE --trust ask|auto]
 
-One line on stdout for each, without its mark. TEXT says when another version of ours is started.
+One line on stdout for each, without its mark. STATE is that of a clone that starts the repository's version.
 """
 
 from __future__ import annotations
@@ -42,13 +42,17 @@ class Range:
         return both[0].decode("utf-8", "surrogateescape"), both[1].decode("utf-8", "surrogateescape")
 
 
-def tell_pin(came: Range, change: Change, when: str) -> list[str]:
-    """Another version of ours."""
+def tell_pin(came: Range, change: Change, state: str, trust: str) -> list[str]:
+    """Another version of ours, and when it is started."""
     (version, sha256), (newer, sum) = (settings.pin_of(text) for text in came.texts(change))
     if not sum or sum == sha256:
         return []
     versions = f"{version} -> {newer}" if version else newer
-    return [f"{came.who(change.path)} updated claudetools {versions}, sha256 {sum[:16]}...{when and f', {when}'}."]
+    when = ""
+    if state:
+        asked = trust == "ask" and settings.waits(state, sum)
+        when = ", the one before runs on until you accept it" if asked else ", active from the next run"
+    return [f"{came.who(change.path)} updated claudetools {versions}, sha256 {sum[:16]}...{when}."]
 
 
 def programs_of(text: str) -> set[str]:
@@ -101,11 +105,11 @@ def tell_sets(came: Range, change: Change, what: str, old: set[str], new: set[st
     return [f"{came.who(change.path)} changed {what} ({path}): {'; '.join(changed[:MOST])}{more}"]
 
 
-def tell_change(came: Range, change: Change, when: str) -> list[str]:
+def tell_change(came: Range, change: Change, state: str, trust: str) -> list[str]:
     """One changed file in words, none for one that starts nothing."""
     path = os.fsdecode(change.path)
     if path == settings.FILE:
-        return tell_pin(came, change, when)
+        return tell_pin(came, change, state, trust)
     if path == CLIENT:
         before, after = came.texts(change)
         return tell_sets(came, change, "what agents start here", programs_of(before), programs_of(after))
@@ -118,13 +122,13 @@ def tell_change(came: Range, change: Change, when: str) -> list[str]:
 
 def main(argv: list[str]) -> int:
     """See the module. 70 when git cannot be asked."""
-    options = read_options(argv, ("top", "old", "new"), {"when": ""})
+    options = read_options(argv, ("top", "old", "new"), {"state": "", "trust": "auto"})
     came = Range(options["top"], options["old"], options["new"])
     try:
         for change in git.changes(came.top, came.old, came.new):
             path = os.fsdecode(change.path)
             if path in (settings.FILE, CLIENT) or path.startswith(SHIMS) or path.rpartition("/")[2] == ".gitattributes":
-                for line in tell_change(came, change, options["when"]):
+                for line in tell_change(came, change, options["state"], options["trust"]):
                     tell(line)
     except git.GitError:
         return 70
