@@ -6,6 +6,7 @@ import re
 from dataclasses import asdict
 from pathlib import Path
 
+from claudetools.core.settings import accept_pin
 from claudetools.install import agent_settings, archive, pin
 from claudetools.install.archive import Archive, Item
 from claudetools.install.call import Call
@@ -18,7 +19,6 @@ from claudetools.install.record import FORMAT, RECORD, Known, as_json
 from claudetools.install.sections import SECTIONS, plan_section
 from claudetools.install.steps import digest_of, look, prune, put
 from claudetools.install.toolkit import ARCHIVE, FORWARDS, OLD_RECORD, WORKFLOWS, files_of, is_pinned
-from claudetools.settings import accept_pin
 
 
 def plan_install(place: Place, toolkit: Path, known: Known, call: Call) -> Plan:
