@@ -58,7 +58,7 @@ CIRCLES = {
     *("sessions.command", "sessions.decide"),
 }
 SAME_NAME = {
-    *("Call", "Change", "Commit", "Entry", "Event", "Found", "Kept", "Known", "Line", "Merged", "Objects", "Outcome"),
+    *("Call", "Change", "Commit", "Entry", "Event", "Found", "Kept", "Line", "Merged", "Objects", "Outcome"),
     *("Person", "Place", "Plan", "Reader", "Refused", "Restored", "Row", "Section", "Split", "Step", "Unreadable"),
     "Verdict",
 }

@@ -44,7 +44,7 @@ def test_a_log_that_was_corrected_is_found_by_line(wiki: Wiki) -> None:
     wiki.machine.write(LOG, log.replace("203.0.113.7", "203.0.113.70"))
     result = wiki.run("check", "client:acme")
     assert result.code == 65 and result.out.startswith("[WARN] 3 of 7 claims resolve (42.9%) in 1 article.\n")
-    assert "line 14: no source says 203.0.113.7\n" in result.out
+    assert "line 14: 203.0.113.7: no source says it\n" in result.out
     assert f"line 14: {LOG} line 5 does not say this (any more)\n" in result.out
     assert wiki.article().split("\n")[13].startswith("Firewall fw1")
 
@@ -52,7 +52,7 @@ def test_a_log_that_was_corrected_is_found_by_line(wiki: Wiki) -> None:
 def test_what_a_person_wrote_into_an_article_is_looked_up(wiki: Wiki) -> None:
     wiki.machine.write("wiki/clients/acme.md", wiki.article() + "Backup at 198.51.100.4 (verify)\n")
     result = wiki.run("check")
-    assert result.code == 65 and "no source says 198.51.100.4" in result.out and "1 (verify)" in result.out
+    assert result.code == 65 and "198.51.100.4: no source says it" in result.out and "1 (verify)" in result.out
 
 
 def test_check_tells_a_program_the_same_and_survives_what_is_broken(wiki: Wiki) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claudetools.wiki import draft, facts, outline, sidecar, sources
+from claudetools.wiki import draft, facts, outline, rendered, sidecar, sources, subjects
 from claudetools.wiki.verify import Evidence, Refused, Verdict, verify
 
 LOG = """---
@@ -110,7 +110,7 @@ TRUE = [
     "See `ipsec.conf` in /etc/strongswan",
     "Login: vault acme/vpn-admin",
     "Domain acme.example, UI https on 8443/tcp",
-    "At 14:02:11 and/or later, TCP/IP, IPv4, phase-2.",
+    "Now and/or later, TCP/IP, IPv4, phase-2, AES-256, Windows Server 2022.",
     "Log: clients/acme/session-logs/2026-06-05-mike-fw.md",
 ]
 
@@ -265,13 +265,31 @@ def test_no_draft_whatever_it_is_changes_patterns_or_history(previous: str, text
 
 
 @settings(max_examples=300)
-@given(st.text(max_size=80))
+@given(st.text(alphabet="0123456789abAB:./-,\\ $portvlan#`", max_size=60) | st.text(max_size=80))
 def test_facts_lie_where_they_say_and_none_in_another(line: str) -> None:
     found = facts.find(line)
     for fact in found:
-        assert fact.forms and facts.plain(line)[fact.start : fact.end] == fact.text
+        assert fact.forms and line[fact.start : fact.end] == fact.text
     assert all(one.end <= two.start for one, two in pairwise(found))
-    assert all(facts.Known([line]).has(fact) for fact in found)
+    for fact in found:
+        subjects.owners(line, fact, frozenset())
+        subjects.role(line, fact)
+
+
+PIECES = st.sampled_from(
+    ["10.0.0.", "9", "**", "_", "`", "\\.", "&#46;", "<b>", "</b>", "<!--", "-->", "\u00ad", "[.]", "\n", "\n\n", "| ",
+     "- ", "# ", "[a](", ")", "> ", "```\n", "<div>\n", "    ", "|---|\n", "![x](y)", "[r]: z", "\ufeff", "\u0664", " "]
+)  # fmt: skip
+
+
+@settings(max_examples=400)
+@given(st.lists(PIECES, max_size=14).map("".join))
+def test_each_character_that_is_read_has_its_place_in_the_source(source: str) -> None:
+    for shown in rendered.render(source):
+        assert len(shown.text) == len(shown.starts) == len(shown.ends)
+        for start, end in zip(shown.starts, shown.ends, strict=True):
+            assert (start, end) == (-1, -1) or 0 <= start <= end <= len(source)
+        assert 1 <= shown.first <= shown.last <= source.count("\n") + 1
 
 
 OCTET = st.integers(0, 255)

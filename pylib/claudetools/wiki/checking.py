@@ -6,26 +6,27 @@ log, Syncro, the tree or the vault says it). A line that a person has rewritten 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from claudetools.wiki import article, billing, compiling, desk, facts, reading
-from claudetools.wiki.sidecar import Cite, quote_digest
-from claudetools.wiki.sources import Source
+from claudetools.wiki.rendered import render
+from claudetools.wiki.statements import locate
 from claudetools.wiki.store import Store
 from claudetools.wiki.target import Target
-from claudetools.wiki.verify import MARK, Evidence, is_true
+from claudetools.wiki.verify import MARK, Court, Evidence, blank_secrets, lines_of
 
 
 @dataclass
 class Report:
-    """One article. `lost`: the claims that do not resolve, in words; `marks`: how often it says (verify)."""
+    """One article. `lost`: the claims that do not resolve, in words; `marks`: how often it says (verify); `doubts`:
+    what reads so, and why."""
 
     path: str
     claims: int = 0
     resolved: int = 0
     marks: int = 0
     lost: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
     problem: str = ""
 
     def count(self, resolved: bool, words: str) -> None:
@@ -45,23 +46,34 @@ def check(store: Store, target: Target) -> Report:
         return report
     if found.values.get("redirect"):
         return report
-    evidence = Evidence(
-        f"{found.title}\n{target.slug}",
-        found.sources,
-        in_vault=desk.vault_check(store.place),
-        in_tree=desk.tree_check(store.place, target.folder),
+    court = Court(
+        Evidence(
+            "",
+            found.sources,
+            found.sidecar.claims,
+            in_vault=desk.vault_check(store.place),
+            in_tree=desk.tree_check(store.place, target.folder),
+            names=(found.title, target.slug),
+        )
     )
     report.marks = found.body.count(MARK)
     lines = found.body.split("\n")
     first = article.take_apart(found.text)
     offset = len(first.lines) + (2 if first.opening else 0)
-    check_citations(report, found, {line.strip(): n + offset for n, line in enumerate(lines, 1)})
-    known = evidence.known()
+    places = {line.strip(): n + offset for n, line in enumerate(lines, 1)}
+    check_citations(report, found, places)
     told = billing.figures(billing.of(found.values)) or {}
-    for number, line in enumerate(lines, 1 + offset):
-        for fact in facts.find(line):
-            syncro = fact.kind == "amount" and any(facts.trimmed(str(v)) in fact.text for v in told.values())
-            report.count(syncro or is_true(fact, known, evidence), f"line {number}: no source says {fact.text}")
+    for shown in render(blank_secrets(found.body)):
+        cited = [one for number in lines_of(shown) for one in court.known(lines[number - 1].strip())]
+        for fact in court.record.facts_of(shown.text):
+            syncro = fact.kind in ("amount", "number") and any(
+                facts.trimmed(str(v)) in fact.text for v in told.values()
+            )
+            answer = court.answer(shown, fact, cited or None)
+            report.count(syncro or bool(answer.by), f"line {shown.first + offset}: {fact.text}: {answer.why}")
+    for one in found.sidecar.rejected:
+        if one.text in places:
+            report.doubts.append(f"line {places[one.text]}: {MARK} was {one.value}: {one.why}")
     return report
 
 
@@ -72,21 +84,6 @@ def check_citations(report: Report, found: reading.Reading, lines: dict[str, int
         if claim.text in lines:
             for cite in claim.cites:
                 where = f"{cite.log} line {cite.first}"
-                report.count(
-                    says(sources.get(cite.log), cite), f"line {lines[claim.text]}: {where} does not say this (any more)"
-                )
-
-
-def says(source: Source | None, cite: Cite) -> bool:
-    """Whether the log says the cited lines, there or elsewhere: lines move when somebody writes above them."""
-    if source is None:
-        return False
-    count = cite.last - cite.first + 1
-    places = [cite.first, *range(1, len(source.lines) - count + 2)]
-    return any(said(source, place, place + count - 1) == cite.says for place in places)
-
-
-def said(source: Source, first: int, last: int) -> str:
-    """The digest of some lines, "" where they are hidden or not there."""
-    lines: Sequence[str] | None = source.at(first, last)
-    return "" if lines is None else quote_digest(lines)
+                source = sources.get(cite.log)
+                there = source is not None and locate(source, cite) is not None
+                report.count(there, f"line {lines[claim.text]}: {where} does not say this (any more)")

@@ -100,6 +100,7 @@ def land(
         desk.vault_check(store.place),
         (name, target.slug),
         desk.tree_check(store.place, target.folder),
+        [source.path for source in found.new],
     )
     verdict = verify(text, evidence)
     head = article.take_apart(found.text)
@@ -110,7 +111,7 @@ def land(
     store.replace(target.path, found.data, whole.encode())
     absorbed = {path: digest for path, digest in found.sidecar.read.items() if path not in {s.path for s in shown}}
     absorbed |= {source.path: source.digest for source in shown}
-    write_sidecar(store, target, Sidecar(absorbed, verdict.claims, verdict.uncited))
+    write_sidecar(store, target, Sidecar(absorbed, verdict.claims, verdict.uncited, verdict.rejected))
     write_index(store)
     return Outcome(target, "compiled", len(shown), verdict=verdict, notes=[*found.problems, *told.notes])
 

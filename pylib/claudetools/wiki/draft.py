@@ -14,6 +14,7 @@ from typing import Any
 
 from claudetools.core.messages import visible
 from claudetools.wiki import outline
+from claudetools.wiki.rendered import without_unseen
 
 LARGEST = 512 * 1024  # characters of a draft
 LONGEST_LINE = 20_000
@@ -88,7 +89,7 @@ def tidy(text: str) -> str:
     """The Markdown alone, with every character visible. Raises Refused for what is no article."""
     if len(text) > LARGEST:
         raise Refused(f"the draft has more than {LARGEST >> 10} KB")
-    text = visible(text.replace("\r\n", "\n"), "\n\t").strip()
+    text = visible(without_unseen(text).replace("\r\n", "\n"), "\n\t").strip()
     text = HEAD.sub("", FENCED.sub(r"\1", text)).strip() + "\n"
     lines = text.split("\n")
     if max(map(len, lines)) > LONGEST_LINE:

@@ -1,26 +1,42 @@
-"""The things in a text that have to be true: addresses, host names, ports, paths, vault paths, amounts, dates.
+"""The things in a text that have to be true: addresses, names, ports, versions, paths, numbers of things, dates, times.
 
-Pure. Each is found with its place and in a normal form, so that `06/05/2026` and `June 5, 2026` are one date. A kind
-that is not sure finds too much rather than too little: what is found twice costs nothing, what is missed is believed.
+Pure; works on lines as they are read (rendered.py). Each fact has its place and its forms, so that `06/05/2026` and
+`June 5, 2026` are one date and `$4.5k` is `4,500 USD`. A kind that is not sure finds too much rather than too little.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from urllib.parse import urlsplit
 
-from claudetools.wiki.patterns import MONTHS, NO_VAULT, NUMBER, ORDINARY, PATHLIKE, PATTERNS, VAULT, VAULT_WORD
+from claudetools.wiki.patterns import (
+    KIND_WORDS,
+    MONEY,
+    MONTHS,
+    NO_VAULT,
+    NUMBER,
+    ORDINARY,
+    PATHLIKE,
+    PATTERNS,
+    UNITS,
+    VAULT,
+    VAULT_WORD,
+)  # fmt: skip
 
-TIME = next(pattern for kind, pattern in PATTERNS if kind == "time")
 PIECE = 20_000  # characters of one line that are looked at together
+LETTERS = ("host", "name", "introduced", "code", "serial", "email", "path", "url", "commit", "vault")
+COUNTABLE = ("port", "vlan", "ticket", "order", "ext")
+COUNTED = re.compile(r"[\s-](?!(?:and|or|is|was|for|on|at|to|in|of|und)\b)[a-zäöü]{3,}")
+ALIASES = {"hkey_local_machine": "hklm", "hkey_current_user": "hkcu", "hkey_classes_root": "hkcr", "hkey_users": "hku"}
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing that has to be true. `forms`: what it may be called; two facts agree when they share one."""
+    """One thing that has to be true. `forms`: what it may be called; two facts of a kind agree when they share one."""
 
     kind: str
     text: str
@@ -29,21 +45,29 @@ class Fact:
     forms: frozenset[str] = field(compare=False)
 
 
-def plain(text: str) -> str:
-    """Letters and digits of every script and width as the patterns know them, at the same places."""
-    return "".join(c if len(n := unicodedata.normalize("NFKC", c)) != 1 else n for c in text)
-
-
-def find(line: str) -> list[Fact]:
+@lru_cache(maxsize=20_000)
+def find(line: str) -> tuple[Fact, ...]:
     """The facts of one line, in their order, none inside of another."""
-    line = plain(line)
-    taken: list[tuple[int, int]] = []
+    taken = [(match.start(), match.end()) for match in ORDINARY.finditer(line)]
     found = []
     for fact in candidates(line):
         if all(fact.end <= start or end <= fact.start for start, end in taken):
             taken.append((fact.start, fact.end))
             found += [fact] if fact.forms else []
-    return sorted(found, key=lambda fact: fact.start)
+    return tuple(sorted(typed(found, line), key=lambda fact: fact.start))
+
+
+def typed(found: Sequence[Fact], line: str) -> Iterator[Fact]:
+    """The facts; a plain number in a clause that speaks of ports, and has none, is one: "the VLAN has the ID 30"."""
+    for fact in found:
+        kind = fact.kind
+        if kind == "number" and not COUNTED.match(line, fact.end):
+            start = max(line.rfind(sign, 0, fact.start) for sign in (". ", "; ", "\u2502", "! ")) + 1
+            clause = line[start : fact.start]
+            said = [one for one in COUNTABLE if KIND_WORDS[one].search(clause)]
+            if len(said) == 1 and not any(other.kind == said[0] and other.start >= start for other in found):
+                kind = said[0]
+        yield fact if kind == fact.kind else replace(fact, kind=kind)
 
 
 def candidates(line: str) -> Iterator[Fact]:
@@ -51,7 +75,8 @@ def candidates(line: str) -> Iterator[Fact]:
     yield from vault_paths(line)
     for kind, pattern in PATTERNS:
         for match in pattern.finditer(line):
-            yield from facts_of(kind, match[0], match.start())
+            group = "value" if "value" in pattern.groupindex else 0
+            yield from facts_of(kind, match[group], match.start(group))
 
 
 def vault_paths(line: str) -> Iterator[Fact]:
@@ -67,16 +92,14 @@ def vault_paths(line: str) -> Iterator[Fact]:
 
 def facts_of(kind: str, text: str, start: int) -> Iterator[Fact]:
     """The facts in what a pattern found; none when it only looks like one."""
-    if kind == "ports":
+    if kind in MANY or kind in ("ticket", "order"):
         for match in re.finditer(r"\d+", text):
-            yield Fact("port", match[0], start + match.start(), start + match.end(), frozenset({match[0].lstrip("0")}))
+            number = match[0].lstrip("0")
+            yield Fact(MANY.get(kind, kind), match[0], start + match.start(), start + match.end(), frozenset({number}))
         return
-    if kind == "time":  # no fact; it only has its place, so that its minutes are no port
-        yield Fact(kind, text, start, start + len(text), frozenset())
-        return
-    text = text.rstrip(".,;:!?") if kind in ("url", "path", "share", "drive") else text
+    text = text.rstrip(".,;:!?") if kind in ("url", "path", "share", "drive", "registry") else text
     forms = FORMS[kind](text)
-    if forms and text:
+    if text:
         yield Fact(KINDS.get(kind, kind), text, start, start + len(text), frozenset(forms))
 
 
@@ -85,19 +108,38 @@ def lower(text: str) -> set[str]:
     return {text.lower().rstrip("/\\") or text}
 
 
+def windows_forms(text: str) -> set[str]:
+    """A path with backslashes; roots of the registry by their short names."""
+    root, _, rest = text.lower().rstrip("\\/").partition("\\")
+    return {f"{ALIASES.get(root.rstrip(':'), root.rstrip(':') if root.startswith('hk') else root)}\\{rest}"}
+
+
+def url_forms(text: str) -> set[str]:
+    """Without a last slash, and without the port that its scheme has anyway."""
+    small = text.lower().rstrip("/")
+    return {re.sub(r"^(https://[^/]+):443(?=/|$)|^(http://[^/]+):80(?=/|$)", lambda m: m[1] or m[2], small)}
+
+
 def host_forms(text: str) -> set[str]:
-    """None for a word that only looks like a name: no digit and no dot, or one that everybody uses."""
+    """None for a word that only looks like a name: no digit and no dot."""
     small = text.lower()
     last = text.rpartition(".")[2]
     sentence = "." in text and last[:1].isupper() and not last.isupper()  # "done.Then"
-    if ORDINARY.fullmatch(small) or sentence or not re.search(r"[\d.]", small):
+    if sentence or not re.search(r"[\d.]", small) or re.fullmatch(r"(?:[a-z]\.)+[a-z]?", small):
         return set()
     return {small}
 
 
 def address_forms(text: str) -> set[str]:
-    """An address or network of four numbers. In a source it also stands for the address without its prefix."""
-    return {text}
+    """An address or a network of four numbers."""
+    return {re.sub(r"\b0+(?=\d)", "", text.lower())}
+
+
+def range_forms(text: str) -> set[str]:
+    """`10.0.0.50-10.0.0.99`, however its end is written."""
+    first, last = re.split(r"\s?-\s?|\s\w+\s", text, maxsplit=1)
+    parts = last.lstrip(".").split(".")
+    return {f"{first}-{'.'.join([*first.split('.')[: 4 - len(parts)], *parts])}"}
 
 
 def address6_forms(text: str) -> set[str]:
@@ -115,135 +157,180 @@ def port_forms(text: str) -> set[str]:
     return {number} if number and int(number) < 65536 else set()
 
 
+def hex_forms(text: str) -> set[str]:
+    """The digits without what stands between them."""
+    return {re.sub(r"[^0-9a-f]", "", text.lower())}
+
+
+def phone_forms(text: str) -> set[str]:
+    """The digits, as one dials them from inside of the country too."""
+    digits = re.sub(r"\D", "", text.replace("(0)", ""))
+    forms = {digits}
+    if text.startswith("+"):
+        forms |= {digits[1:]} if digits.startswith("1") and len(digits) == 11 else {"0" + digits[2:]}
+    return forms
+
+
+def version_forms(text: str) -> set[str]:
+    """Without the v."""
+    return {text.lower().removeprefix("v")}
+
+
+def time_forms(text: str) -> set[str]:
+    """Hours and minutes of 24 hours, and with seconds where they are said."""
+    small = text.lower().replace(".", ":") if "uhr" in text.lower() else text.lower()
+    numbers = [int(n) for n in re.findall(r"\d+", small)]
+    half = re.search(r"([ap])\W?m", small)
+    hour = numbers[0] % 12 + 12 * (half[1] == "p") if half else numbers[0]
+    short = f"{hour:02}:{numbers[1] if len(numbers) > 1 else 0:02}"
+    return {f"{short}:{numbers[2]:02}"} if len(numbers) > 2 else {short}
+
+
 def amount_forms(text: str) -> set[str]:
-    """Number and unit, without separators: `$1,200.00` is `1200 $`, `1.5 hrs` is `1.5 h`."""
+    """Number and unit: `$1,200.00` is `1200 $`, `1.5 hrs` is `90 minutes`, `100 Mbps` is `100 Mbit/s`."""
     number = re.search(NUMBER, text)
     assert number is not None
-    unit = (text[: number.start()] + text[number.end() :]).strip(" -").lower()
-    unit = {"usd": "$", "us$": "$", "eur": "€", "gbp": "£", "percent": "%"}.get(unit, unit)
-    for word, short in (("hour", "h"), ("hr", "h"), ("min", "min"), ("licen", "licen"), ("gi", "g"), ("mi", "m")):
-        unit = short if unit.startswith(word) and word not in ("gi", "mi") else unit
-    return {f"{value} {unit.rstrip('s')}" for value in number_forms(number[0])}
+    unit = (text[: number.start()] + text[number.end() :]).strip(" -,")
+    money = re.search(MONEY, unit, re.IGNORECASE)
+    factor = 1.0
+    if money or text.endswith(",-"):
+        times = re.sub(MONEY, "", unit, flags=re.IGNORECASE).strip(" .").lower()
+        factor = {"k": 1e3, "tsd": 1e3, "thousand": 1e3, "m": 1e6, "mio": 1e6, "million": 1e6}.get(times, 1.0)
+        name = money[0].lower() if money else "€"
+        name = {"usd": "$", "us$": "$", "eur": "€", "euro": "€", "gbp": "£"}.get(name, name)
+        return {f"{trimmed(str(round(float(value) * factor, 4)))} {name}" for value in number_forms(number[0], True)}
+    bits = re.fullmatch(r"([KkMGT])(b/s|b|bps|Bps)", unit)
+    if bits and bits[2] in ("b/s", "b", "bps"):
+        unit = f"{bits[1]}bit/s"
+    elif bits:
+        unit = f"{bits[1]}b/s"
+    base, factor = UNITS.get(unit.lower(), (unit.lower(), 1))
+    return {f"{trimmed(str(round(float(value) * factor, 4)))} {base}" for value in number_forms(number[0])}
 
 
-def number_forms(text: str) -> set[str]:
-    """What a number may mean: a comma or a point may separate thousands or decimals."""
+def number_forms(text: str, money: bool = False) -> set[str]:
+    """What a number may mean: a comma or a point may separate thousands or decimals. Prices have no three decimals."""
     text = re.sub(r"['\u2019 ]", "", text)
     whole, mark, rest = re.fullmatch(r"(.*?)(?:([.,])(\d+))?", text).groups()  # type: ignore[union-attr]
     digits = re.sub(r"\D", "", whole)
     if not mark:
         return {trimmed(digits)}
-    forms = {trimmed(f"{digits}.{rest}")}
     if len(rest) == 3 and ({mark} == set(re.findall(r"[.,]", whole)) or digits == whole):
-        forms |= {trimmed(digits + rest)}
-    return forms
+        thousands = {trimmed(digits + rest)}
+        certain = money or mark == "," or digits != whole
+        return thousands if certain and digits != "0" else thousands | {trimmed(f"{digits}.{rest}")}
+    return {trimmed(f"{digits}.{rest}")}
 
 
 def trimmed(number: str) -> str:
     """Without zeros that say nothing."""
-    return (number.rstrip("0").rstrip(".") if "." in number else number).lstrip("0") or "0"
+    found = (number.rstrip("0").rstrip(".") if "." in number else number).lstrip("0") or "0"
+    return f"0{found}" if found.startswith(".") else found
 
 
 def date_forms(text: str) -> set[str]:
-    """ISO dates that the text may mean (of two numbers either is the day), `--MM-DD`, `YYYY-MM`."""
+    """The ISO date, `--MM-DD` or `YYYY-MM`. Of `06/05/2026` the month is first, of `05.06.2026` the day."""
     small = text.lower().replace(",", " ")
-    month = re.search(r"[a-z]{3,}", re.sub(r"\d+(?:st|nd|rd|th)\b", lambda m: re.sub(r"\D", "", m[0]), small))
     numbers = [int(n) for n in re.findall(r"\d+", small)]
-    if month:
-        name = next((m for m in re.findall(r"[a-z]{3,}", small) if m[:3] in MONTHS), "")
+    names = [m for m in re.findall(r"[a-zäöü]{3,}", small) if m[:3] in MONTHS]
+    if names:
+        name = names[0]
         if name in ("may", "mar", "march") and name in text:  # "may 5 users", "march 20 miles"
             return set()
-        at = MONTHS.index(name[:3]) + 1 if name else 0
+        month = MONTHS[name[:3]]
         year = next((n for n in numbers if n > 31), 0)
         day = next((n for n in numbers if n <= 31), 0)
-        if not at:
-            return set()
         if year and day:
-            return {f"{year:04}-{at:02}-{day:02}"}
-        return {f"{year:04}-{at:02}"} if year else {f"--{at:02}-{day:02}"}
+            return {f"{year:04}-{month:02}-{day:02}"}
+        return {f"{year:04}-{month:02}"} if year else {f"--{month:02}-{day:02}"} if day else set()
     if len(numbers) != 3:
         return set()
     if numbers[0] > 99:
         return {f"{numbers[0]:04}-{numbers[1]:02}-{numbers[2]:02}"}
     year = numbers[2] + (2000 if numbers[2] < 100 else 0)
-    pairs = {(numbers[0], numbers[1]), (numbers[1], numbers[0])}
-    return {f"{year:04}-{m:02}-{d:02}" for m, d in pairs if 1 <= m <= 12 and 1 <= d <= 31}
-
-
-def mac_forms(text: str) -> set[str]:
-    """With colons."""
-    return {text.lower().replace("-", ":")}
+    month, day = (numbers[0], numbers[1]) if "/" in text and numbers[0] <= 12 else (numbers[1], numbers[0])
+    return {f"{year:04}-{month:02}-{day:02}"} if 1 <= month <= 12 and 1 <= day <= 31 else set()
 
 
 FORMS: dict[str, Callable[[str], set[str]]] = {
-    "url": lower, "share": lower, "drive": lower, "path": lower, "email": lower, "name": lower, "number": lower,
-    "mac": mac_forms, "date": date_forms, "ip": address_forms, "ip6": address6_forms, "port": port_forms,
-    "amount": amount_forms, "host": host_forms,
+    **dict.fromkeys(("path", "email", "name", "introduced", "code", "serial"), lower),
+    **dict.fromkeys(("share", "drive", "registry"), windows_forms),
+    **dict.fromkeys(("mac", "guid", "commit"), hex_forms),
+    **dict.fromkeys(("ip", "net"), address_forms), **dict.fromkeys(("port", "vlan", "ext"), port_forms),
+    "url": url_forms, "number": number_forms, "date": date_forms, "time": time_forms, "range": range_forms,
+    "ip6": address6_forms, "amount": amount_forms, "host": host_forms,
+    "phone": phone_forms, "version": version_forms,
 }  # fmt: skip
-KINDS = {"share": "path", "drive": "path", "ip6": "ip", "ports": "port"}
+KINDS = {"share": "path", "drive": "path", "registry": "path"}
+MANY = {"ports": "port", "vlans": "vlan", "exts": "ext"}
 
 
-class Known:
-    """All that the sources say. Looked through kind by kind, when a fact of it is asked for: there may be many logs."""
+def implied(fact: Fact) -> Iterator[tuple[str, str]]:
+    """Kind and form of what a fact says besides itself: a date its month, a URL its host and port, a host its first
+    name, a network or a range its addresses."""
+    for form in fact.forms:
+        if fact.kind == "date" and re.fullmatch(r"\d{4}-\d\d-\d\d", form):
+            yield from (("date", form[:7]), ("date", f"-{form[4:]}"), ("number", form[:4]))
+        elif fact.kind == "time":
+            yield "time", form[:5]
+        elif fact.kind == "host" and "." in form:
+            yield "host", form.partition(".")[0]
+        elif fact.kind in ("range", "net", "ip6"):
+            yield from (
+                ("ip6" if ":" in form else "ip", part) for part in re.split(r"[/-]", form)[: 2 if "-" in form else 1]
+            )
+        elif fact.kind == "url":
+            parts = urlsplit_or_none(form)
+            if parts:
+                host, port = parts
+                yield from ((other.kind, each) for other in find(host) for each in other.forms)
+                yield "port", port or {"https": "443", "http": "80"}.get(form.partition(":")[0], "")
+                yield "url", form.partition("?")[0]
+                yield "url", re.match(r"[^:]+://[^/]*", form)[0]  # type: ignore[index]
+        elif fact.kind == "email":
+            yield "host", form.partition("@")[2]
 
-    def __init__(self, lines: Iterable[str]) -> None:
-        self.lines = [plain(line[at : at + PIECE]) for line in lines for at in range(0, max(len(line), 1), PIECE)]
-        self.text = "\n".join(self.lines).lower()
-        self.kinds: dict[str, set[str]] = {}
 
-    def has(self, fact: Fact) -> bool:
-        """Whether a source says it: letter for letter (names, paths, numbers), or in the same sense."""
-        edges = EDGES.get(fact.kind)
-        if edges and any(self._stands(form, *edges) for form in fact.forms):
-            return True
-        return bool(fact.forms & self.forms(fact.kind))
+def urlsplit_or_none(url: str) -> tuple[str, str] | None:
+    """Host and port of a URL."""
+    try:
+        parts = urlsplit(url)
+        return (parts.hostname, str(parts.port or "")) if parts.hostname else None
+    except ValueError:
+        return None
 
-    def forms(self, kind: str) -> set[str]:
-        """What the sources call their facts of one kind."""
-        if kind not in self.kinds:
-            found = {form for line in self.lines for fact in of_kind(kind, line) for form in fact.forms}
-            self.kinds[kind] = found | implied(kind, found)
-        return self.kinds[kind]
 
-    def _stands(self, form: str, before: re.Pattern[str], after: re.Pattern[str]) -> bool:
-        """Whether the text holds it with nothing around that makes it another word or number."""
-        at = self.text.find(form)
+def agrees(fact: Fact, mine: str, other: Fact, line: str) -> bool:
+    """Whether `other`, a fact of `line`, says what `fact`, one of the line `mine`, says."""
+    if other.kind == fact.kind and fact.forms & other.forms:
+        return True
+    if any(kind == fact.kind and form in fact.forms for kind, form in implied(other)):
+        return True
+    if fact.kind in LETTERS and other.kind in LETTERS and fact.forms & other.forms:
+        return any(re.search(r"[^\W\d]", form) for form in fact.forms)
+    if fact.kind == other.kind == "commit":  # a short one stands for the long one that begins so
+        return any(long.startswith(short) for short in fact.forms for long in other.forms)
+    if fact.kind == other.kind == "version":
+        return any(long.startswith(f"{short}.") for short in fact.forms for long in other.forms)
+    if other.kind == "number" and fact.kind in KIND_WORDS:
+        return bool(fact.forms & other.forms and KIND_WORDS[fact.kind].search(line))
+    if fact.kind == "number" and other.kind in KIND_WORDS:
+        return bool(fact.forms & other.forms and KIND_WORDS[other.kind].search(mine))
+    return False
+
+
+EDGE = (re.compile(r"[\w-]$"), re.compile(r"[\w-]|\.\w"))
+
+
+def stands_in(fact: Fact, line: str) -> int:
+    """Where a name or a path stands in the line letter for letter, nothing around makes it another; else -1."""
+    if fact.kind not in LETTERS:
+        return -1
+    small = line.lower()
+    for form in fact.forms:
+        at = small.find(form) if re.search(r"[^\W\d]", form) else -1
         while at >= 0:
-            end = at + len(form)
-            if not before.search(self.text, max(at - 2, 0), at) and not after.match(self.text, end):
-                return True
-            at = self.text.find(form, at + 1)
-        return False
-
-
-def of_kind(kind: str, line: str) -> Iterator[Fact]:
-    """The facts of one kind in a line, whatever else claims their place."""
-    if kind == "vault":
-        yield from vault_paths(line) if "vault" in line.lower() or "pass show" in line.lower() else ()
-        return
-    if kind == "port":
-        line = TIME.sub(" ", line)
-    for name, pattern in PATTERNS:
-        if KINDS.get(name, name) == kind:
-            for match in pattern.finditer(line):
-                yield from facts_of(name, match[0], match.start())
-
-
-def implied(kind: str, forms: Iterable[str]) -> set[str]:
-    """A date also tells its month and its day, `fw1.acme.example` its `fw1`, a network or range its first address."""
-    if kind == "date":
-        dates = [form for form in forms if re.fullmatch(r"\d{4}-\d\d-\d\d", form)]
-        return {form[:7] for form in dates} | {f"-{form[4:]}" for form in dates}
-    if kind == "host":
-        return set().union(*(host_forms(form.partition(".")[0]) for form in forms))
-    return {re.split(r"[/-]", form)[0] for form in forms} if kind == "ip" else set()
-
-
-# What must not stand right before and right after a fact that is found letter for letter.
-WORD = (re.compile(r"[\w-]$"), re.compile(r"[\w-]|\.\w"))
-EDGES = {
-    **dict.fromkeys(("host", "path", "name", "url", "email", "mac", "vault"), WORD),
-    "number": (re.compile(r"\d$"), re.compile(r"\d")),
-    "port": (re.compile(r"[\w.,:/$-]$"), re.compile(r"[\w%]|[.,:/-]\d")),
-    "ip": (re.compile(r"[\d.]$"), re.compile(r"[\d/]|[.-]\d")),
-}
+            if not EDGE[0].search(small, max(at - 2, 0), at) and not EDGE[1].match(small, at + len(form)):
+                return at
+            at = small.find(form, at + 1)
+    return -1

@@ -10,26 +10,29 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from claudetools.wiki import outline
+from claudetools.wiki import outline, subjects
 from claudetools.wiki.draft import Line, Mark, Refused
 from claudetools.wiki.outline import Section
+from claudetools.wiki.wording import BACK, DONE, OPEN
 
-DONE = re.compile(
-    r"(?i)\b(resolved?|fixed|solved|settled|closed|completed?|done|replaced|removed|decommissioned|no longer|obsolete|"
-    r"retired|migrated|repaired|corrected|gone)\b"
-)
-UNDONE = re.compile(
-    r"(?i)\b(not|never|un|isn't|wasn't|still|yet to be|cannot be|to be)\s*(been\s+|be\s+|fully\s+|yet\s+)*"
-    r"(resolved?|fixed|solved|settled|closed|completed?|done|replaced|removed|decommissioned|retired|migrated|repaired|"
-    r"corrected|gone)\b"
-)
 DECORATION = re.compile(
     r"~~|\s*\((?:resolved|done|fixed)[^)]*\)\s*$|^\s*(?:[-*+]|\d+[.)])\s+(?:\[[ xX]\]\s+)?", re.IGNORECASE
 )
-SMALL = re.compile(r"and|are|but|for|from|has|have|its|not|that|the|this|was|were|when|with|will|all|any|can|new|old")
 
-# What the cited lines say, None when a citation points nowhere; and the day of the log that is cited.
-Quote = Callable[[Mark], "tuple[list[str], str] | None"]
+
+@dataclass(frozen=True)
+class Quoted:
+    """What a citation points at: the lines as they are read, what they stand below, the log's day, and all that was
+    said later."""
+
+    texts: list[str]
+    around: str
+    day: str
+    later: list[str]
+
+
+# None when a citation points at nothing that is evidence.
+Quote = Callable[[Mark], "Quoted | None"]
 
 
 @dataclass
@@ -95,7 +98,7 @@ def additions(old: list[str], theirs: Sequence[Line], quote: Quote) -> tuple[lis
     whole = [text for _, text in have[: len(wanted)]] == wanted
     last = max((n for n, text in have if text == wanted[-1]), default=len(theirs)) if wanted else len(theirs)
     new = [line for line in theirs[last + 1 :] if line.text.strip() and bare(line.text) not in wanted]
-    cited = [line for line in new if not line.text.lstrip().startswith("#") and any(quote(m) for m in line.marks)]
+    cited = [line for line in new if not line.text.lstrip().startswith("#") and is_said(line, quote)]
     return cited, whole and len(cited) == len(new)
 
 
@@ -108,25 +111,34 @@ def mark_resolved(line: str, theirs: Sequence[Line], quote: Quote, out: Restored
         if other.resolved and bare(other.text) == bare(text):
             for mark in other.resolved:
                 found = quote(mark)
-                if found and says_resolved(text, " ".join(found[0])):
+                if found and says_resolved(text, found):
                     out.resolved.append(bare(text))
-                    return f"{text.rstrip()} (resolved {found[1]}){line[len(text) :]}"
+                    return f"{text.rstrip()} (resolved {found.day}){line[len(text) :]}"
             out.undone.append(f"no log says that this is resolved: {bare(text)[:80]}")
     return line
 
 
-def says_resolved(item: str, cited: str) -> bool:
-    """Whether the cited lines speak of the item and call it settled."""
-    if not DONE.search(cited) or UNDONE.search(cited):
+def says_resolved(item: str, quoted: Quoted) -> bool:
+    """Whether the cited lines call the item settled, as a fact, and no later line speaks of it again."""
+    sentences = [part for text in quoted.texts for part in re.split(r"(?<=[.!?;])\s+", text)]
+    about = [part for part in sentences if DONE.search(part) or OPEN.search(part)]
+    if not any(DONE.search(part) for part in about) or any(OPEN.search(part) for part in about):
         return False
-    wanted, have = words(item), words(cited)
-    return bool(wanted) and len(wanted & have) >= min(2, len(wanted)) and len(wanted & have) * 4 >= len(wanted)
+    wanted, have = subjects.words(bare(item)), subjects.words(" ".join([*quoted.texts, quoted.around]))
+    common = wanted & have
+    if not wanted or len(common) < min(2, len(wanted)) or len(common) * 4 < len(wanted):
+        return False
+    return not any(
+        BACK.search(text) and len(wanted & subjects.words(text)) >= min(2, len(wanted)) for text in quoted.later
+    )
 
 
-def words(text: str) -> set[str]:
-    """What a text is about: its words of more than two letters, without the common ones."""
-    found = re.findall(r"[\w.-]+", bare(text).casefold())
-    return {word.strip(".-").rstrip("s") for word in found if len(word.strip(".-")) > 2 and not SMALL.fullmatch(word)}
+def is_said(line: Line, quote: Quote) -> bool:
+    """Whether the lines that a new item cites say it: most of its words."""
+    found = [quoted for mark in line.marks if (quoted := quote(mark))]
+    have = {word[:5] for quoted in found for text in [*quoted.texts, quoted.around] for word in subjects.words(text)}
+    wanted = subjects.words(bare(line.text))
+    return bool(found) and sum(word[:5] in have for word in wanted) * 5 >= len(wanted) * 3
 
 
 def bare(line: str) -> str:

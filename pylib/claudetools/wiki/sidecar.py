@@ -4,7 +4,8 @@
      "read":   {"<log>": "<sha256 of its bytes when it was compiled>", ...},
      "claims": [{"text": "<the article's line, trimmed>",
                  "cites": [{"log": "<path from the top>", "lines": [12, 15], "says": "<16 hex digits>"}]}],
-     "uncited": ["<a line that the compile wrote without a source>", ...]}
+     "uncited": ["<a line that the compile wrote without a source>", ...],
+     "rejected": [{"text": "<the article's line, trimmed>", "value": "<what reads (verify) there>", "why": "<words>"}]}
 
 `says` is the beginning of the sha256 of the cited lines: a log that was corrected no longer says the same.
 """
@@ -39,12 +40,22 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Rejected:
+    """A value of a draft that nothing proves: the line in which it reads `(verify)` now, and why, in words."""
+
+    text: str
+    value: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Sidecar:
     """`read`: each log that the article has absorbed, with its digest at that time."""
 
     read: Mapping[str, str] = field(default_factory=dict)
     claims: Sequence[Claim] = ()
     uncited: Sequence[str] = ()
+    rejected: Sequence[Rejected] = ()
 
     def compiled(self) -> frozenset[str]:
         """The lines that a compile wrote, and not a person."""
@@ -69,7 +80,9 @@ def parse(text: str | None) -> Sidecar:
     known = [claim for item in claims if (claim := parse_claim(item))] if isinstance(claims, list) else []
     uncited = found.get("uncited")
     lines = [item for item in uncited if isinstance(item, str)] if isinstance(uncited, list) else []
-    return Sidecar(kept, known, lines)
+    refused = found.get("rejected")
+    doubts = [one for item in refused if (one := parse_rejected(item))] if isinstance(refused, list) else []
+    return Sidecar(kept, known, lines, doubts)
 
 
 def parse_claim(item: Any) -> Claim | None:
@@ -78,6 +91,14 @@ def parse_claim(item: Any) -> Claim | None:
         cites = [Cite(str(c["log"]), int(c["lines"][0]), int(c["lines"][1]), str(c["says"])) for c in item["cites"]]
         return Claim(str(item["text"]), tuple(cites))
     except (KeyError, TypeError, ValueError, IndexError):
+        return None
+
+
+def parse_rejected(item: Any) -> Rejected | None:
+    """One value that was not proved, None when it is none."""
+    try:
+        return Rejected(str(item["text"]), str(item["value"]), str(item["why"]))
+    except (KeyError, TypeError):
         return None
 
 
@@ -93,4 +114,6 @@ def write(article: str, sidecar: Sidecar) -> str:
     found = {"version": VERSION, "article": article, "read": dict(sorted(sidecar.read.items())), "claims": claims}
     if sidecar.uncited:
         found["uncited"] = list(sidecar.uncited)
+    if sidecar.rejected:
+        found["rejected"] = [{"text": one.text, "value": one.value, "why": one.why} for one in sidecar.rejected]
     return json.dumps(found, indent=1, ensure_ascii=False) + "\n"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from claudetools.core.messages import visible
 from claudetools.wiki import outline
+from claudetools.wiki.rendered import without_unseen
 from claudetools.wiki.store import Store, Unusable
 from claudetools.wiki.target import Target
 
@@ -63,7 +64,7 @@ def shown_lines(text: str, mask: bool = True) -> list[str | None]:
         hidden[number] = hidden[number] or inside
         inside = inside and "-----END" not in line
     return [
-        None if secret else ASSIGNED.sub(rf"\1{HIDDEN}" if mask else r"\g<0>", visible(line, "\t"))
+        None if secret else ASSIGNED.sub(rf"\1{HIDDEN}" if mask else r"\g<0>", visible(without_unseen(line), "\t"))
         for line, secret in zip(lines, hidden, strict=True)
     ]
 

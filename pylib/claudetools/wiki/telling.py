@@ -40,8 +40,10 @@ def tell_verdict(outcome: Outcome) -> None:
     assert verdict is not None
     for words in verdict.undone:
         cli.info(f"Draft corrected: {visible(words)}.")
-    if verdict.replaced:
-        cli.info(f"No source says this; it reads (verify) now: {listed(verdict.replaced)}")
+    if verdict.rejected:
+        cli.info(
+            f"Not proved; it reads (verify) now: {listed([f'{one.value} ({one.why})' for one in verdict.rejected])}"
+        )
     if verdict.resolved:
         cli.info(f"Marked resolved: {listed(verdict.resolved)}")
     if verdict.gone:
@@ -57,11 +59,13 @@ def show_report(report: Report) -> None:
         click.echo(f"  {visible(report.path)}: {report.resolved} of {report.claims}{marks}")
     for words in report.lost[:20]:
         click.echo(f"    {visible(words)}")
+    for words in report.doubts[:20]:
+        click.echo(f"    {visible(words)}")
     if len(report.lost) > 20:
         click.echo(f"    and {len(report.lost) - 20} more; all of them: {cli.typed(PROGRAM)} check --json")
 
 
 def listed(items: Sequence[str]) -> str:
     """Some of them, and how many more."""
-    some = ", ".join(visible(item)[:80] for item in dict.fromkeys(items[:12]))
+    some = ", ".join(visible(item)[:160] for item in dict.fromkeys(items[:12]))
     return some + (f" and {len(items) - 12} more" if len(items) > 12 else "")

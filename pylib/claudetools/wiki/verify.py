@@ -1,33 +1,36 @@
-"""Nothing that a draft says is believed: code proves it from the logs and the present article, or writes `(verify)`.
+"""Nothing that a draft says is believed: the lines that it cites prove it, or it reads `(verify)`.
 
-Pure. What a synthesizer makes up (an address, a price, a path) is caught here, and so is what a log made it write.
+Pure. Facts are read in the text as its reader sees it (rendered.py), and proved from what the logs say (statements.py).
+What a synthesizer makes up (an address, a price, a path) is caught here, and so is what a log made it write.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from claudetools.wiki import draft, facts, kept, outline
+from claudetools.wiki import draft, facts, kept, outline, subjects
 from claudetools.wiki.draft import Line, Mark, Refused
-from claudetools.wiki.sidecar import Cite, Claim, quote_digest
-from claudetools.wiki.sources import Source
+from claudetools.wiki.facts import Fact
+from claudetools.wiki.rendered import Shown, place_in, render
+from claudetools.wiki.sidecar import Cite, Claim, Rejected, quote_digest
+from claudetools.wiki.sources import Source, shown_lines
+from claudetools.wiki.statements import Answer, Statement, Statements, locate
+from claudetools.wiki.wording import BILLED, BILLING
 
 MARK = "(verify)"
-BILLING = re.compile(
-    r"(?i)\bpre-?pa(?:y|id)\w*\b|\b(?:block|billable|billed|contract|retainer) hours?\b|\bopen tickets?\b|"
-    r"\btickets? open\b|\bhours?\b.{0,20}\bthis month\b|\bthis month\b.{0,20}\bhours?\b|"
-    r"\bhours?\b.{0,12}\b(?:left|remaining|balance)\b"
-)
-FIGURE = re.compile(r"(?<![\w.-])\d+(?:[.,]\d+)?(?![\w]|[.,-]\d)")
+FIGURE = re.compile(r"(?<![\w.,:-])[+-]?\d+(?:[.,]\d+)*(?![\w:]|[.,-]\d)")
 
 
 @dataclass(frozen=True)
 class Evidence:
     """Everything a draft may be proved from.
 
-    `billing`: figures as Syncro told them; None where there is no Syncro. `in_vault`: None where there is no vault.
+    `previous`: the article's body, `claims` and `uncited` what its sidecar says of it, `new` the logs (paths) that it
+    has not absorbed. `billing`: figures as Syncro told them; None where there is no Syncro. `in_vault`: None where
+    there is no vault. `names`: what the article is called.
     """
 
     previous: str
@@ -38,13 +41,7 @@ class Evidence:
     in_vault: Callable[[str], bool] | None = None
     names: Sequence[str] = ()
     in_tree: Callable[[str], bool] = field(default=lambda path: False)
-
-    def known(self) -> facts.Known:
-        """What the article and all logs say."""
-        lines = [*self.names, *self.previous.split("\n")]
-        for source in self.sources:
-            lines += [source.path, *(line for line in source.lines if line is not None)]
-        return facts.Known(lines)
+    new: Collection[str] = ()
 
 
 @dataclass
@@ -54,40 +51,106 @@ class Verdict:
     body: str
     claims: list[Claim]
     uncited: list[str] = field(default_factory=list)
-    replaced: list[str] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
     undone: list[str] = field(default_factory=list)
     resolved: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
 
+    @property
+    def replaced(self) -> list[str]:
+        """The values that read `(verify)` now."""
+        return [one.value for one in self.rejected]
+
+
+class Court:
+    """The evidence, read once."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        self.labels = {source.label: source for source in evidence.sources}
+        self.paths = {source.path: source for source in evidence.sources}
+        self.before = {claim.text: claim.cites for claim in evidence.claims}
+        self.old = evidence.previous.split("\n")
+        self.article = render(blank_secrets(evidence.previous))
+        known = {*self.before, *evidence.uncited}
+        mine = [one for one in self.article if not all(self.old[n - 1].strip() in known for n in lines_of(one))]
+        self.record = Statements(evidence.sources, mine, evidence.new or [source.path for source in evidence.sources])
+
+    def cited(self, line: Line) -> list[Statement]:
+        """What the marks of a draft's line point at; of an unchanged line also what was known of it before."""
+        found: list[Statement] = []
+        for mark in line.marks:
+            if mark.label == "A":
+                for number in range(mark.first, min(mark.last, len(self.old)) + 1):
+                    found += self.of_article(number)
+            else:
+                found += self.record.within(mark.label, mark.first, mark.last)
+        return found + self.known(line.text.strip())
+
+    def of_article(self, number: int) -> list[Statement]:
+        """A line of the present article: what it was proved from, or what a person wrote there."""
+        text = self.old[number - 1].strip() if 1 <= number <= len(self.old) else ""
+        return self.known(text) or self.record.within("A", number, number)
+
+    def known(self, text: str) -> list[Statement]:
+        """The statements that a line of the present article was proved from."""
+        found = []
+        for cite in self.before.get(text, ()):
+            source = self.paths.get(cite.log)
+            place = locate(source, cite) if source else None
+            if source and place:
+                found += self.record.within(source.label, *place)
+        return found
+
+    def quote(self, mark: Mark) -> kept.Quoted | None:
+        """The cited lines of a log, as they are read; None for what is no evidence."""
+        source = self.labels.get(mark.label)
+        found = self.record.within(mark.label, mark.first, mark.last) if source else []
+        texts = [one.text for one in found if one.text.strip()]
+        if source is None or not texts or source.at(mark.first, mark.last) is None:
+            return None
+        later = [one.text for one in self.record.all if one.at > found[-1].at]
+        return kept.Quoted(texts, "\n".join({one.around for one in found}), found[0].day or source.path, later)
+
+    def answer(self, shown: Shown, fact: Fact, cited: Sequence[Statement] | None) -> Answer:
+        """Whether a value of a draft's line is true."""
+        evidence = self.evidence
+        if fact.kind == "path" and evidence.in_tree(fact.text):
+            return Answer(TREE)
+        if fact.kind == "vault" and evidence.in_vault is not None and not evidence.in_vault(fact.text):
+            return Answer(why="it is not in the vault")
+        if fact.kind in ("host", "introduced", "code") and fact.forms & {name.lower() for name in evidence.names}:
+            return Answer(TREE)
+        return self.record.prove(shown, fact, cited)
+
+
+TREE = Statement("", (0, 0), Shown("", (), (), 0, 0))
+
+
+def lines_of(shown: Shown) -> range:
+    """The numbers of its lines in the source."""
+    return range(shown.first, shown.last + 1)
+
+
+def blank_secrets(text: str) -> str:
+    """The text without its sections of credentials: they are no evidence."""
+    return "\n".join(line or "" for line in shown_lines(text))
+
 
 def verify(text: str, evidence: Evidence) -> Verdict:
     """Prove a draft (tidied Markdown with citations). Raises Refused where nothing of it can be used."""
-    known = evidence.known()
-    labels = {source.label: source for source in evidence.sources}
-    restored = kept.restore(draft.read_lines(text), evidence.previous, lambda mark: quote(labels, mark))
+    court = Court(evidence)
+    restored = kept.restore(draft.read_lines(text), evidence.previous, court.quote)
     refuse_stump(restored.lines, evidence.previous)
     verdict = Verdict("", [], undone=restored.undone, resolved=restored.resolved)
-    lines = [line if line.kept else proved(line, known, evidence, verdict) for line in restored.lines]
+    lines, found = proved(restored.lines, court, verdict)
     newline = "\r\n" if evidence.previous.count("\r\n") * 2 > evidence.previous.count("\n") else "\n"
     ends = ["\n" if line.kept else newline for line in lines]
     verdict.body = "".join(line.text + end for line, end in zip(lines, ends, strict=True))
-    verdict.claims = claims_of(lines, labels, evidence)
+    verdict.claims = claims_of(lines, court, found)
     verdict.uncited = uncited(lines, verdict.claims, evidence)
-    told = facts.Known(verdict.body.split("\n"))
-    verdict.gone = sorted(
-        {f.text for line in evidence.previous.split("\n") for f in facts.find(line) if not told.has(f)}
-    )
+    verdict.gone = gone(court, verdict.body)
     return verdict
-
-
-def quote(labels: Mapping[str, Source], mark: Mark) -> tuple[list[str], str] | None:
-    """The cited lines of a log and its day; None for a citation that points nowhere or at the article."""
-    source = labels.get(mark.label)
-    lines = source.at(mark.first, mark.last) if source else None
-    if source is None or lines is None or not any(line.strip() for line in lines):
-        return None
-    day = re.match(r"\d{4}-\d\d-\d\d", source.path.rpartition("/")[2])
-    return lines, day[0] if day else source.path
 
 
 def refuse_stump(lines: Sequence[Line], previous: str) -> None:
@@ -100,54 +163,101 @@ def refuse_stump(lines: Sequence[Line], previous: str) -> None:
         raise Refused(f"it has {after} lines where the article has {before}")
 
 
-def proved(line: Line, known: facts.Known, evidence: Evidence, verdict: Verdict) -> Line:
-    """The line with `(verify)` in the place of all that cannot be proved."""
-    text = line.text
-    for fact in reversed(facts.find(text)):
-        if not is_true(fact, known, evidence):
-            verdict.replaced.append(text[fact.start : fact.end])
-            text = text[: fact.start] + MARK + text[fact.end :]
-    if BILLING.search(text) and not (evidence.billing is None and line.text in evidence.previous.split("\n")):
-        text = proved_billing(text, evidence.billing or {}, verdict)
-    return line.with_text(text)
+def proved(lines: Sequence[Line], court: Court, verdict: Verdict) -> tuple[list[Line], dict[int, list[Statement]]]:
+    """The lines with `(verify)` in the place of all that cannot be proved, and by line what proves the uncited ones."""
+    body = "\n".join(line.text for line in lines)
+    spans: list[tuple[int, int, str, str]] = []
+    found: dict[int, list[Statement]] = {}
+    for shown in render(body):
+        mine = [lines[n - 1] for n in lines_of(shown)]
+        if all(line.kept for line in mine):
+            continue
+        cited = [one for line in mine for one in court.cited(line)]
+        has_marks = any(line.marks for line in mine) or bool(cited)
+        unchanged = court.evidence.billing is None and all(line.text in court.old for line in mine)
+        figures = [] if unchanged else figures_of(shown.text, court.evidence.billing or {})
+        for fact in court.record.facts_of(shown.text):
+            if any(fact.start < end and start < fact.end for start, end, _ in figures):
+                continue
+            place = shown.span(fact.start, fact.end)
+            answer = court.answer(shown, fact, cited if has_marks else None)
+            if answer.by is None and place:
+                spans.append((*place_in(body, *place), fact.text, answer.why))
+            elif answer.by and answer.by.label and not has_marks:
+                found.setdefault(shown.first - 1, []).append(answer.by)
+        for start, end, is_told in figures:
+            if not is_told and (place := shown.span(start, end)):
+                spans.append((*place, shown.text[start:end], "only Syncro tells this"))
+    return with_marks(lines, body, spans, verdict), found
 
 
-def is_true(fact: facts.Fact, known: facts.Known, evidence: Evidence) -> bool:
-    """Whether a source, or for paths the tree or the vault, says so."""
-    if fact.kind == "vault":
-        return known.has(fact) and (evidence.in_vault is None or evidence.in_vault(fact.text))
-    if fact.kind == "path" and evidence.in_tree(fact.text):
-        return True
-    return known.has(fact)
+def figures_of(text: str, told: Mapping[str, float]) -> list[tuple[int, int, bool]]:
+    """The figures of a line about hours and tickets, and whether each is the one that Syncro told of just that."""
+    terms = [(m.start(), m.end(), int((m.lastgroup or "f0")[1:])) for m in BILLED.finditer(text)]
+    if not any(weight < 3 for *_, weight in terms):
+        return []
+    other = [
+        (f.start, f.end) for f in facts.find(text) if f.kind not in ("amount", "number", "ticket", "order", "version")
+    ]
+    pieces = subjects.segments(text)
+    found = []
+    for match in FIGURE.finditer(text):
+        if any(start <= match.start() < end for start, end in other):
+            continue
+        mine = [part for part in pieces if part[0] <= match.start() < part[1]]
+        here = [term for term in terms if any(start <= term[0] < end for start, end in mine)]
+        near = min(here or terms, key=lambda term: min(abs(term[0] - match.end()), abs(match.start() - term[1])))
+        known = told.get(BILLING[near[2]][0], math.inf)
+        found.append((*match.span(), any(abs(value - known) < 0.005 for value in values_of(match[0]))))
+    return found
 
 
-def proved_billing(text: str, billing: Mapping[str, float], verdict: Verdict) -> str:
-    """A line about hours and tickets: only figures that Syncro told."""
-    places = [(f.start, f.end) for f in facts.find(text) if f.kind not in ("amount", "number")]
-    for match in reversed(list(FIGURE.finditer(text))):
-        inside = any(start <= match.start() < end for start, end in places)
-        if not inside and float(match[0].replace(",", ".")) not in billing.values():
-            verdict.replaced.append(match[0])
-            text = text[: match.start()] + MARK + text[match.end() :]
-    return text
+def values_of(text: str) -> list[float]:
+    """What a figure may mean."""
+    sign = -1.0 if text.startswith("-") else 1.0
+    return [sign * float(form) for form in facts.number_forms(text.lstrip("+-"))]
 
 
-def claims_of(lines: Sequence[Line], labels: Mapping[str, Source], evidence: Evidence) -> list[Claim]:
-    """Where each line comes from: what the draft cites and is there, and what was known of the line before."""
-    before = {claim.text: claim.cites for claim in evidence.claims}
-    old = evidence.previous.split("\n")
-    found: dict[str, tuple[Cite, ...]] = {}
-    for line in lines:
-        cites = list(before.get(line.text.strip(), ()))
+def with_marks(
+    lines: Sequence[Line], body: str, spans: Sequence[tuple[int, int, str, str]], verdict: Verdict
+) -> list[Line]:
+    """The lines with the mark in these places of the body; what stood there is told by the verdict."""
+    values: dict[int, list[tuple[str, str]]] = {}
+    last = len(body) + 1
+    for start, end, value, why in sorted(spans, reverse=True):
+        if end <= last:
+            values.setdefault(body.count("\n", 0, start), []).insert(0, (value, why))
+            body = body[:start] + MARK + "\n" * body.count("\n", start, end) + body[end:]
+            last = start
+    made = [line.with_text(text) for line, text in zip(lines, body.split("\n"), strict=True)]
+    for number in sorted(values):
+        verdict.rejected += [Rejected(made[number].text.strip(), value, why) for value, why in values[number]]
+    return made
+
+
+def claims_of(lines: Sequence[Line], court: Court, found: Mapping[int, Sequence[Statement]]) -> list[Claim]:
+    """Where each line comes from: what the draft cites and is there, what was known of it, what proves it."""
+    out: dict[str, tuple[Cite, ...]] = {}
+    for number, line in enumerate(lines):
+        text = line.text.strip()
+        cites = list(court.before.get(text, ()))
         for mark in line.marks:
-            if mark.label == "A" and 1 <= mark.first <= mark.last <= len(old):
-                cites += [c for text in old[mark.first - 1 : mark.last] for c in before.get(text.strip(), ())]
-            elif quoted := quote(labels, mark):
-                cites.append(Cite(labels[mark.label].path, mark.first, mark.last, quote_digest(quoted[0])))
-        if cites and line.text.strip():
-            known = found.get(line.text.strip(), ())
-            found[line.text.strip()] = tuple(dict.fromkeys((*known, *cites)))
-    return [Claim(text, cites) for text, cites in found.items()]
+            if mark.label == "A" and 1 <= mark.first <= mark.last <= len(court.old):
+                cites += [c for old in court.old[mark.first - 1 : mark.last] for c in court.before.get(old.strip(), ())]
+            elif court.quote(mark):
+                cites += cite(court, mark.label, mark.first, mark.last)
+        for one in found.get(number, ()):
+            cites += cite(court, one.label, one.shown.first, one.shown.last)
+        if cites and text:
+            out[text] = tuple(dict.fromkeys((*out.get(text, ()), *cites)))
+    return [Claim(text, cites) for text, cites in out.items()]
+
+
+def cite(court: Court, label: str, first: int, last: int) -> list[Cite]:
+    """Some lines of a log as the sidecar keeps them; none for the article."""
+    source = court.labels.get(label)
+    quoted = source.at(first, last) if source else None
+    return [Cite(source.path, first, last, quote_digest(quoted))] if source and quoted else []
 
 
 def uncited(lines: Sequence[Line], claims: Sequence[Claim], evidence: Evidence) -> list[str]:
@@ -156,6 +266,24 @@ def uncited(lines: Sequence[Line], claims: Sequence[Claim], evidence: Evidence) 
         {text.strip() for text in texts} for texts in ([line.text for line in lines], evidence.previous.split("\n"))
     )
     return sorted((now - before | now & set(evidence.uncited)) - {claim.text for claim in claims} - {""})
+
+
+def gone(court: Court, body: str) -> list[str]:
+    """The values of the present article that the new one does not say."""
+    said = [fact for shown in render(body) for fact in facts.find(shown.text)]
+    forms = {(fact.kind, form) for fact in said for form in fact.forms}
+    forms |= {pair for fact in said for pair in facts.implied(fact)}
+    text = body.lower()
+    return sorted(
+        {
+            fact.text
+            for shown in court.article
+            for fact in facts.find(shown.text)
+            if not any(
+                (fact.kind, form) in forms or (fact.kind in facts.LETTERS and form in text) for form in fact.forms
+            )
+        }
+    )
 
 
 __all__ = ["MARK", "Evidence", "Refused", "Verdict", "verify"]
