@@ -9,6 +9,8 @@ JOBS ?= auto
 EXTRAS ?= dev
 install = if command -v uv >/dev/null 2>&1; then uv pip install -q --python $(RUN)/python -e '.[$(1)]'; \
 	else $(RUN)/python -m pip install -q --disable-pip-version-check -e '.[$(1)]'; fi
+# pytest keeps the tests' compiled modules: to make them again costs each of its processes some seconds.
+unexport PYTHONDONTWRITEBYTECODE
 SHELL_FILES = $(shell git ls-files "*.sh" .ci/run bin/claudetools)
 
 .DEFAULT_GOAL := help

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import atexit
+import compileall
 import json
 import os
 import shutil
 import stat
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 
 from claudetools.install.archive import version_of
 from world import TOOLKIT as SOURCE
-from world import Env, Machine, Result
+from world import Env, Machine, Result, World, folder_until_the_end
 
 OWN_SYNC = b"#!/bin/sh\ngit add -A && git commit -qm sync && git push -q\n"
 OWN_HOOK = b'#!/bin/sh\necho "own hook" >&2\n'
@@ -21,8 +23,10 @@ Tree = dict[str, tuple[object, ...]]
 
 
 def copy_toolkit(source: Path, target: Path) -> Path:
+    """Of a copy with what `compile_at_rest` made: the installer writes no cache beside itself."""
+    leave = ("identity.json", "__pycache__") if source == SOURCE else ("identity.json",)
     for name in ("scripts", "pylib", "hooks", ".claude"):
-        shutil.copytree(source / name, target / name, ignore=shutil.ignore_patterns("__pycache__", "identity.json"))
+        shutil.copytree(source / name, target / name, ignore=shutil.ignore_patterns(*leave))
     for name in ("LICENSE", "pyproject.toml", ".gitattributes"):
         shutil.copy2(source / name, target / name)
     return target
@@ -37,8 +41,15 @@ ARCHIVE = f".claude/claudetools-{VERSION}.tar.gz"
 PIN, RECORD = ".claude/claudetools.json", ".claude/claudetools-installed.json"
 
 
+@cache
+def compile_at_rest() -> None:
+    """Once for all tests: each start of the installer would compile all that it imports."""
+    compileall.compile_dir(TOOLKIT / "pylib", quiet=2)
+
+
 def other_version(target: Path, version: str) -> Path:
     """A toolkit that differs from ours by its version alone."""
+    compile_at_rest()
     toolkit = copy_toolkit(TOOLKIT, target)
     text = (toolkit / "pyproject.toml").read_text()
     (toolkit / "pyproject.toml").write_text(text.replace(f'\nversion = "{VERSION}"', f'\nversion = "{version}"'))
@@ -78,7 +89,33 @@ def difference(one: Tree, other: Tree) -> list[str]:
 
 
 def run_install(machine: Machine, *args: str | Path, toolkit: Path = TOOLKIT, env: Env = None) -> Result:
+    compile_at_rest()
     return machine.run("bash", toolkit / "scripts" / "install.sh", *args, cwd=machine.home, env=env)
+
+
+@cache
+def installed() -> World:
+    """For all tests: LINUX-01 has installed and sent it, and nothing was started there yet."""
+    world = World(folder_until_the_end("installed"))
+    machine = world.machine()
+    assert run_install(machine, machine.top).code == 0
+    machine.git("add", "-A")
+    machine.git("-c", "user.name=M", "-c", "user.email=m@example.com", "commit", "-q", "--no-verify", "-m", "Install")
+    machine.git("push", "-q", "origin", "main")
+    return world
+
+
+@cache
+def in_use() -> World:
+    """For all tests: LINUX-01 has installed and synced it, MAC-02 has cloned that and set it up for Howard."""
+    world = World(folder_until_the_end("in-use"))
+    (first,) = world.take(installed(), "LINUX-01")
+    assert own_sync(first).code == 0
+    second = world.machine("MAC-02", "howard", clone=False)
+    second.run("git", "clone", "-q", world.remote, second.top, cwd=second.home)
+    second.git("config", "--global", "user.email", "howard@example.com")
+    assert tools(second, "setup").code == 0
+    return world
 
 
 def today() -> str:

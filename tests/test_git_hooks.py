@@ -8,16 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from installing import own_sync, run_install
+from installing import in_use
 from test_own_hooks import CHECK, CONFIG
 from world import TOOLKIT, Machine, World, log_text
 
 
 @pytest.fixture
-def installed(machine: Machine) -> Machine:
+def installed(world: World) -> Machine:
     """A repository with the toolkit, and the shim as its pre-commit hook."""
-    assert run_install(machine, machine.top).code == 0
-    assert own_sync(machine).code == 0
+    (machine,) = world.take(in_use(), "LINUX-01")
     return machine
 
 

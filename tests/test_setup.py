@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from claudetools.install import environment
-from installing import ARCHIVE, TOOLKIT, copy_toolkit, own_sync, run_install, tools, unpacked
+from installing import ARCHIVE, TOOLKIT, copy_toolkit, in_use, own_sync, run_install, tools, unpacked
 from test_contention import Start
 from world import Machine, Result, World, clean_environment
 
@@ -27,12 +27,17 @@ SHIM = (TOOLKIT / "hooks/git/shim").read_bytes()
 @pytest.fixture
 def clone(world: World) -> Machine:
     """A second machine with a fresh clone of a repository that has claudetools; nothing was set up there."""
-    first = world.machine()
-    assert run_install(first, first.top).code == 0
-    assert own_sync(first).code == 0
+    world.take(in_use())
     second = world.machine("MAC-02", "howard", clone=False)
     subprocess.run(["git", "clone", "-q", world.remote, second.top], env=second.env(), check=True)
     return second
+
+
+@pytest.fixture
+def known(world: World) -> Machine:
+    """The same, set up for Howard."""
+    (machine,) = world.take(in_use(), "MAC-02")
+    return machine
 
 
 def setup(machine: Machine, *args: str, env: dict[str, str] | None = None) -> Result:
@@ -93,22 +98,20 @@ def test_a_toolkit_from_elsewhere_takes_nothing_of_the_repository(world: World, 
     assert not (clone.common / "hooks/pre-commit").exists() and not (clone.home / "ran").exists()
 
 
-def test_eight_syncs_at_once_bring_the_clone_up_to_date_together(world: World, clone: Machine) -> None:
-    clone.git("config", "--global", "user.email", "howard@example.com")
-    assert setup(clone).code == 0
-    outdate(clone)
+def test_eight_syncs_at_once_bring_the_clone_up_to_date_together(world: World, known: Machine) -> None:
+    outdate(known)
     start = Start()
     for who in range(8):
         script = f"echo {who} >'own-{who}.md'; exec bash .claude/scripts/sync.sh"
-        start.add(clone, script, CLAUDETOOLS_SESSION_ID=f"session-{who}")
+        start.add(known, script, CLAUDETOOLS_SESSION_ID=f"session-{who}")
     results = start.go()
     assert {r.code for r in results} <= {0, 75}, "\n".join(r.text for r in results)
     assert not [r.text for r in results if "could not" in r.text or "Traceback" in r.text]
-    assert own_sync(clone).code == 0
+    assert own_sync(known).code == 0
     assert [world.remote_file(f"own-{who}.md") for who in range(8)] == [f"{who}\n" for who in range(8)]
-    assert (clone.common / "hooks/pre-commit").read_bytes() == SHIM
-    assert len(list((clone.state / "toolkit").iterdir())) == 1
-    clone.assert_sound()
+    assert (known.common / "hooks/pre-commit").read_bytes() == SHIM
+    assert len(list((known.state / "toolkit").iterdir())) == 1
+    known.assert_sound()
 
 
 def outdate(machine: Machine) -> None:
@@ -117,47 +120,39 @@ def outdate(machine: Machine) -> None:
     (machine.state / "set-up").write_text("an older one\n")
 
 
-def test_a_dry_run_sets_nothing_up(clone: Machine) -> None:
-    clone.git("config", "--global", "user.email", "howard@example.com")
-    assert setup(clone).code == 0
-    outdate(clone)
-    clone.write("a.md", "x\n")
-    assert own_sync(clone, "--dry-run").code == 0
-    assert (clone.common / "hooks/pre-commit").read_bytes() != SHIM
+def test_a_dry_run_sets_nothing_up(known: Machine) -> None:
+    outdate(known)
+    known.write("a.md", "x\n")
+    assert own_sync(known, "--dry-run").code == 0
+    assert (known.common / "hooks/pre-commit").read_bytes() != SHIM
 
 
-def test_an_upgrade_that_came_in_brings_the_clones_part_up_to_date(world: World, clone: Machine) -> None:
-    clone.git("config", "--global", "user.email", "howard@example.com")
-    assert setup(clone).code == 0
-    outdate(clone)
-    result = own_sync(clone)
+def test_an_upgrade_that_came_in_brings_the_clones_part_up_to_date(world: World, known: Machine) -> None:
+    outdate(known)
+    result = own_sync(known)
     assert (result.code, "Set up in this clone: .git/hooks/pre-commit" in result.err) == (0, True), result.text
-    assert (clone.common / "hooks/pre-commit").read_bytes() == SHIM
+    assert (known.common / "hooks/pre-commit").read_bytes() == SHIM
 
 
-def test_a_clone_that_cannot_be_set_up_syncs_and_says_why(world: World, clone: Machine) -> None:
-    clone.git("config", "--global", "user.email", "howard@example.com")
-    assert setup(clone).code == 0
-    outdate(clone)
-    (clone.state / "installed.json").write_text('{"format": 99}\n')
-    clone.write("a.md", "x\n")
-    result = own_sync(clone)
+def test_a_clone_that_cannot_be_set_up_syncs_and_says_why(world: World, known: Machine) -> None:
+    outdate(known)
+    (known.state / "installed.json").write_text('{"format": 99}\n')
+    known.write("a.md", "x\n")
+    result = own_sync(known)
     assert result.code == 0, result.text
     assert "[INFO] This clone could not be set up:" in result.err and "(format 99)" in result.err
     assert world.remote_file("a.md") == "x\n"
 
 
-def test_nobody_known_is_told_the_command_and_nothing_changes(clone: Machine) -> None:
-    clone.git("config", "--global", "user.email", "howard@example.com")
-    assert setup(clone).code == 0
-    (clone.top / ".claude/identity.json").unlink()
-    clone.git("config", "--local", "user.email", "dana@new.example")
-    clone.write("a.md", "x\n")
-    result = own_sync(clone)
+def test_nobody_known_is_told_the_command_and_nothing_changes(known: Machine) -> None:
+    (known.top / ".claude/identity.json").unlink()
+    known.git("config", "--local", "user.email", "dana@new.example")
+    known.write("a.md", "x\n")
+    result = own_sync(known)
     assert result.code == 78, result.text
     assert "dana@new.example is nobody in .claude/users.json" in result.out + result.err
     assert f"bash {SETUP}" in result.out + result.err
-    told = tools(clone, "doctor")
+    told = tools(known, "doctor")
     assert (told.code, f"Set it up: bash {SETUP}\n" in told.out) == (78, True), told.text
 
 
@@ -398,15 +393,20 @@ def test_what_can_be_had_again_goes_with_the_uninstall(clone: Machine, shop: dic
     assert not cached & {p.name for p in clone.state.iterdir()}
 
 
-def test_uv_is_used_where_it_is(clone: Machine, shop: dict[str, str]) -> None:
-    stub = clone.home / "stubs" / "uv"
+def uv_that_installs_nothing(machine: Machine) -> str:
+    """A PATH on which it is. It writes down what it is told, and makes a venv at once where pip takes seconds."""
+    stub = machine.home / "stubs" / "uv"
     stub.parent.mkdir()
     stub.write_text(
-        f"#!/bin/sh\necho \"$*\" >>'{clone.home}/uv.log'\n"
+        f"#!/bin/sh\necho \"$*\" >>'{machine.home}/uv.log'\n"
         f'case $1 in venv) shift 5; mkdir -p "$1/bin" && ln -s \'{sys.executable}\' "$1/bin/python" ;; esac\n'
     )
     stub.chmod(0o755)
-    result = setup(clone, env={**shop, "PATH": f"{stub.parent}:{os.environ['PATH']}"})
+    return f"{stub.parent}:{os.environ['PATH']}"
+
+
+def test_uv_is_used_where_it_is(clone: Machine, shop: dict[str, str]) -> None:
+    result = setup(clone, env={**shop, "PATH": uv_that_installs_nothing(clone)})
     assert result.code == 0, result.text
     calls = (clone.home / "uv.log").read_text().splitlines()
     assert [call.split()[0] for call in calls] == ["venv", "pip"]
@@ -426,25 +426,24 @@ def test_the_pins_are_read_as_a_toml_reader_reads_them() -> None:
 # --- file modes and line ends ---------------------------------------------------------------
 
 
-def test_the_hook_needs_no_executable_bit_on_ours(clone: Machine) -> None:
+def test_the_hook_needs_no_executable_bit_on_ours(known: Machine) -> None:
     """core.fileMode=false, as git has it on Windows and on many mounts."""
-    clone.git("config", "--global", "user.email", "howard@example.com")
-    assert setup(clone).code == 0 and own_sync(clone).code == 0
-    clone.git("config", "core.fileMode", "false")
-    for path in (clone.top / ".claude").rglob("*"):
+    assert own_sync(known).code == 0
+    known.git("config", "core.fileMode", "false")
+    for path in (known.top / ".claude").rglob("*"):
         if path.is_file():
             path.chmod(0o644)
-    assert clone.status() == ""
-    clone.write("session-logs/2026-06-05-session.md", "x\n")
-    clone.git("add", "session-logs")
-    result = clone.run("git", "commit", "-q", "-m", "by hand")
+    assert known.status() == ""
+    known.write("session-logs/2026-06-05-session.md", "x\n")
+    known.git("add", "session-logs")
+    result = known.run("git", "commit", "-q", "-m", "by hand")
     assert result.code == 1, result.text
     assert "2026-06-05-session.md" in result.err
-    clone.git("rm", "-q", "--cached", "session-logs/2026-06-05-session.md")
-    (clone.top / "session-logs/2026-06-05-session.md").unlink()
-    clone.write("a.md", "x\n")
-    assert own_sync(clone).code == 0
-    clone.assert_sound()
+    known.git("rm", "-q", "--cached", "session-logs/2026-06-05-session.md")
+    (known.top / "session-logs/2026-06-05-session.md").unlink()
+    known.write("a.md", "x\n")
+    assert own_sync(known).code == 0
+    known.assert_sound()
 
 
 def test_a_checkout_with_windows_line_ends_leaves_ours_alone(world: World, clone: Machine) -> None:
@@ -469,7 +468,7 @@ def test_a_checkout_with_windows_line_ends_leaves_ours_alone(world: World, clone
 def test_a_toolkit_that_was_checked_out_with_windows_line_ends_works(world: World, tmp_path: Path) -> None:
     """Its own .gitattributes see to that; what an editor turned into CRLF is turned back by the installer."""
     source, target = tmp_path / "source", tmp_path / "target"
-    shutil.copytree(TOOLKIT, source)
+    shutil.copytree(TOOLKIT, source, ignore=shutil.ignore_patterns("__pycache__"))
     env = clean_environment(tmp_path)
 
     def git(*args: str) -> None:
@@ -490,8 +489,8 @@ def test_a_toolkit_that_was_checked_out_with_windows_line_ends_works(world: Worl
 
 
 def test_the_doctor_names_what_the_clone_lacks(clone: Machine, shop: dict[str, str]) -> None:
-    assert setup(clone, "--user", "howard").code == 0
-    shutil.rmtree(clone.state / "venv", ignore_errors=True)
+    assert setup(clone, "--user", "howard", env={"PATH": uv_that_installs_nothing(clone)}).code == 0
+    shutil.rmtree(clone.state / "venv")
     outdate(clone)
     result = tools(clone, "doctor")
     assert result.code == 0, result.text

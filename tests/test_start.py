@@ -12,7 +12,19 @@ from pathlib import Path
 import pytest
 
 from disks import fill, mounted, root_only
-from installing import ARCHIVE, PIN, TOOLKIT, VERSION, other_version, own_sync, pinned, run_install, tools, unpacked
+from installing import (
+    ARCHIVE,
+    PIN,
+    TOOLKIT,
+    VERSION,
+    installed,
+    other_version,
+    own_sync,
+    pinned,
+    run_install,
+    tools,
+    unpacked,
+)
 from test_contention import Start
 from world import USERS, Machine, Result, World, needs
 
@@ -24,12 +36,9 @@ NEXT = "9.0.0"
 
 
 @pytest.fixture
-def ready(machine: Machine) -> Machine:
+def ready(world: World) -> Machine:
     """Installed and sent; nothing was started yet, so nothing is unpacked."""
-    assert run_install(machine, machine.top).code == 0
-    machine.git("add", "-A")
-    machine.git("-c", "user.name=M", "-c", "user.email=m@example.com", "commit", "-q", "--no-verify", "-m", "Install")
-    machine.git("push", "-q", "origin", "main")
+    (machine,) = world.take(installed(), "LINUX-01")
     return machine
 
 
@@ -77,6 +86,7 @@ def test_the_pin_is_read_however_the_file_is_laid_out(ready: Machine, shell: tup
         assert (result.code, Path(result.out.strip()).name, result.err) == (0, sum, ""), (said, result.text)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "said",
     ["", "{}", "<<<<<<< HEAD\n", '{"version": "../x", "sha256": "%s"}', '{"version": "1", "sha256": "%s0"}', "%s"],
@@ -97,6 +107,7 @@ def test_without_a_pin_the_last_version_runs_on_and_says_so(ready: Machine, said
     assert own_sync(ready, "--status").code == 0
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("kind", ["link to another pin", "endless", "one long line", "many lines", "empty lines"])
 def test_a_pin_that_is_a_link_or_too_large_starts_nothing_else_and_holds_nothing_up(
     ready: Machine, kind: str, tmp_path: Path

@@ -13,9 +13,10 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -93,6 +94,8 @@ class Machine:
         """What people's first sync has to find or to make, and the first one in a test would."""
         if {SYNC, TOOLS} & set(argv[:2]):
             self.share_compiled()
+        elif any(str(word).startswith(".claude/scripts/") for word in argv[:2]):
+            self.share_compiled_version()
         if SYNC in argv[:2] and not self.compiles and not (self.top / ".git" / "claudetools" / "format").exists():
             with contextlib.suppress(OSError):
                 self.know()
@@ -105,6 +108,22 @@ class Machine:
             with contextlib.suppress(OSError):  # a test has made it read-only
                 cache.parent.mkdir(mode=0o700, exist_ok=True)
                 cache.symlink_to(compiled())
+
+    def share_compiled_version(self) -> None:
+        """The same where the version lies unpacked in the repository's state, at another path in each test: only the
+        names of the folders in the cache differ."""
+        state = self.top / ".git" / "claudetools"
+        if self.compiles or not (state / "installed.json").exists() or os.path.lexists(state / "pycache"):
+            return
+        paths = sysconfig.get_paths()
+        shared = {path: path for path in (paths["stdlib"], paths["purelib"])} | {f"{state}/toolkit": "/toolkit"}
+        with contextlib.suppress(OSError):
+            for path, name in shared.items():
+                target = Path(f"{compiled()}{name}")
+                target.mkdir(parents=True, exist_ok=True)
+                place = Path(f"{state}/pycache{path}")
+                place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                place.symlink_to(target)
 
     def know(self) -> None:
         """What setup.sh leaves beside identity.json: who works here, and the Python that was found. The first sync of
@@ -215,6 +234,23 @@ class World:
         config = machine.top / ".git" / "config"
         config.write_text(config.read_text().replace(str(first.remote), str(self.remote)))
         machine.git("update-index", "-q", "--refresh")
+
+    def take(self, other: World, *names: str) -> list[Machine]:
+        """The remote of a world that tests share, and these of its machines as they are there, in place of all the
+        commands that made them."""
+        shutil.copytree(other.remote / "objects", self.remote / "objects", dirs_exist_ok=True)
+        shutil.copytree(other.remote / "refs", self.remote / "refs", dirs_exist_ok=True)
+        for name in names:
+            old = other.machines[name]
+            home = self.root / old.home.name
+            shutil.copytree(old.home, home, symlinks=True, ignore=shutil.ignore_patterns("pycache"))
+            self.machines[name] = machine = replace(old, home=home, top=home / "ops")
+            git = machine.top / ".git"
+            for path in (git / "config", git / "claudetools/config.before", git / "claudetools/trees/main/accepted"):
+                if path.exists():
+                    path.write_text(path.read_text().replace(str(other.root), str(self.root)))
+            machine.git("update-index", "-q", "--refresh")
+        return [self.machines[name] for name in names]
 
     def _seed(self, machine: Machine) -> None:
         self._clone(machine)
