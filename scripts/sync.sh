@@ -74,19 +74,19 @@ main() {
   trap 'end_run "$?"' EXIT
 
   if [ -n "$VAULT_ONLY" ]; then look_for_vaults; else sync_repository . main; fi
-  FINAL_EXIT=$REPO_EXIT
+  end_repository
   # Where main came to nothing (another branch, a merge under way, a lock) the vault is synced all the same. What goes on without us does it itself.
   [ -n "$IDENTITY_READ" ] || [ "$JOB" != sync ] || [ ! -d "$STATE" ] || load_identity "$TOP"
   if [ -n "$VAULT_ONLY" ] || { [ "$JOB" = sync ] && [ -z "$LEFT_RUNNING" ]; }; then
     sync_vaults
-    [ "$FINAL_EXIT" -ne 0 ] || FINAL_EXIT=$REPO_EXIT
   fi
   [ -z "$JSON" ] || print_json
   if [ -n "$UNSAID" ]; then
     error "The result cannot be written to stdout. What was done stays done: $(sync_command) --status"
-    FINAL_EXIT=$(worse_exit "$FINAL_EXIT" "$EXIT_INTERNAL")
+    note_exit "$EXIT_INTERNAL"
+    end_repository
   fi
-  exit "$FINAL_EXIT"
+  exit "$RUN_EXIT"
 }
 
 # One repository from the lock to the report. The vault goes through the very same steps.
@@ -125,7 +125,7 @@ work_under_lock() {
   end_phase
   close_results
   answer_requests
-  let_go || REPO_EXIT=$(worse_exit "$REPO_EXIT" "$?")
+  let_go || note_exit "$?"
   ring_waiters
 }
 
@@ -223,7 +223,8 @@ look_at_tree() {
 # 0 saved, or nothing to save; 1 go round again; else an exit code.
 save_changes() {
   local status
-  COMMIT_PARENT=$HEAD_OID SPLIT_FACTS=() WAITS=()
+  COMMIT_PARENT=$HEAD_OID
+  begin_round
   [ -z "$SAVING_REFUSED" ] || return 0
   if [ $((${#PATHS[@]} + ${#GONE[@]} + ${#UNSTAGED[@]} + ${#UNMERGED[@]})) -eq 0 ] && [ "$BASE_OID" = "$HEAD_OID" ] &&
     [ ! -s "$TREE/unsettled" ] && ! ledger_is_news; then
@@ -235,7 +236,7 @@ save_changes() {
   write_commits || return
   [ ${#MADE[@]} -gt 0 ] || return 0
   if [ -n "$DRY_RUN" ]; then
-    COMMITS=("${MADE[@]}") OWN_COMMITS=$MADE_OWN
+    note_commits "$MADE_OWN" "${MADE[@]}"
     return 0
   fi
   begin_phase check

@@ -107,7 +107,8 @@ def test_undo_shows_first_then_takes_lines_and_commits_back(shared: Machine, wor
     assert world.remote_file(LIST) == shared.read(LIST) and "one.txt" not in world.remote_files()
     # Once more is a redo, and once more an undo.
     for there in (True, False):
-        assert sessions(shared, "undo", "one", "--yes").code == 0
+        done = sessions(shared, "undo", "one", "--yes")
+        assert done.code == 0 and ("take them out again" if there else "bring the commits back") in done.out, done.text
         assert ("saved by one" in shared.read(LIST)) == there == (shared.top / "one.txt").exists()
 
 

@@ -245,7 +245,7 @@ def test_the_answer_tells_an_unreachable_remote_and_what_is_left_out(world: Worl
     with lock_held(machine):
         started = start_queued(machine, 3)
     for result in map(result_of, started):
-        assert result.code == 65, result.text  # the worst of the two
+        assert result.code == 69, result.text  # the worst of the two
         assert "Left out: key.pem" in result.out and "cannot be reached" in result.out, result.text
     (machine.top / "key.pem").unlink()
     away.rename(world.remote)

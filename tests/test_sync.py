@@ -462,13 +462,6 @@ def test_trouble_in_the_vault_never_hides_that_main_is_safe(world: World, machin
     assert "a.md" in world.remote_files()
 
 
-def test_mains_exit_code_wins_over_the_vaults(world: World, machine: Machine, vault: Path) -> None:
-    (world.root / "vault.git").rename(world.root / "gone")
-    (vault / "acme.age").write_text(AGE_TEXT)
-    machine.write(".env", "TOKEN=x\n")
-    assert machine.sync().code == 65
-
-
 def test_a_vault_inside_the_repository_is_a_setup_error(machine: Machine) -> None:
     (machine.top / "vault").mkdir()
     write_identity(machine, vault_path="vault")

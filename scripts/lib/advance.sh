@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Bringing incoming commits into the shared tree. The work is done by pylib/claudetools/checkout/.
 # Needs: repository, lock, python, report.
-# Sets: BASE_OID BEHIND BLOCKED HEAD_OID MERGED RECEIVED_COMMITS RECEIVED_FILES RECEIVED_FROM RECEIVING_FOR REPORTED.
+# Sets: BASE_OID BEHIND HEAD_OID RECEIVING_FOR.
 
 # 0 the tree holds what the remote has, or had nothing to take; 1 go round again; else an exit code.
 receive() {
@@ -30,8 +30,7 @@ count_received() {
     make_visible "$name"
     case ", $names, " in *", $VISIBLE, "*) ;; *) names="${names:+$names, }$VISIBLE" ;; esac
   done <<<"$BEHIND"
-  RECEIVED_COMMITS=$((RECEIVED_COMMITS + count))
-  RECEIVED_FROM=$names
+  note_received 0 "$count" "$names"
   tell_arrivals "$before"
 }
 
@@ -152,7 +151,7 @@ drop_receive() {
 
 # finish_advance: completes what a killed run began. Sets BASE_OID when the tree stands on another commit than HEAD.
 finish_advance() {
-  local said=$WORK/finished received=$RECEIVED_FILES status
+  local said=$WORK/finished status
   [ -e "$TREE/journal" ] || [ -L "$TREE/journal" ] || return 0
   require_python_for "an interrupted receive" || return
   : >"$said" || return "$EXIT_CANNOT_CREATE"
@@ -162,7 +161,7 @@ finish_advance() {
   status=$?
   expect_git_locks
   read_advance_lines "$(<"$said")"
-  [ "$said" = "$WORK/finished" ] || RECEIVED_FILES=$received
+  [ "$said" = "$WORK/finished" ] || forget_received_files
   case $status in
     0 | 4) return 0 ;;
     5)
@@ -211,8 +210,8 @@ read_advance_lines() {
   local word path text # text of late-conflict: the copy that holds what was written
   while IFS=$'\t' read -r word path text; do
     case $word in
-      swapped) RECEIVED_FILES=$((RECEIVED_FILES + path)) ;;
-      merged) MERGED+=("$path") ;;
+      swapped) note_received "$path" ;;
+      merged) note_merged "$path" ;;
       late) note_fact "[INFO] Carried over: a program wrote to $path while it was being received." ;;
       late-conflict)
         problem "$EXIT_HELD" warn "$path: a program wrote to it while it was being received, and the other side wrote other text there." \
@@ -227,7 +226,7 @@ read_advance_lines() {
         problem "$EXIT_HELD" warn "A receive was cut off, and what it wrote down of itself is damaged: what came in so far may go out once more, as edits of this folder." \
           "What it had replaced is kept: $(quoted "$path"). Look at what this sync saved, then: rm -r $(quoted "$path")"
         ;;
-      blocked) BLOCKED+=("$path: $text") ;;
+      blocked) note_blocked ${BLOCKED[@]+"${BLOCKED[@]}"} "$path: $text" ;;
     esac
   done <<<"$1"
 }
@@ -238,7 +237,7 @@ stop_advance() {
   local since code=$EXIT_HELD all='' way='Move or rename what is in the way, then'
   case "${BLOCKED[*]}" in *' here'*)
     if [ $((ROUND - EXTRA_ROUNDS)) -le 3 ]; then
-      BLOCKED=()
+      note_blocked
       return 1
     fi
     ;;
@@ -256,28 +255,30 @@ stop_advance() {
     # They are at it: that is ordinary, until it has lasted for an hour.
     [ $((NOW - since)) -ge 3600 ] || code=$EXIT_OK
   fi
-  [ ${#BLOCKED[@]} -le 10 ] || BLOCKED=("${BLOCKED[@]:0:10}" "and $((${#BLOCKED[@]} - 10)) more")
+  [ ${#BLOCKED[@]} -le 10 ] || note_blocked "${BLOCKED[@]:0:10}" "and $((${#BLOCKED[@]} - 10)) more"
   problem "$code" warn "What the others sent is not in your folder yet (since $(clock_time "$since"))." "${BLOCKED[@]}" \
     "Nothing was overwritten. $way: $(sync_command)$all"
-  REPORTED+="$EXIT_HELD "
+  explain_exit "$EXIT_HELD"
   return "$EXIT_HELD" # whatever it ends with: nothing came in, and the pairs still count
 }
 
 # BLOCKERS: id and path of each live session whose unsaved work stops the receive, one for each of BLOCKED; its prompt
 # tells it (pylib/claudetools/sessions/news.py).
 name_holders() {
-  local i path holder id
+  local item path holder id named=()
   BLOCKERS=()
-  for ((i = 0; i < ${#BLOCKED[@]}; i++)); do
+  for item in ${BLOCKED[@]+"${BLOCKED[@]}"}; do
     for holder in ${HOLDERS[@]+"${HOLDERS[@]}"}; do
       path=${holder%%$'\t'*}
-      case ${BLOCKED[i]} in "$path: "*) ;; *) continue ;; esac
+      case $item in "$path: "*) ;; *) continue ;; esac
       id=${holder#*$'\t'}
-      BLOCKED[i]+=" (unsaved work of '${holder##*$'\t'}', live)"
+      item+=" (unsaved work of '${holder##*$'\t'}', live)"
       BLOCKERS+=("${id%%$'\t'*} $path")
       break
     done
+    named+=("$item")
   done
+  note_blocked ${named[@]+"${named[@]}"}
 }
 
 report_busy_index() {

@@ -7,7 +7,7 @@
 #   background/last/  the last one whose caller did not wait for its end
 #
 # Needs: repository, run_hook, owner, patience, results, ui.
-# Sets: LEFT_RUNNING REPO_EXIT TOLD_ALL VAULT_PARTS.
+# Sets: LEFT_RUNNING TOLD_ALL VAULT_PARTS.
 
 TOLD_ALL=''
 readonly HOOK_NAMES="pre-commit prepare-commit-msg commit-msg post-commit pre-push"
@@ -96,7 +96,7 @@ end_following() {
     text=${text#*\"vault\": }
     VAULT_PARTS+=("${text%\}}")
   fi
-  REPO_EXIT=$status
+  note_exit "$status"
 }
 
 report_left_running() {

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # True conflicts: parked commits, a copy of them on the remote, and the ways to settle them.
 # Needs: repository, results, exchange, python.
-# Sets: SAFETY_TEXT TAKE_SIDE TIP.
+# Sets: TAKE_SIDE TIP.
 
 # What could be sent is sent. The tree keeps the user's text and takes nothing in until the conflict is settled.
 report_conflict() {
@@ -12,6 +12,7 @@ report_conflict() {
     printf '%s\n' "$since" >"$TREE/conflict-since"
   }
   send_safety_copy
+  tell_parked
   for line in ${CONFLICTS[@]+"${CONFLICTS[@]}"}; do
     path=${line%%$'\t'*} who=${line#*$'\t'}
     lines+=("$path: you and ${who:-somebody else} wrote different text.")
@@ -21,6 +22,13 @@ report_conflict() {
     "Your folder keeps your text (since $(clock_time "$since")). Waiting for this: $(count_of $((waiting)) "received file").$SAFETY_TEXT" \
     "Settle: $(sync_command) --resolve"
   return "$EXIT_HELD"
+}
+
+tell_parked() {
+  local sent=${#REPLAYED_PAIRS[@]} safe=''
+  [ -n "$PUSHED" ] || return 0
+  case $SAFETY_TEXT in *' safe on '*) safe=" and safe on $(visible "$REMOTE")" ;; esac
+  note_parked "Pushed: $sent of $(count_of $((sent + ${#PARKED[@]})) commit). The rest is committed here$safe, but not on $(visible "$BRANCH")."
 }
 
 # A copy on a branch of its own: the parked work is safe even if this machine is not. Only what we have put there is
@@ -91,13 +99,25 @@ put_resolution_away() {
 resolve_conflict() {
   require_python_for "settling a conflict" || return
   case $RESOLVE in
-    abort)
-      run_python resolve forget --top "$TOP" --tree-state "$TREE"
-      note_fact "[OK] Laid aside. The conflict is still there: $(sync_command) --resolve"
-      ;;
+    abort) lay_aside ;;
     take) take_side ;;
     *) lay_out_conflict ;;
   esac
+}
+
+lay_aside() {
+  if [ ! -e "$TREE/resolve" ]; then
+    note_fact "[OK] Nothing is laid out, so there is nothing to lay aside."
+  elif run_python resolve forget --top "$TOP" --tree-state "$TREE" 2>"$WORK/error"; then
+    if [ -e "$TREE/conflict-since" ]; then
+      note_fact "[OK] Laid aside. The conflict is still there: $(sync_command) --resolve"
+    else
+      note_fact "[OK] Laid aside."
+    fi
+  else
+    report_git_failure "laying the conflict aside"
+    return "$EXIT_INTERNAL"
+  fi
 }
 
 lay_out_conflict() {

@@ -2,8 +2,7 @@
 # The network: push first, and only when somebody else was faster fetch, replay in the object store and push again.
 # Where somebody was the last time, the fetch comes first.
 # Needs: repository, remote, replay, own_hooks, advance, report, lock.
-# Sets: COMMITS CONTAINED FACTS FRESH NETWORK_PID OWN_COMMITS PARKED PUSHED REMOTE_MOVED REPLAYED_PAIRS REPLAY_FACTS
-#   SEEN TIP TOLD_REWRITTEN UPSTREAM.
+# Sets: CONTAINED FRESH LEFT_BEFORE NETWORK_PID PARKED REMOTE_MOVED REPLAYED_PAIRS SEEN TIP TOLD_REWRITTEN UPSTREAM.
 
 readonly EXCHANGE_ATTEMPTS=40
 
@@ -38,8 +37,7 @@ close_exchange() {
   note_exchanged || return
   leave_out_contained
   [ -z "$FRESH" ] || printf '%s' "$OTHERS_PUSHED" >"$TREE/crowded"
-  FACTS+=(${REPLAY_FACTS[@]+"${REPLAY_FACTS[@]}"}) # of the attempt that counted
-  REPLAY_FACTS=()
+  tell_replay # of the attempt that counted
   if [ ${#PARKED[@]} -gt 0 ]; then
     report_conflict
   else
@@ -169,7 +167,7 @@ push_tip() {
     expect_git_locks
     checkpoint pushed
     note_pushed "$TIP"
-    name_commits_as_pushed
+    rename_commits ${REPLAYED_PAIRS[@]+"${REPLAYED_PAIRS[@]}"}
     record_push
     return 0
   fi
@@ -192,37 +190,21 @@ step_aside() {
 
 note_pushed() {
   local new=$1
-  if [ -n "$SEEN" ]; then PUSHED="${SEEN:0:7}..${new:0:7}"; else PUSHED="new ${new:0:7}"; fi
+  if [ -n "$SEEN" ]; then note_push "${SEEN:0:7}..${new:0:7}"; else note_push "new ${new:0:7}"; fi
   SEEN=$new
   keep_accepted "$SEEN" || : # said; what has arrived has arrived
-}
-
-# The summary names commits as the remote has them, not as they were before they were replayed.
-name_commits_as_pushed() {
-  local i pair
-  for ((i = 0; i < ${#COMMITS[@]}; i++)); do
-    for pair in ${REPLAYED_PAIRS[@]+"${REPLAYED_PAIRS[@]}"}; do
-      [ "${COMMITS[i]%% *}" != "${pair%% *}" ] || COMMITS[i]="${pair#* } ${COMMITS[i]#* }"
-    done
-  done
 }
 
 # A commit whose change the remote has already is none that was saved: somebody had taken pushed commits back by
 # `git reset --soft`, and the snapshot found their changes again.
 leave_out_contained() {
-  local i pair there=' ' kept=()
+  local pair there=' '
   [ ${#COMMITS[@]} -gt 0 ] && [ -n "$UPSTREAM" ] || return 0
   # Made anew within the same second it is the same commit. What this run has sent is upstream as well.
   [ -n "$PUSHED$FRESH" ] || there+="$UPSTREAM "
   for pair in ${CONTAINED[@]+"${CONTAINED[@]}"}; do there+="${pair%% *} "; done
   for pair in ${REPLAYED_PAIRS[@]+"${REPLAYED_PAIRS[@]}"}; do [ "${pair#* }" != "$UPSTREAM" ] || there+="${pair%% *} "; done
-  for ((i = 0; i < ${#COMMITS[@]}; i++)); do
-    case $there in *" ${COMMITS[i]%% *} "*) ;; *) kept+=("${COMMITS[i]}") ;; esac
-  done
-  [ ${#kept[@]} -lt ${#COMMITS[@]} ] || return 0
-  note_fact "[INFO] Not saved again: $(visible "$REMOTE") has these changes already."
-  COMMITS=(${kept[@]+"${kept[@]}"})
-  [ "$OWN_COMMITS" -le ${#COMMITS[@]} ] || OWN_COMMITS=${#COMMITS[@]}
+  ! drop_commits "$there" || note_fact "[INFO] Not saved again: $(visible "$REMOTE") has these changes already."
 }
 
 # Where the last exchange met somebody else's push, ours would mostly be lost: what they have is fetched first, while the

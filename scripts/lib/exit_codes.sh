@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 # The exit codes, once. Documented for users in README.md, checked against it by tests/test_place.py.
-# Sets: EXIT_CANNOT_CREATE EXIT_DEFERRED EXIT_HELD EXIT_INTERNAL EXIT_OFFLINE EXIT_OK EXIT_REFUSED EXIT_SETUP EXIT_USAGE
-#   WORD.
+# Sets: EXIT_CANNOT_CREATE EXIT_DEFERRED EXIT_HELD EXIT_INTERNAL EXIT_OFFLINE EXIT_OK EXIT_REFUSED EXIT_SETUP EXIT_TABLE
+#   EXIT_USAGE WORD WORSE.
 
 readonly EXIT_OK=0
 readonly EXIT_USAGE=64
@@ -13,28 +13,25 @@ readonly EXIT_DEFERRED=75
 readonly EXIT_REFUSED=77
 readonly EXIT_SETUP=78
 
-# Worst first: when main and the vault end differently, or one run meets two troubles, the first listed wins.
-readonly EXIT_SEVERITY="70 73 78 77 65 69 75 0"
+# Worst first, with the word of each in --json and the history. When one run meets two troubles, or main and a vault end
+# differently, the first listed is the exit status and the first line.
+readonly EXIT_TABLE="70:internal 73:internal 78:setup 77:refused 69:offline 65:held 75:deferred 0:saved"
 
-worse_exit() {
-  local one=$1 other=$2 code
-  for code in $EXIT_SEVERITY; do
-    if [ "$one" = "$code" ] || [ "$other" = "$code" ]; then
-      printf '%s\n' "$code"
+worse_exit() { # sets WORSE, the worse one of two; what is not in the table is the worst
+  local row code
+  WORSE=$1
+  for row in $EXIT_TABLE; do
+    code=${row%%:*}
+    case "$1 $2" in "$code "* | *" $code")
+      WORSE=$code
       return 0
-    fi
+      ;;
+    esac
   done
-  printf '%s\n' "$one"
 }
 
 status_word() { # sets WORD
-  case $1 in
-    "$EXIT_OK") WORD=saved ;;
-    "$EXIT_HELD") WORD=held ;;
-    "$EXIT_OFFLINE") WORD=offline ;;
-    "$EXIT_DEFERRED") WORD=deferred ;;
-    "$EXIT_REFUSED") WORD=refused ;;
-    "$EXIT_SETUP") WORD=setup ;;
-    *) WORD=internal ;;
-  esac
+  local row
+  WORD=internal
+  for row in $EXIT_TABLE; do [ "${row%%:*}" != "$1" ] || WORD=${row#*:}; done
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Most calls find nothing to do. A glance tells, in four programs, and needs no lock because it writes nothing.
 # Needs: repository, identity, remote, results, owner.
-# Sets: FACTS GLANCE HEAD_BRANCH HEAD_OID PROBLEMS REMOTE_MOVED REPO_EXIT.
+# Sets: GLANCE HEAD_BRANCH HEAD_OID REMOTE_MOVED.
 
 readonly GLANCE_LIMIT=100 # entries: the shell reads a pipe byte by byte
 
@@ -20,7 +20,7 @@ GLANCING=''
 nothing_to_do() {
   if [ "$JOB" = sync ] && [ -z "$NO_PUSH$DRY_RUN$TAKE_UPSTREAM" ] && nothing_is_left_over; then
     glance_at_tree && glance_at_remote && return
-    PROBLEMS=() FACTS=() REPO_EXIT=$EXIT_OK
+    forget_problems
   fi
   end_glance
   return 1

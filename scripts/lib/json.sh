@@ -10,7 +10,7 @@ print_json() {
 
 compose_json() {
   local part comma=''
-  printf '{"exit": %s, "notes": [' "$FINAL_EXIT"
+  printf '{"exit": %s, "notes": [' "$RUN_EXIT"
   for part in ${NOTES_JSON[@]+"${NOTES_JSON[@]}"}; do
     printf '%s%s' "$comma" "$part"
     comma=', '
@@ -56,7 +56,7 @@ json_message() {
 
 # One repository as an object. The same facts as the text, nothing computed anew.
 json_repository() {
-  local item comma='' i
+  local item level comma='' i
   repository_word
   printf '{"path": %s, "exit": %s, "status": "%s"' "$(json_string "$TOP")" "$REPO_EXIT" "$WORD"
   printf ', "branch": %s, "remote": %s, "head": "%s"' "$(json_string "$BRANCH")" "$(json_string "$REMOTE")" "$HEAD_OID"
@@ -79,7 +79,8 @@ json_repository() {
   comma=''
   printf '], "problems": ['
   for item in ${PROBLEMS[@]+"${PROBLEMS[@]}"}; do
-    printf '%s{"level": "%s", %s}' "$comma" "${item%%$'\n'*}" "$(json_message "${item#*$'\n'}")"
+    level=${item%%$'\n'*}
+    printf '%s{"level": "%s", %s}' "$comma" "${level#* }" "$(json_message "${item#*$'\n'}")"
     comma=', '
   done
   printf ']'

@@ -42,7 +42,9 @@ left_out_for() {
 
 # exit_for_left_out: the exit code of the sync for the session that left_out_for was asked about.
 exit_for_left_out() {
-  if [ ${#LEFT_FOR[@]} -eq 0 ]; then printf '%s' "$EXIT_WITHOUT_LEFT"; else worse_exit "$EXIT_WITHOUT_LEFT" "$EXIT_HELD"; fi
+  local WORSE=$EXIT_WITHOUT_LEFT
+  [ ${#LEFT_FOR[@]} -eq 0 ] || worse_exit "$EXIT_WITHOUT_LEFT" "$EXIT_HELD"
+  printf '%s' "$WORSE"
 }
 
 # Called once, at the end. EVERYTHING_LEFT keeps what the sessions that are served along may have to settle.

@@ -2,7 +2,7 @@
 # Commits made by plain git pass no gate of ours: they are looked at before they are pushed.
 # What breaks a rule is set aside like a commit that the remote refuses (refusal.sh); the rest goes.
 # Needs: repository, gates, results.
-# Sets: LEFT_OUT RULE_FIX SEAL_PATHS STRIPPED UNSAFE WRITTEN.
+# Sets: RULE_FIX SEAL_PATHS STRIPPED UNSAFE WRITTEN.
 
 # find_unsafe_commits: UNSAFE gets commit and path of each file that may not go out, in pairs; the path is '' where a later
 # commit mended it, so that their sum may go; STRIPPED commit and path of what belongs to this machine. Nothing to do for the
@@ -73,13 +73,13 @@ note_exchanged() {
   [ "$ROLE" != vault ] || [ -e "$TREE/branch" ] || keep_record "$TREE/branch" "$BRANCH"
 }
 
-# fetch_before_parting OLD: where nothing of what is unsafe will be pushed, no lost race would tell that the remote has moved.
-# 1 when it has: go round again.
+# fetch_before_parting OLD: where nothing is left to be pushed, no lost race would tell that the remote has moved, and no
+# failed push that it cannot be reached. 1 when it has moved: go round again.
 fetch_before_parting() {
-  [ ${#UNSAFE[@]} -gt 0 ] && [ -z "$FRESH" ] || return 0
+  [ $((${#UNSAFE[@]} + ${#STRIPPED[@]})) -gt 0 ] && [ -z "$FRESH" ] || return 0
   fetch_remote || return
   [ "$SEEN" != "$1" ] || return 0
-  LEFT_OUT=(${LEFT_OUT[@]+"${LEFT_OUT[@]:0:LEFT_BEFORE}"})
+  forget_left_out "$LEFT_BEFORE"
   return 1
 }
 

@@ -1,7 +1,6 @@
 # shellcheck shell=bash
 # Restore points: every state of the tree that a sync saw, kept for 14 days as refs/claudetools/points/<time>.
 # Needs: repository, snapshot, advance, report.
-# Sets: LEFT_OUT RECEIVED_FILES REPO_EXIT.
 
 readonly POINT_DAYS=14
 
@@ -23,7 +22,7 @@ restore_path() {
   local path=${1%@*} time=${1##*@} point name oid tree
   case $1 in *@?*) ;; *) die "$EXIT_USAGE" "--restore takes PATH@TIME, for example notes.md@20261122T1400" "See the times: $(sync_command) --points" ;; esac
   path_from_top "$PREFIX" "$path" && path=$FROM_TOP
-  LEFT_OUT=() REPO_EXIT=$EXIT_OK # what a save would leave out is no matter of a restore
+  forget_left_out # what a save would leave out is no matter of a restore
   point=''
   git -C "$TOP" for-each-ref --sort=refname --format='%(refname:lstrip=3) %(objectname)' refs/claudetools/points \
     >"$WORK/points" 2>"$WORK/error" || return
@@ -65,7 +64,7 @@ put_back() {
   }
   read_advance_lines "$out"
   note_fact "[OK] Restored $(visible "$path"): $(count_of "$RECEIVED_FILES" file) changed. Not committed; the next sync saves it."
-  RECEIVED_FILES=0
+  forget_received_files
 }
 
 # Once a day: points older than two weeks go, and quarantine folders are never touched.

@@ -2,7 +2,7 @@
 # The repository's own pre-push hook, with what `git push` would give it. It runs before the connection is made: its time is
 # not the network's, and what it refuses is not told as the remote's refusal.
 # Needs: repository, check_tree, run_hook, own_hooks, exchange, refusal, python.
-# Sets: ANSWER_LINES HOOK_BROKE HOOK_INPUT HOOK_REFUSED_TIP PUSH_REFUSED.
+# Sets: ANSWER_LINES HOOK_BROKE HOOK_INPUT HOOK_REFUSED_TIP.
 
 # may_push: 0 when the hook lets TIP go, or there is none; 1 when it refuses; else an exit code.
 may_push() {
@@ -75,7 +75,6 @@ report_push_hook() {
   [ "$refused" != "$total" ] || why="refused the push"
   why=${HOOK_BROKE:-$why}
   [ -n "$HOOK_BROKE" ] || mend=$(way_to_mend pre-push)
-  PUSH_REFUSED=1
   problem "$EXIT_HELD" error "Your repository's own pre-push hook $why." "$@" ${HOOK_LINES[@]+"${HOOK_LINES[@]}"} \
     "Nothing is lost: what was not pushed stays committed here. $mend"
   return "$EXIT_HELD"

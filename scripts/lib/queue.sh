@@ -3,17 +3,16 @@
 # request that was there before it read the tree, with one exchange for all. N syncs at once cost about two.
 #
 #   queue/ID     in the tree's state: claim, session, message of a request. ID is the token of its claim
-#   results/ID   the answer: how the exchange ended, and the tip that holds the work. A torn one has no last word
+#   results/ID   the answer: the tip that holds the work, and the outcome. A torn one has no last word
 #
 # Both are hints. What a request came to stands in the commits (trailer `Request:`): a leader that dies leaves the
 # request, the next one serves it again and says the same, and whoever waits may take the lock itself at any time.
 # Needs: lock, repository, identity, commit, split, results.
-# Sets: CALLERS CHANGED CHANGE_KINDS COMMITS EXTRA_ROUNDS GLANCE HEAD_OID LATER LEFT_OUT LOCK_LITTER LOG_LINES LOG_PATH
-#   LOG_WORD OWN_COMMITS PROBLEMS PUSHED RECEIVED_COMMITS RECEIVED_FILES RECEIVED_FROM REPO_EXIT REQUEST SAVED_ADDED
-#   SAVED_ARTICLES SAVED_FILES SAVED_KINDS SAVED_REMOVED SPLIT_FACTS TIP WAITS WHOSE WISH.
+# Sets: CALLERS CHANGED CHANGE_KINDS EXTRA_ROUNDS GLANCE HEAD_OID LOCK_LITTER LOG_LINES LOG_PATH LOG_WORD REQUEST
+#   SAVED_ADDED SAVED_ARTICLES SAVED_FILES SAVED_KINDS SAVED_REMOVED WHOSE WISH.
 
 readonly MORE_ROUNDS=3         # for requests that come while others are being saved
-readonly ANSWER_END='end of 3' # another version's answer is taken for torn
+readonly ANSWER_END='end of 4' # another version's answer is taken for torn
 
 # A request for less or more than a plain sync waits for the lock itself.
 may_be_served() {
@@ -46,38 +45,26 @@ read_answer() {
 
 # The results of a run that another one has done for us.
 take_answer() {
-  local line i problems waits later
+  local line
   LOCK_LITTER+=("$TREE/results/$REQUEST" "$TREE/queue/$REQUEST")
   read -r line <"$GIT_FOLDER/HEAD" && choose_branch "${line#ref: refs/heads/}" || return
   [ "$ROLE" != main ] || load_identity "$TOP" || return
-  HEAD_OID=${ANSWER[0]} TIP=${ANSWER[0]} REPO_EXIT=${ANSWER[1]} PUSHED=${ANSWER[2]}
-  RECEIVED_FILES=${ANSWER[3]} RECEIVED_COMMITS=${ANSWER[4]} RECEIVED_FROM=${ANSWER[5]}
-  problems=$((9 + ANSWER[6])) waits=$((9 + ANSWER[6] + ANSWER[7])) later=$((9 + ANSWER[6] + ANSWER[7] + ANSWER[8]))
-  for ((i = 9; i < ${#ANSWER[@]} - 1; i++)); do
-    if [ "$i" -lt "$problems" ]; then
-      PROBLEMS+=("${ANSWER[i]}")
-    elif [ "$i" -lt "$waits" ]; then
-      WAITS+=("${ANSWER[i]}") SPLIT_FACTS+=("${ANSWER[i]##*$'\t'}")
-    elif [ "$i" -lt "$later" ]; then
-      LATER+=("${ANSWER[i]}")
-    else
-      LEFT_OUT+=("${ANSWER[i]}")
-    fi
-  done
+  HEAD_OID=${ANSWER[0]}
+  take_outcome "${ANSWER[@]:1:${#ANSWER[@]}-2}"
   find_own_commits
-  [ ${#COMMITS[@]} -gt 0 ] || PUSHED=''
+  [ ${#COMMITS[@]} -gt 0 ] || note_push ''
   info "Another sync has done this one's work."
 }
 
 # What became of our request, as the commits tell it.
 find_own_commits() {
-  local line
+  local line found=()
   [ -n "$REQUEST" ] && [ ${#COMMITS[@]} -eq 0 ] && [ -n "$HEAD_OID" ] || return 0
   while IFS= read -r line; do
-    [ -z "$line" ] || COMMITS+=("$line")
-    OWN_COMMITS=${#COMMITS[@]}
+    [ -z "$line" ] || found+=("$line")
   done < <(git -C "$TOP" log --reverse --since=2.hours --fixed-strings --grep="Request: $REQUEST" --format='%H %s' "$HEAD_OID" 2>/dev/null)
-  [ ${#COMMITS[@]} -gt 0 ] || return 0
+  [ ${#found[@]} -gt 0 ] || return 0
+  note_commits ${#found[@]} "${found[@]}"
   line=${COMMITS[${#COMMITS[@]} - 1]}
   # Not through our work folder: it is the leader's.
   parse_changes < <(git -C "$TOP" diff-tree -r -z --no-renames --raw --numstat "${line%% *}^" "${line%% *}" 2>/dev/null)
@@ -209,7 +196,7 @@ recall_own_changes() {
 
 # After the exchange, with the lock still ours. Whatever else it ended with, the waiters try themselves.
 answer_requests() {
-  local i item waits
+  local i
   [ -z "$REQUEST" ] || answer_ourselves
   case $REPO_EXIT in "$EXIT_OK" | "$EXIT_HELD" | "$EXIT_OFFLINE" | "$EXIT_REFUSED") ;; *) return 0 ;; esac
   [ ${#SERVED[@]} -gt 0 ] && verify_lock || return 0
@@ -218,14 +205,8 @@ answer_requests() {
     ! is_refused_work "${SERVED_SESSIONS[i]}" || continue # its own sync tells why
     # Without a claim nobody waits: it gave up and said that the next sync does it.
     [ "${SERVED[i]}" != "$REQUEST" ] && [ -e "$LOCK_STATE/claims/${SERVED_CLAIMS[i]}" ] || continue
-    waits=()
-    for item in ${WAITS[@]+"${WAITS[@]}"}; do
-      [ "${item%%$'\t'*}" != "${SERVED_SESSIONS[i]}" ] || waits+=("$item")
-    done
-    left_out_for "${SERVED_SESSIONS[i]}"
-    printf '%s\0' "${HEAD_OID:-}" "$(exit_for_left_out)" "$PUSHED" "$RECEIVED_FILES" "$RECEIVED_COMMITS" "$RECEIVED_FROM" \
-      "${#PROBLEMS[@]}" "${#waits[@]}" "${#LATER[@]}" ${PROBLEMS[@]+"${PROBLEMS[@]}"} ${waits[@]+"${waits[@]}"} \
-      ${LATER[@]+"${LATER[@]}"} ${LEFT_FOR[@]+"${LEFT_FOR[@]}"} "$ANSWER_END" 2>/dev/null >"$TREE/results/${SERVED[i]}" || continue
+    { printf '%s\0' "${HEAD_OID:-}" && print_outcome "${SERVED_SESSIONS[i]}" && printf '%s\0' "$ANSWER_END"; } \
+      2>/dev/null >"$TREE/results/${SERVED[i]}" || continue
     ring "$LOCK_STATE/claims/${SERVED_CLAIMS[i]}.alive"
     checkpoint answered
   done
@@ -235,7 +216,7 @@ answer_requests() {
 answer_ourselves() {
   [ "$REPO_EXIT" -eq "$EXIT_DEFERRED" ] || LOCK_LITTER+=("$TREE/queue/$REQUEST" "$TREE/results/$REQUEST")
   [ "$REPO_EXIT" -eq 0 ] && find_own_commits
-  if [ ${#COMMITS[@]} -gt 0 ] && [ -z "$PUSHED" ] && [ "$SEEN" = "$HEAD_OID" ]; then PUSHED=${HEAD_OID:0:7}; fi
+  if [ ${#COMMITS[@]} -gt 0 ] && [ -z "$PUSHED" ] && [ "$SEEN" = "$HEAD_OID" ]; then note_push "${HEAD_OID:0:7}"; fi
 }
 
 # The beacon of a waiter is its bell as well. Opened for both ways, so that nothing blocks where nobody listens; where it

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # A remote that refuses (a size, a secret, a protected path): the commit it means is set aside and named, the rest goes.
 # Needs: repository, results, exchange, python.
-# Sets: LEFT_OUT TIP.
+# Sets: TIP.
 
 # settle_refusal: 0 with TIP (pushed commits, then the refused ones on top), 1 when it was a lost race after all.
 settle_refusal() {
@@ -62,7 +62,7 @@ read_refused() {
   done <<<"$1"
   follow_names ${moved[@]+"${moved[@]}"}
   note_rewritten
-  name_commits_as_pushed
+  rename_commits ${REPLAYED_PAIRS[@]+"${REPLAYED_PAIRS[@]}"}
   total=$((${#moved[@]}))
   [ "$pushed" = "$SEEN" ] || note_pushed "$pushed"
   [ -n "$pushed" ] || return 0 # not even a first commit may go
@@ -70,7 +70,7 @@ read_refused() {
   [ "$tip" = "$HEAD_OID" ] || keep_pair "$pushed" ${back[@]+"${back[@]}"} || return
   TIP=$tip
   # Mended by a later commit: nothing is left out after all.
-  [ "$held" -gt 0 ] || LEFT_OUT=(${LEFT_OUT[@]+"${LEFT_OUT[@]:0:LEFT_BEFORE}"})
+  [ "$held" -gt 0 ] || forget_left_out "$LEFT_BEFORE"
   [ ${#hooked[@]} -eq 0 ] || report_push_hook ${#hooked[@]} "$total" "${hooked[@]:0:10}" || :
   [ ${#refused[@]} -gt 0 ] || return 0
   hint_at_vault ${said[@]+"${said[@]}"}

@@ -51,8 +51,9 @@ remote_is_seen() {
   [ "${NETWORK_LINE%%$'\t'*}" = "$SEEN" ]
 }
 
-# When the remote last answered as it should: the alarm of report.sh counts from here.
+# The remote has answered as it should, and its tip is SEEN: the alarm of report.sh counts from here.
 note_reached() {
+  note_on_remote "$SEEN"
   read_epoch
   { printf '%s\n' "$NOW" >"$STATE/reached"; } 2>/dev/null || : # told by the alarm
 }
@@ -80,10 +81,10 @@ report_unreachable() {
       ;;
     *)
       if [ "$waiting" = 0 ]; then
-        problem "$EXIT_OFFLINE" ok "Nothing of yours waits. $(visible "$REMOTE") cannot be reached ($text)."
+        problem "$EXIT_OFFLINE" ok "No commit of yours waits. $(visible "$REMOTE") cannot be reached ($text)."
       else
         problem "$EXIT_OFFLINE" ok "Saved here. $(visible "$REMOTE") cannot be reached ($text)." \
-          "$(count_of "$waiting" commit), the first of ${since:-today}, not sent yet. The next sync that reaches it sends them. Nothing to do."
+          "$(count_of "$waiting" commit), the first of ${since:-today}, not sent yet. The next sync that reaches it sends them."
       fi
       ;;
   esac

@@ -2,7 +2,7 @@
 # A rebase without a working tree: commits become objects on another base, nobody's file is touched.
 # Needs: repository, results, python.
 # Sets: AHEAD AHEAD_PLAIN BEHIND BEHIND_OIDS CONFLICTS CONTAINED CONVENTIONS PAIR_LOCAL PAIR_PUSHED PARKED RELATED
-#   REPLAYED_PAIRS REPLAY_FACTS RESOLVED SEEN_TREE SHARED TIP WRITTEN.
+#   REPLAYED_PAIRS RESOLVED SEEN_TREE SHARED TIP WRITTEN.
 
 readonly REPLAY_IN_SHELL=8 # more commits than that are quicker in Python
 
@@ -43,6 +43,12 @@ is_ancestor() {
     1) return 1 ;;
     *) git -C "$TOP" merge-base --is-ancestor "$1" "$2" 2>/dev/null ;;
   esac
+}
+
+tell_replay() {
+  local fact
+  for fact in ${REPLAY_FACTS[@]+"${REPLAY_FACTS[@]}"}; do note_fact "$fact"; done
+  REPLAY_FACTS=()
 }
 
 # has_root LINES: one of the commits has no parent. Histories without a common commit show all of theirs.

@@ -48,71 +48,90 @@ print_vault() {
 
 print_vault_line() {
   if [ -n "$PUSHED" ]; then
-    say "$title:  ${TIP:0:7} pushed"
+    say "$title:  ${ON_REMOTE:0:7} pushed"
   elif [ ${#COMMITS[@]} -gt 0 ] && [ -n "$DRY_RUN" ]; then
     say "$title:  would save $(count_of "${#ALL_CHANGED[@]}" file)"
   elif [ ${#COMMITS[@]} -gt 0 ]; then
     say "$title:  ${HEAD_OID:0:7} saved here.$(not_pushed_because)"
   elif [ "$RECEIVED_COMMITS" -eq 0 ]; then
-    say "$title:  nothing to do"
+    say "$title:  nothing to $(if [ -n "$NO_PUSH" ]; then printf 'save'; else printf 'do'; fi)"
   fi
 }
 
-# The first line answers: is my work safe, and where.
-print_status_line() {
-  local own=${#COMMITS[@]} left='' here='' branch remote COUNT
+# compose_status: sets STATUS_LINE, what became of the work and where it is, in one line; '' where the problems say all of it.
+compose_status() {
+  local own=${#COMMITS[@]} left='' branch remote place COUNT VISIBLE
+  STATUS_LINE=''
+  case $REPO_EXIT in
+    "$EXIT_OK" | "$EXIT_HELD") ;;
+    *) return 0 ;;
+  esac
   [ ${#LEFT_OUT[@]} -eq 0 ] || left=", $(count_of ${#LEFT_OUT[@]} file) left out"
   waiting_paths "$SESSION"
   [ ${#WAITING[@]} -eq 0 ] || left+=", $(count_of ${#WAITING[@]} file) waiting for another session"
   [ ${#LATER[@]} -eq 0 ] || left+=", $(count_of ${#LATER[@]} file) being written right now"
   make_visible "$BRANCH" && branch=$VISIBLE
   make_visible "$REMOTE" && remote=$VISIBLE
+  place="$branch is at ${HEAD_OID:0:7} here"
+  if [ -z "$HEAD_OID" ]; then
+    place="$branch has no commit here"
+  elif [ "$HEAD_OID" = "$ON_REMOTE" ]; then
+    place+=" and on $remote"
+  fi
   make_count "$own" commit
-  case $REPO_EXIT in
-    "$EXIT_OK" | "$EXIT_HELD") ;;
-    *) return 0 ;; # the problem itself is the first line
-  esac
-  [ -z "$SAVING_REFUSED$PUSH_REFUSED" ] || return 0
-  [ "$REPO_EXIT" = "$EXIT_OK" ] || [ ${#LEFT_OUT[@]} -gt 0 ] || [ "$own" -gt 0 ] || return 0
-  if [ ${#PARKED[@]} -gt 0 ]; then
-    print_parked_line
-  elif [ -n "$DRY_RUN" ] && [ "$own" -eq 0 ]; then
-    say "[OK] Nothing to save$left. Nothing was changed."
-  elif [ -n "$DRY_RUN" ]; then
-    say "[OK] Would save: $(count_of "${#ALL_CHANGED[@]}" file) in $COUNT$left. Nothing was changed."
+  if [ -n "$PARKED_LINE" ]; then
+    STATUS_LINE=$PARKED_LINE
+  elif [ -n "$DRY_RUN" ] && [ "$own" -gt 0 ]; then
+    STATUS_LINE="Would save: $(count_of "${#ALL_CHANGED[@]}" file) in $COUNT$left. Nothing was changed."
   elif [ "$own" -gt 0 ] && [ -n "$SESSION" ] && [ "$OWN_COMMITS" = 0 ]; then
     [ "$REPO_EXIT" = "$EXIT_OK" ] && [ ${#WAITING[@]} -eq 0 ] && own='This session had nothing to save. ' || own=''
-    say "[OK] ${own}Saved${PUSHED:+ and pushed} for others: $COUNT$left."
+    STATUS_LINE="${own}Saved${PUSHED:+ and pushed} for others: $COUNT$left."
   elif [ "$own" -gt 0 ] && [ -n "$PUSHED" ]; then
     [ -z "$SESSION" ] || make_count "$OWN_COMMITS" commit
-    say "[OK] Saved and pushed: $COUNT${SESSION:+ of this session}$left."
+    STATUS_LINE="Saved and pushed: $COUNT${SESSION:+ of this session}$left."
   elif [ "$own" -gt 0 ]; then
-    say "[OK] Saved here: $COUNT$left.$(not_pushed_because)"
+    STATUS_LINE="Saved here: $COUNT$left.$(not_pushed_because)"
+  elif [ -n "$PUSHED" ] && [ "$HEAD_OID" = "$ON_REMOTE" ]; then
+    STATUS_LINE="Pushed: $place$left."
   elif [ -n "$PUSHED" ]; then
-    [ ${#BLOCKED[@]} -gt 0 ] || here='here and '
-    say "[OK] Pushed: $branch is at ${TIP:0:7} ${here}on $remote$left."
-  elif [ "$RECEIVED_FILES" -gt 0 ] || [ "$RECEIVED_COMMITS" -gt 0 ]; then
-    say "[OK] Received: $branch is at ${HEAD_OID:0:7} here and on $remote$left."
-  elif [ $((${#WAITING[@]} + ${#LATER[@]})) -gt 0 ]; then
-    say "[OK] Nothing saved${left}. $branch is at ${HEAD_OID:0:7}."
-  elif [ -z "$REMOTE" ]; then
-    say "[OK] Nothing to do. $branch is at ${HEAD_OID:0:7}; $(no_remote in-short)$left."
-  elif [ ${#BLOCKED[@]} -gt 0 ]; then
-    say "[OK] Nothing to send. $branch is at ${SEEN:0:7} on $remote$left."
-  elif [ ${#UNSAFE[@]} -gt 0 ]; then
-    say "[OK] Nothing sent$left. $branch is at ${SEEN:0:7} on $remote."
-  elif [ -n "$NO_PUSH" ]; then
-    say "[OK] Nothing to save. $branch is at ${HEAD_OID:0:7} here$left. Not pushed, as asked."
-  else
-    say "[OK] Nothing to do. $branch is at ${HEAD_OID:0:7} here and on $remote$left."
+    STATUS_LINE="Pushed: $branch is at ${ON_REMOTE:0:7} on $remote$left."
+  elif [ $((RECEIVED_FILES + RECEIVED_COMMITS)) -gt 0 ]; then
+    STATUS_LINE="Received: $place$left."
+  elif [ ${#PROBLEMS[@]} -eq 0 ] || [ -n "$left" ] || [ "$REPO_EXIT" = "$EXIT_OK" ]; then
+    compose_idle_status
   fi
 }
 
-print_parked_line() {
-  local sent=${#REPLAYED_PAIRS[@]}
-  [ -n "$PUSHED" ] || return 0
-  say "[OK] Pushed: $sent of $(count_of $((sent + ${#PARKED[@]})) commit). The rest is committed here${SAFETY_TEXT:+ and safe on $(visible "$REMOTE")}, but not on $(visible "$BRANCH")."
+# Nothing was saved, sent or received.
+compose_idle_status() {
+  if [ -n "$DRY_RUN" ]; then
+    STATUS_LINE="Nothing to save$left. Nothing was changed."
+  elif [ $((${#WAITING[@]} + ${#LATER[@]})) -gt 0 ]; then
+    STATUS_LINE="Nothing saved$left. $branch is at ${HEAD_OID:0:7}."
+  elif [ -z "$REMOTE" ]; then
+    STATUS_LINE="Nothing to do. $branch is at ${HEAD_OID:0:7}; $(no_remote in-short)$left."
+  elif [ -z "$ON_REMOTE" ]; then # not asked, or it did not answer
+    STATUS_LINE="Nothing to save. $place$left.${NO_PUSH:+ Not pushed, as asked.}"
+  elif [ "$HEAD_OID" = "$ON_REMOTE" ]; then
+    STATUS_LINE="Nothing to do. $place$left."
+  elif [ ${#BLOCKED[@]} -gt 0 ]; then
+    STATUS_LINE="Nothing to send. $branch is at ${ON_REMOTE:0:7} on $remote$left."
+  else
+    STATUS_LINE="Nothing sent$left. $branch is at ${ON_REMOTE:0:7} on $remote."
+  fi
 }
+
+# The first line is the worst true thing: the problems in the order of EXIT_TABLE, of one code the gravest first, then what
+# became of the work, then what is no trouble.
+print_headlines() {
+  local row level
+  for row in $EXIT_TABLE; do
+    [ "${row%%:*}" != "$EXIT_OK" ] || { compose_status && say_status; }
+    for level in error warn deferred ok; do print_problems "${row%%:*} $level"; done
+  done
+}
+
+say_status() { [ -z "$STATUS_LINE" ] || say "[OK] $STATUS_LINE"; }
 
 # A remote of another name is not taken by guess.
 no_remote() {
@@ -146,8 +165,7 @@ print_alarm() {
 print_repository() {
   local i line ends
   print_alarm
-  print_status_line
-  print_problems
+  print_headlines
   if [ ${#COMMITS[@]} -gt 0 ] && [ -z "$DRY_RUN" ]; then print_summary; elif [ -n "$PUSHED" ]; then print_push_line; fi
   print_received
   for line in ${FACTS[@]+"${FACTS[@]}"}; do say "$line"; done
@@ -197,12 +215,14 @@ print_received() {
 
 print_merged() { [ ${#MERGED[@]} -eq 0 ] || say "[INFO] Merged with your unsaved edits: $(visible "${MERGED[*]}")"; }
 
+# print_problems [CODE LEVEL]: those, or all.
 print_problems() {
-  local item level
+  local item kind
   for item in ${PROBLEMS[@]+"${PROBLEMS[@]}"}; do
-    level=${item%%$'\n'*}
+    kind=${item%%$'\n'*}
+    [ $# -eq 0 ] || [ "$kind" = "$1" ] || continue
     item=${item#*$'\n'}
-    case $level in
+    case ${kind#* } in
       ok) print_block '[OK] ' '     ' "${item%%$'\n'*}" "${item#*$'\n'}" ;;
       warn) print_block '[WARN] ' '       ' "${item%%$'\n'*}" "${item#*$'\n'}" ;;
       deferred) print_block '[DEFERRED] ' '           ' "${item%%$'\n'*}" "${item#*$'\n'}" ;;
@@ -251,12 +271,19 @@ tell_identity_problems() {
   tell_names_of_environment
 }
 
+tell_last_sync() { # tell_last_sync WORD OID EPOCH; OID is "-" where the sync saw no commit, and was left out before 0.3.0
+  local at=", at $2" when=$3
+  case $2 in -) at='' ;; *[!0-9a-f]*) return 0 ;; esac
+  [ -n "$when" ] || { when=$2 at='' && [ ${#2} -ge 10 ]; } || return 0
+  say "Last sync: $1$at, $(clock_time "$when")"
+}
+
 show_status() {
   local word oid when hook waiting=("$TREE"/queue/*)
   read_process_facts
   if [ -e "$LOCK_DIR/owner" ]; then say "Running: $(describe_owner)"; else say "Running: no sync"; fi
   hook=$(describe_hook) && say "Hook:    $hook"
   [ ! -e "${waiting[0]}" ] || say "Waiting: $(count_of ${#waiting[@]} request)"
-  read -r word oid when 2>/dev/null <"$STATE/status" && say "Last sync: $word, at $oid, $(clock_time "$when")"
+  read -r word oid when 2>/dev/null <"$STATE/status" && tell_last_sync "$word" "$oid" "$when"
   show_background
 }

@@ -1,34 +1,61 @@
 # shellcheck shell=bash
-# What a sync finds out, collected while it runs; report.sh and json.sh tell it, once, at the end.
+# The outcome of a sync: every step ends in ok, "go round again", or a problem that it records here. Exit status, headline,
+# JSON and history are made of this record alone; no other file changes it but by these functions.
 # Needs: exit_codes, ui.
-# Sets: ALL_CHANGED BLOCKED COMMITS EXIT_WITHOUT_LEFT FACTS LATER LEFT_OUT LEFT_PATHS MERGED OTHERS_LEFT OWN_COMMITS
-#   PHASE_MS PHASE_NAMES PROBED PROBLEMS PUSHED RECEIVED_COMMITS RECEIVED_FILES RECEIVED_FROM REPORTED REPO_EXIT
-#   SPLIT_FACTS WAITING WAITS WORD.
+# Sets: ALL_CHANGED BLOCKED COMMITS EXIT_WITHOUT_LEFT FACTS LATER LEFT_OUT LEFT_PATHS MERGED ON_REMOTE OTHERS_LEFT
+#   OWN_COMMITS PARKED_LINE PHASE_MS PHASE_NAMES PROBED PROBLEMS PUSHED RECEIVED_COMMITS RECEIVED_FILES RECEIVED_FROM
+#   REPO_EXIT RUN_EXIT WAITING WORD.
+
+RUN_EXIT=0 # the worst of all repositories of this run
 
 reset_results() {
   REPO_EXIT=$EXIT_OK
-  REPORTED=' ' # the codes of PROBLEMS, in any order
-  PROBLEMS=()  # "level<newline>first line<newline>more lines", in the order met
-  FACTS=()     # single lines, already marked
-  LEFT_OUT=()  # path, reason, fixes: one item of text each
+  PROBLEMS=()   # "code level<newline>first line<newline>more lines", in the order met
+  EXPLAINED=' ' # codes that a step may end with: a problem says why
+  FACTS=()      # single lines, already marked
+  LEFT_OUT=()   # path, reason, fixes: one item of text each
   LEFT_PATHS=() OTHERS_LEFT=() LATER=()
-  COMMITS=() # "oid subject", oldest first
+  COMMITS=() OWN_COMMITS=0 # "oid subject", oldest first; how many of them are the caller's
   ALL_CHANGED=()
-  MERGED=() BLOCKED=()
+  PUSHED=''    # "old..new", or "new oid"
+  ON_REMOTE='' # the remote's tip, as it has answered in this run
+  RECEIVED_FILES=0 RECEIVED_COMMITS=0 RECEIVED_FROM='' MERGED=() BLOCKED=()
+  PARKED_LINE='' # of a conflict: what of the commits is where
   GIT_LOCK='' GIT_LOCK_LEFT=$GIT_LOCK_PATIENCE
-  SPLIT_FACTS=() # lines on what stays in the folder, as the last round saw it
-  WAITS=()       # id, path and line: what callers cannot save before somebody else does
-  OWN_COMMITS=0 PUSHED='' RECEIVED_FILES=0 RECEIVED_COMMITS=0 RECEIVED_FROM=''
+  begin_round
   PHASE_NAMES=() PHASE_MS=()
 }
 
-# problem CODE LEVEL LINE [MORE LINES]: LEVEL is ok, warn or error. The worst code becomes the repository's.
+# What an earlier round saw in the folder does not count.
+begin_round() {
+  ROUND_FACTS=() # lines on what stays there
+  WAITS=()       # id, path and line: what callers cannot save before somebody else does
+}
+
+# problem CODE LEVEL LINE [MORE LINES]: LEVEL is ok, warn, deferred or error. The worst code becomes the repository's.
 problem() {
   local code=$1 level=$2
   shift 2
-  REPO_EXIT=$(worse_exit "$REPO_EXIT" "$code")
-  REPORTED+="$code "
-  PROBLEMS+=("$level"$'\n'"$(printf '%s\n' "$@")")
+  note_exit "$code"
+  explain_exit "$code"
+  PROBLEMS+=("$code $level"$'\n'"$(printf '%s\n' "$@")")
+}
+
+note_exit() {
+  worse_exit "$REPO_EXIT" "$1"
+  REPO_EXIT=$WORSE
+}
+
+# A step that has recorded its problem under another code ends with this one.
+explain_exit() { EXPLAINED+="$1 "; }
+
+end_repository() {
+  worse_exit "$RUN_EXIT" "$REPO_EXIT"
+  RUN_EXIT=$WORSE
+}
+
+forget_problems() { # a look that found nothing to be sure of
+  PROBLEMS=() FACTS=() REPO_EXIT=$EXIT_OK
 }
 
 # left_out PATH WHY FIX...: one path that stays in the folder and is not sent.
@@ -40,14 +67,75 @@ left_out() {
   LEFT_OUT+=("$text"$'\n'"$(printf '%s\n' "$@")")
 }
 
+forget_left_out() { # forget_left_out [KEPT]: all but the first ones
+  LEFT_OUT=(${LEFT_OUT[@]+"${LEFT_OUT[@]:0:${1:-0}}"})
+  LEFT_PATHS=(${LEFT_PATHS[@]+"${LEFT_PATHS[@]:0:${1:-0}}"})
+}
+
 # What the last round left out counts, not what an earlier one did.
 close_results() {
   [ "$JOB" != sync ] || tell_machines_own
-  FACTS+=(${SPLIT_FACTS[@]+"${SPLIT_FACTS[@]}"})
+  FACTS+=(${ROUND_FACTS[@]+"${ROUND_FACTS[@]}"})
   set_others_aside
   EXIT_WITHOUT_LEFT=$REPO_EXIT
-  [ ${#LEFT_OUT[@]} -eq 0 ] || REPO_EXIT=$(worse_exit "$REPO_EXIT" "$EXIT_HELD")
+  [ ${#LEFT_OUT[@]} -eq 0 ] || note_exit "$EXIT_HELD"
 }
+
+# --- what was saved, sent and received ------------------------------------------
+
+note_commits() { # note_commits OWN "OID SUBJECT"...
+  OWN_COMMITS=$((OWN_COMMITS + $1))
+  shift
+  COMMITS+=("$@")
+}
+
+note_commits_below() { # of others, made on top of ours: the summary tells of ours, the last
+  COMMITS=("$@" ${COMMITS[@]+"${COMMITS[@]}"})
+}
+
+# The summary names commits as the remote has them, not as they were before they were replayed.
+rename_commits() { # rename_commits "OLD NEW"...
+  local i pair
+  for ((i = 0; i < ${#COMMITS[@]}; i++)); do
+    for pair in "$@"; do
+      [ "${COMMITS[i]%% *}" != "${pair%% *}" ] || COMMITS[i]="${pair#* } ${COMMITS[i]#* }"
+    done
+  done
+}
+
+# drop_commits " OID OID ": they are none that were saved. 1 when there is none of them.
+drop_commits() {
+  local item kept=()
+  for item in ${COMMITS[@]+"${COMMITS[@]}"}; do
+    case $1 in *" ${item%% *} "*) ;; *) kept+=("$item") ;; esac
+  done
+  [ ${#kept[@]} -lt ${#COMMITS[@]} ] || return 1
+  COMMITS=(${kept[@]+"${kept[@]}"})
+  [ "$OWN_COMMITS" -le ${#COMMITS[@]} ] || OWN_COMMITS=${#COMMITS[@]}
+}
+
+note_push() { PUSHED=$1; }
+note_on_remote() { ON_REMOTE=$1; }
+note_parked() { PARKED_LINE=$1; }
+
+note_received() { # note_received FILES [COMMITS FROM]
+  RECEIVED_FILES=$((RECEIVED_FILES + $1))
+  [ $# -gt 1 ] || return 0
+  RECEIVED_COMMITS=$((RECEIVED_COMMITS + $2)) RECEIVED_FROM=$3
+}
+
+forget_received_files() { RECEIVED_FILES=0; } # it was no receive
+note_merged() { MERGED+=("$1"); }
+
+note_blocked() { # note_blocked ["PATH: WHY"...]: all that keeps what came in out of the folder
+  BLOCKED=("$@")
+}
+
+note_waiting() { # note_waiting ID PATH FACT
+  WAITS+=("$1"$'\t'"$2"$'\t'"$3")
+}
+
+note_round() { ROUND_FACTS+=("$1"); }
 
 # waiting_paths ID: sets WAITING, the paths that this session's save has left for another session's.
 waiting_paths() {
@@ -58,6 +146,32 @@ waiting_paths() {
     path=${item#*$'\t'} path=${path%%$'\t'*}
     contains "$path" ${WAITING[@]+"${WAITING[@]}"} || WAITING+=("$path")
   done
+}
+
+# --- the outcome as another sync is told it (queue.sh) ---------------------------
+
+# print_outcome ID: for the session ID that was served along; NUL behind each field.
+print_outcome() {
+  local item waits=()
+  for item in ${WAITS[@]+"${WAITS[@]}"}; do [ "${item%%$'\t'*}" != "$1" ] || waits+=("$item"); done
+  left_out_for "$1"
+  printf '%s\0' "$(exit_for_left_out)" "$PUSHED" "$ON_REMOTE" "$RECEIVED_FILES" "$RECEIVED_COMMITS" "$RECEIVED_FROM" \
+    "${#PROBLEMS[@]}" "${#waits[@]}" "${#LATER[@]}" ${PROBLEMS[@]+"${PROBLEMS[@]}"} ${waits[@]+"${waits[@]}"} \
+    ${LATER[@]+"${LATER[@]}"} ${LEFT_FOR[@]+"${LEFT_FOR[@]}"}
+}
+
+take_outcome() { # take_outcome FIELDS...: of print_outcome
+  local problems=$7 waiting=$8 later=$9
+  REPO_EXIT=$1 PUSHED=$2 ON_REMOTE=$3 RECEIVED_FILES=$4 RECEIVED_COMMITS=$5 RECEIVED_FROM=$6
+  shift 9
+  PROBLEMS=("${@:1:problems}")
+  shift "$problems"
+  WAITS=("${@:1:waiting}")
+  shift "$waiting"
+  ROUND_FACTS=(${WAITS[@]+"${WAITS[@]##*$'\t'}"})
+  LATER=("${@:1:later}")
+  shift "$later"
+  LEFT_OUT=("$@")
 }
 
 note_fact() { FACTS+=("$1"); }
@@ -74,7 +188,7 @@ is_disk_failure() {
 # report_unexplained STATUS: a step ended with STATUS. Where no problem of that code was reported, this is one: whatever
 # failed, the run does not end well.
 report_unexplained() {
-  case $REPORTED in *" $1 "*) return 0 ;; esac
+  case $EXPLAINED in *" $1 "*) return 0 ;; esac
   report_git_failure "The step '${PHASE:-end}' of this sync"
 }
 
@@ -82,7 +196,7 @@ report_unexplained() {
 report_git_failure() {
   local text=${2:-} code=$EXIT_INTERNAL
   [ -n "$text" ] || { text=$(<"$WORK/error"); } 2>/dev/null
-  REPORTED+="$EXIT_INTERNAL " # what those who call this return, whatever the words come to
+  explain_exit "$EXIT_INTERNAL" # what those who call this return, whatever the words come to
   if find_git_lock "$text"; then
     report_git_lock "$1 failed"
     return
@@ -226,6 +340,7 @@ repository_word() { # sets WORD
 
 # One line a sync, with the time of each phase; halved when it has grown beyond a megabyte.
 write_history() {
+  local text
   [ -d "$STATE" ] || return 0
   repository_word
   read_epoch
@@ -239,7 +354,8 @@ write_history() {
     done
     printf '}}\n'
   } 2>/dev/null >>"$STATE/history.jsonl"
-  printf '%s %s %s\n' "$WORD" "${HEAD_OID:0:7}" "$NOW" 2>/dev/null >"$STATE/status"
+  text=${HEAD_OID:0:7}
+  printf '%s %s %s\n' "$WORD" "${text:--}" "$NOW" 2>/dev/null >"$STATE/status"
   return 0
 }
 

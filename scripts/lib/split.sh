@@ -2,14 +2,13 @@
 # From one snapshot to one commit for each session, and one for what nobody claims. Whose each line is, the ledgers
 # of the sessions tell (pylib/claudetools/sessions/split.py).
 # Needs: repository, snapshot, commit, python, results.
-# Sets: ALL_CHANGED COMMITS COMMIT_BELOW COMMIT_IDS COMMIT_OID COMMIT_TOPIC COMMIT_TREE HOLDERS MADE MADE_IDS MADE_OWN
-#   OTHERS_LEFT OWN_COMMITS POSTPONED PUT_BACK SHORT_IDS SNAPSHOT_WHOLE SPLITS SPLIT_ASKED SPLIT_FACTS SPLIT_TREE WAITS.
+# Sets: ALL_CHANGED COMMIT_BELOW COMMIT_IDS COMMIT_OID COMMIT_TOPIC COMMIT_TREE HOLDERS MADE MADE_IDS MADE_OWN
+#   OTHERS_LEFT POSTPONED PUT_BACK SHORT_IDS SNAPSHOT_WHOLE SPLITS SPLIT_ASKED SPLIT_TREE.
 
 readonly MOST_PUT_BACKS=5 # a run; whoever writes over what has just come back makes another one
 
 # split_snapshot: 0, or 1 to go round again (what a session's write took out of a file was put back). Sets SPLITS, one
-# item a commit: tree, ids, positions, window, topic ("-" for none), SPLIT_TREE, the tree of the last, SPLIT_FACTS, what
-# stays in the folder, WAITS (id, path, its fact), what of it callers wanted to save, and HOLDERS (path, id, topic), the
+# item a commit: tree, ids, positions, window, topic ("-" for none), SPLIT_TREE, the tree of the last, and HOLDERS (path, id, topic), the
 # live sessions that have unsaved work there. Without any session: one commit, nothing is started.
 split_snapshot() {
   local id ids='' why status
@@ -28,7 +27,7 @@ split_snapshot() {
     why=$WHY
     # Without the contents there is less that can fail.
     if ask_whose --files; then
-      SPLIT_FACTS+=("[WARN] Whose each line is cannot be told ($why). Files that several sessions changed go or stay as a whole.")
+      note_round "[WARN] Whose each line is cannot be told ($why). Files that several sessions changed go or stay as a whole."
       return 0
     fi
   else
@@ -73,7 +72,7 @@ read_split() {
       left) note_owner_of_left_out "$one" "$two" "$three" ;;
       holds) HOLDERS+=("$one"$'\t'"$two"$'\t'"$three") ;;
       gone) note_gone "$one" "$two" "$three" "$four" ;;
-      said) SPLIT_FACTS+=("[WARN] $one") ;;
+      said) note_round "[WARN] $one" ;;
     esac
   done <<<"$1"
   [ "$SPLIT_TREE" = "$SNAPSHOT_TREE" ] || SNAPSHOT_WHOLE=''
@@ -117,9 +116,9 @@ note_gone() {
 tell_left_alone() {
   local state=$1 count=$2 topic=$3
   if [ "$state" = unclaimed ]; then
-    SPLIT_FACTS+=("[INFO] Left alone: $(count_of "$count" file) that no session claims.")
+    note_round "[INFO] Left alone: $(count_of "$count" file) that no session claims."
   else
-    SPLIT_FACTS+=("[INFO] Left alone: unsaved work of '$topic' ($state, $(count_of "$count" file)). It goes with that session's next save.")
+    note_round "[INFO] Left alone: unsaved work of '$topic' ($state, $(count_of "$count" file)). It goes with that session's next save."
   fi
 }
 
@@ -131,9 +130,9 @@ tell_waiting() {
   else
     fact="[INFO] Waiting: $1 has changes that hang together with unsaved work of '$3' ($2). They go together, with that session's next save. Now: $(sync_command) --all"
   fi
-  SPLIT_FACTS+=("$fact")
+  note_round "$fact"
   for id in ${CALLERS[@]+"${CALLERS[@]}"}; do
-    case ",$4," in *",$id,"*) WAITS+=("$id"$'\t'"$1"$'\t'"$fact") ;; esac
+    case ",$4," in *",$id,"*) note_waiting "$id" "$1" "$fact" ;; esac
   done
 }
 
@@ -228,11 +227,10 @@ shorten_ids() { # sets SHORT_IDS: 7f3a12,b1c277 -> 7f3a, b1c2
 # Ours are told in the summary, also when a further round has saved the work of others on top of them.
 note_landed_commits() {
   if [ "$OWN_COMMITS" -gt 0 ] && [ "$MADE_OWN" -eq 0 ]; then
-    COMMITS=("${MADE[@]}" "${COMMITS[@]}")
+    note_commits_below "${MADE[@]}"
     recall_own_changes
   else
-    COMMITS+=("${MADE[@]}")
-    OWN_COMMITS=$((OWN_COMMITS + MADE_OWN))
+    note_commits "$MADE_OWN" "${MADE[@]}"
     [ "$MADE_OWN" -eq 0 ] || keep_own_changes
   fi
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # When the split helper fails: nobody can tell whose each line is, but the shell can read which paths the ledgers name.
 # Needs: repository, snapshot, split, results.
-# Sets: SNAPSHOT_WHOLE SPLITS SPLIT_FACTS SPLIT_TREE.
+# Sets: SNAPSHOT_WHOLE SPLITS SPLIT_TREE.
 
 # save_without_split WHY: one commit of what no other session at work here has named. The others' paths stay in the
 # folder, also where the caller has changed them as well: that is told and is left out.
@@ -18,11 +18,11 @@ save_without_split() {
     ! is_named_in "$WORK/named-by-callers" "$path" || mine+=("$path")
   done <"$WORK/changes"
   if [ ${#held[@]} -eq 0 ]; then
-    SPLIT_FACTS+=("[WARN] Whose work is whose cannot be told ($1). Everything is in one commit.")
+    note_round "[WARN] Whose work is whose cannot be told ($1). Everything is in one commit."
     return 0
   fi
   leave_in_folder "${held[@]}" || return
-  SPLIT_FACTS+=("[WARN] Whose work is whose cannot be told ($1). $(count_of ${#held[@]} file) of sessions at work here $(are ${#held[@]}) left in the folder, the rest is in one commit. See: $(typed_command doctor)")
+  note_round "[WARN] Whose work is whose cannot be told ($1). $(count_of ${#held[@]} file) of sessions at work here $(are ${#held[@]}) left in the folder, the rest is in one commit. See: $(typed_command doctor)"
   for path in ${mine[@]+"${mine[@]}"}; do
     left_out "$path" "another session at work here has changed it too, and nobody can tell whose each line is" \
       "Send everybody's work: $(sync_command) --all"

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # The vaults beside the repository: where they lie, their sync, their hook, and their commit where one is a submodule.
 # Needs: repository, identity, results, report; for hook and commit also gates.
-# Sets: ALLOWED HELD LEFT_RUNNING MAIN_STATE MAIN_TOP MESSAGE REPO_EXIT TAKE_UPSTREAM VAULT VAULT_FAULT VAULT_FIX
-#   VAULT_SAID WANTED.
+# Sets: ALLOWED HELD LEFT_RUNNING MAIN_STATE MAIN_TOP MESSAGE TAKE_UPSTREAM VAULT VAULT_FAULT VAULT_FIX VAULT_SAID
+#   WANTED.
 
 VAULT_SAID='' # the one that is worked on, as vault_path has it
 
@@ -49,7 +49,7 @@ vault_option() {
 # Each vault has a lock, a report and an exit code of its own: its trouble never hides or undoes what main did, and keeps no
 # other vault from being synced.
 sync_vaults() {
-  local code=$EXIT_OK said=() faults=()
+  local said=() faults=()
   said=(${ID_VAULTS[@]+"${ID_VAULTS[@]}"})
   [ -z "$VAULT_CHOSEN" ] || said=("$VAULT_SAID")
   [ -n "$VAULT_CHOSEN" ] || faults=(${VAULT_FAULTS[@]+"${VAULT_FAULTS[@]}"})
@@ -59,14 +59,13 @@ sync_vaults() {
   for VAULT_SAID in ${said[@]+"${said[@]}"}; do
     LEFT_RUNNING=''
     sync_vault
-    code=$(worse_exit "$code" "$REPO_EXIT")
+    end_repository
   done
   VAULT_SAID=''
   [ ${#faults[@]} -eq 0 ] || {
     report_vault_faults "${faults[@]}"
-    code=$(worse_exit "$code" "$REPO_EXIT")
+    end_repository
   }
-  REPO_EXIT=$code
 }
 
 sync_vault() {

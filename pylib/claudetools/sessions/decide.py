@@ -139,7 +139,8 @@ def take_back(place: Place, id: str, yes: bool) -> int:
     elif not yes:
         print(f"Nothing was changed. To do it: {cli.program(place)} sessions undo {id} --yes")
     elif taken.undone:
-        print("[OK] The next sync sends it. To bring the commits back: the same command once more.")
+        again = "take them out again" if taken.redone else "bring the commits back"
+        print(f"[OK] The next sync sends it. To {again}: the same command once more.")
     return cli.HELD if unsaved.stuck or taken.stuck else cli.OK
 
 

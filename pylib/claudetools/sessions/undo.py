@@ -33,11 +33,15 @@ class Unsaved:
 
 @dataclass
 class Taken:
-    """Commits that take back others: `tip` is HEAD with all of them. `undone`: oid and subject of each."""
+    """Commits that take back others: `tip` is HEAD with all of them. `undone`: oid and subject of each.
+
+    `redone`: those were undos themselves, so the session's work is back.
+    """
 
     tip: str
     undone: list[tuple[str, str]] = field(default_factory=list)
     stuck: list[tuple[str, str]] = field(default_factory=list)
+    redone: bool = False
 
 
 def plan_unsaved(place: Place, id: str) -> Unsaved:
@@ -71,7 +75,9 @@ def plan_unsaved(place: Place, id: str) -> Unsaved:
 def plan_commits(place: Place, id: str, head: str) -> Taken:
     """Write the commits that take back those of the session, the youngest first, without moving anything."""
     taken = Taken(head)
-    for oid, subject in to_undo(place, id, head):
+    work, undos = in_force(place, id, head)
+    taken.redone = not work
+    for oid, subject in work or undos:
         parent = git.run(place.top, "rev-parse", f"{oid}^").decode().strip()
         merged = trees.merge_trees(place.top, exchange.scratch(place), oid, taken.tip, parent)
         if merged.conflicts:
@@ -87,15 +93,15 @@ def plan_commits(place: Place, id: str, head: str) -> Taken:
     return taken
 
 
-def to_undo(place: Place, id: str, head: str) -> list[tuple[str, str]]:
-    """The session's commits that are in force; where none is, those that took them back (then it is a redo)."""
+def in_force(place: Place, id: str, head: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """The session's commits that are in force, with those that brought one back; and those that took one back."""
     by_session = log(place, head, f"^Session-Id: {id}$")
     undos = log(place, head, f"^{UNDO_OF}: {id}$")
     gone = {name for _, undone, _ in undos for name in undone.split()}
     redone = {oid for oid, undone, _ in undos if undone in {other for other, _, _ in undos}}
-    in_force = [(oid, subject) for oid, _, subject in [*undos, *by_session] if oid not in gone]
-    work = [(oid, subject) for oid, subject in in_force if oid in redone or oid not in {o for o, _, _ in undos}]
-    return work or in_force
+    alive = [(oid, subject) for oid, _, subject in [*undos, *by_session] if oid not in gone]
+    taking = {oid for oid, _, _ in undos} - redone
+    return [row for row in alive if row[0] not in taking], [row for row in alive if row[0] in taking]
 
 
 def log(place: Place, head: str, pattern: str) -> list[tuple[str, str, str]]:
