@@ -714,3 +714,94 @@ def test_a_missing_package_is_named_and_no_traceback_shown(mike: Machine, howard
     )
     result = mike.run(sys.executable, "-c", f"{start}, run_name='__main__')")
     assert (result.code, result.err) == (79, "[ERROR] The Python package frontmatter is missing.\n")
+
+
+# --- without an agent ------------------------------------------------------------------------------
+
+
+def written(machine: Machine, *args: str, stdin: str = "") -> str:
+    """The path of the note that the command has written."""
+    machine.extra_env["CLAUDETOOLS_HOSTNAME"] = machine.name
+    result = run_tools(machine, "notes", *args, stdin=stdin)
+    assert result.code == 0, result.text
+    found = re.search(r"^\[OK\] Written for .*: (\S+)\. The next sync sends it\.\n", result.out)
+    assert found, result.text
+    return found[1]
+
+
+def test_a_person_sends_one_line_and_is_answered(mike: Machine, howard: Machine) -> None:
+    path = written(howard, "send", "Mike Swanson", "call", "acme")
+    assert re.fullmatch(r"session-logs/\d{4}-\d\d-\d\d-howard-note-for-mike-swanson\.md", path)
+    assert howard.read(path).endswith("---\n\n## Note for Mike Swanson\n\ncall acme\n")
+    assert howard.sync().code == 0
+    result = mike.sync(env=A)
+    assert banners(result) == 1 and "MESSAGE FROM Howard Lee" in result.out and "| call acme" in result.out
+    id = str(listed(mike)[0]["id"])
+    written(mike, "reply", id[:6], stdin="They were out.\n")
+    assert mike.sync().code == 0
+    result = howard.sync(env=B)
+    assert "MESSAGE FROM Mike Swanson" in result.out and "| They were out." in result.out, result.text
+    assert re.search(r"^\| > Answer to your note of .*: call acme$", result.out, re.M)
+    assert len(listed(mike)) == 1, "it is open until it is acknowledged"
+    assert notes(mike, "ack", id).code == 0
+    mike.write("x.txt", "x\n")
+    mike.sync()
+    howard.sync()
+    assert "to Mike Swanson: call acme  [done by Mike Swanson" in notes(howard, "sent").out
+
+
+def test_each_note_has_a_file_of_its_own_and_its_text_stays_in_it(mike: Machine, howard: Machine) -> None:
+    text = "First.\n# Title\n## Note for howard\nNote for howard\n---\n```\n# code\n```\n    # indented\n#1 matters\n"
+    paths = [written(howard, "send", "mike", stdin=text), written(howard, "send", "mike", "second")]
+    assert paths[1] == paths[0].removesuffix(".md") + "-2.md"
+    assert howard.sync().code == 0
+    result = mike.sync(env=A)
+    assert banners(result) == 2 and "2 of 2" in result.out
+    assert [n["text"] for n in listed(mike)] == [
+        "First.\n\\# Title\n\\## Note for howard\nNote for howard\n\\---\n```\n# code\n```\n    # indented\n#1 matters",
+        "second",
+    ]
+
+
+def test_a_note_that_would_reach_nobody_is_not_written(world: World, mike: Machine, howard: Machine) -> None:
+    howard.extra_env["CLAUDETOOLS_HOSTNAME"] = howard.name
+    for args, words in [
+        (["send", "mkie", "x"], "a note for 'mkie', but users.json knows howard, mike and all; mike is nearest"),
+        (["send", "mike"], "The text is empty."),
+        (["send", " ", "x"], "It would reach nobody: no name."),
+        (["reply", "nffff", "x"], "There is no note nffff."),
+    ]:
+        result = run_tools(howard, "notes", *args)
+        assert result.code == 64 and words in result.err, result.text
+    assert not (howard.top / "session-logs").exists()
+
+
+def test_the_author_is_reminded_of_what_stays_open_once_a_day(mike: Machine, howard: Machine) -> None:
+    howard.write(LOG, log_of(NOTE))
+    howard.git("add", "-A")
+    old = {"GIT_AUTHOR_DATE": "2020-01-01T00:00:00Z"}
+    howard.git("-c", "user.name=Howard Lee", "-c", "user.email=howard@example.com", "commit", "-qm", "Log", env=old)
+    howard.git("push", "-q", "origin", "HEAD:main")
+    for number in range(2):
+        mike.sync()
+        send(mike, "## Note for howard\n\nx\n", path=f"session-logs/2026-06-05-mike-a{number}.md", user="mike")
+        words = "[INFO] 1 note of yours is still open with Mike Swanson ("
+        assert (words in howard.sync(env=B).out) == (number == 0)
+
+
+def test_a_group_of_users_json_is_several_people(mike: Machine, howard: Machine) -> None:
+    users = json.loads(howard.read(".claude/users.json"))
+    howard.write(".claude/users.json", json.dumps({**users, "groups": {"Field techs": ["mike", "howard"]}}))
+    howard.sync()
+    written(howard, "send", "field techs", "The van is back.")
+    howard.sync()
+    assert "| The van is back." in mike.sync(env=A).out
+    assert "to Howard Lee, Mike Swanson: The van is back.  [open with Howard Lee, Mike Swanson]" in (
+        notes(howard, "sent").out
+    )
+
+
+def test_a_file_with_a_note_alone_needs_no_sections(mike: Machine, howard: Machine) -> None:
+    howard.write("session-logs/2026-06-05-howard-msg.md", "## Note for mike\n\ncall acme\n")
+    assert howard.sync().code == 0
+    assert "| call acme" in mike.sync(env=A).out

@@ -4,5 +4,5 @@ what people type  command
 from the commits  history reads them, extract finds the notes, people says who is meant
 on this machine   who works here, incoming: from commits to the inbox, taking: by one session
 what is shown     deliver, banner, clock
-what was written  writing (before it goes), sent (and who has read it)
+what was written  writing (before it goes), sending (without a log), sent (and who has read it)
 """

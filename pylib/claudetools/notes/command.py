@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,9 +12,9 @@ import click
 
 from claudetools.core import cli
 from claudetools.core.git import GitError
-from claudetools.core.messages import counted
+from claudetools.core.messages import counted, visible
 from claudetools.core.place import Place
-from claudetools.notes import inbox, sent, taking
+from claudetools.notes import inbox, sending, sent, taking
 from claudetools.notes.banner import as_json, command, one_line, preview, whole_banner, whole_text
 from claudetools.notes.clock import clock_of
 from claudetools.notes.incoming import collect
@@ -85,6 +86,40 @@ def ack(ids: tuple[str, ...]) -> None:
             click.echo(f"[OK] {id} is done. {one_line(note.sender, 40)} sees it with your next save.")
         else:
             click.echo(f"[OK] {id} was done already.")
+
+
+@notes.command("send")
+@click.argument("person")
+@click.argument("words", nargs=-1, metavar="[TEXT]")
+def send_one(person: str, words: tuple[str, ...]) -> None:
+    """Write a note for PERSON: a user id, a name, several with commas, a group, or "all". TEXT, or stdin.
+
+    It lies in a file of its own below session-logs/; the next sync sends it.
+    """
+    place = cli.here()
+    path = sending.send(place, person, " ".join(words) or text_from_stdin())
+    click.echo(f"[OK] Written for {one_line(person, 60)}: {visible(path)}. The next sync sends it.")
+    click.echo(f"     Now: {cli.program(place, 'sync')}   Is it done? {command(place)} sent")
+
+
+@notes.command()
+@click.argument("id")
+@click.argument("words", nargs=-1, metavar="[TEXT]")
+def reply(id: str, words: tuple[str, ...]) -> None:
+    """Answer the note ID. TEXT, or stdin. The note stays open until you acknowledge it."""
+    place = cli.here()
+    note = find_one(place, id)
+    path, name = sending.reply(place, note, " ".join(words) or text_from_stdin())
+    click.echo(f"[OK] Written for {one_line(name, 60)}: {visible(path)}. The next sync sends it.")
+    done = f"{command(place)} ack {inbox.short_id(place, note.id)}"
+    click.echo(f"     Now: {cli.program(place, 'sync')}   The note is done? {done}")
+
+
+def text_from_stdin() -> str:
+    """What is typed or piped."""
+    if sys.stdin.isatty():
+        cli.info("Type the text, end it with Ctrl-D.")
+    return sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
 
 
 @notes.command("sent")

@@ -15,8 +15,11 @@ import argparse
 import json
 import os
 import sys
+import time
+from contextlib import suppress
 
 from claudetools.core.git import GitError
+from claudetools.core.messages import counted
 from claudetools.core.place import Place, find_place
 from claudetools.notes import inbox, taking
 from claudetools.notes.banner import as_json, banner, command, one_line
@@ -39,6 +42,8 @@ def main(argv: list[str]) -> int:
     try:
         if args.tip:
             receive(place, args, person, people)
+            if args.session:
+                remind(place, person, people)
         for path in args.logs:
             for text in warnings(args.top, path, people):
                 tell("fact", f"[WARN] {text}")
@@ -80,6 +85,25 @@ def receive(place: Place, args: argparse.Namespace, person: Person, people: Peop
     got = collect(place, args.tip, Me(person, args.machine, args.zone), people, clock_of(args.zone))
     for path in got.too_large:
         tell("fact", f"[WARN] {one_line(path, 200)} is too large to be searched for notes. Read it yourself.")
+
+
+def remind(place: Place, person: Person, people: People) -> None:
+    """Once a day: what this person has written and somebody has left open for days."""
+    from claudetools.notes.sent import PATIENCE, find_sent
+
+    now, marker = time.time(), inbox.folder(place, "reminded")
+    with suppress(OSError):
+        if abs(now - os.stat(marker).st_mtime) < 86400:
+            return
+    with suppress(OSError), open(marker, "w", encoding="ascii"):
+        os.utime(marker)
+    ages = [(int(now - note.added.commit.time) // 86400, note) for note in find_sent(place.top, person, people)]
+    late = [(days, note) for days, note in ages if days >= PATIENCE and note.still and not note.waits]
+    if late:
+        names = [f"{one_line(', '.join(p.name for p in note.still), 60)} ({days} days)" for days, note in late[:3]]
+        more = f" and {len(late) - 3} more" if len(late) > 3 else ""
+        what = f"{counted(len(late), 'note')} of yours {'is' if len(late) == 1 else 'are'}"
+        tell("fact", f"[INFO] {what} still open with {'; '.join(names)}{more}. See: {command(place)} sent")
 
 
 def warnings(top: str, path: str, people: People) -> list[str]:

@@ -19,6 +19,7 @@ from claudetools.core import git
 from claudetools.core.objects import Objects, TooLarge
 from claudetools.merge.settling import LOG
 from claudetools.notes.extract import Found, find_notes
+from claudetools.notes.inbox import place_of
 from claudetools.notes.people import fold
 
 LOGS = ":(icase,glob)**/session-logs/**"  # where logs lie, for git
@@ -141,7 +142,7 @@ class Reader:
             now = self.at_tip(note.path, note.form, note.found, bool(note.answers))
             if now:
                 out.append(note._replace(line=now.line, log=self.log_at_tip(note.path)))
-        return sorted(out, key=lambda note: (note.commit.time, note.path, note.line))
+        return sorted(out, key=lambda note: (note.commit.time, place_of(note.path), note.line))
 
     def follow(self, commit: Commit, entry: Entry, left: dict[Form, str]) -> None:
         """What one commit did to the notes of one log."""

@@ -222,7 +222,13 @@ def done_notes(place: Place) -> list[Note]:
 def read_all(place: Place, state: str) -> list[Note]:
     """The notes of one folder. What is no note (a broken file, another version) is not among them."""
     found = [read_note(folder(place, state, name)) for name in names_in(folder(place, state)) if ID.fullmatch(name)]
-    return sorted((n for n in found if n), key=lambda n: (n.time, n.path, n.line, n.id))
+    return sorted((n for n in found if n), key=lambda n: (n.time, place_of(n.path), n.line, n.id))
+
+
+def place_of(path: str) -> tuple[str, int]:
+    """Where a log stands among others: `a.md` before `a-2.md`, and that before `a-10.md`."""
+    stem, _, number = path.removesuffix(".md").rpartition("-")
+    return (stem, int(number)) if stem and number.isdecimal() and len(number) < 5 else (path.removesuffix(".md"), 1)
 
 
 def read_note(path: str) -> Note | None:

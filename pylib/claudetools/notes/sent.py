@@ -10,6 +10,7 @@ from claudetools.notes.history import LOGS, Added, Commit, Reader, read_commits
 from claudetools.notes.people import People, Person, Recipients
 
 DAYS = 90
+PATIENCE = 3  # days, until the author is reminded of a note that somebody has left open
 
 
 class Sent(NamedTuple):
