@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claudetools.sessions import registry
-from claudetools.sessions.transcript import LONGEST_PART, digest
+from claudetools.sessions.transcript import DEFAULT_SIZE, LONGEST_PART, digest
+from claudetools.text import detector
 from test_claudetools import place_of, run
 from world import Machine
 
@@ -42,7 +43,8 @@ def test_a_log_is_written_for_a_session_that_left_none(machine: Machine) -> None
     )
     assert made.code == 0, made.text
     assert "session: lost" in machine.read(made.out.strip())
-    assert registry.find_sessions(place_of(machine))[0].topic == "old work"
+    lost = registry.read_session(place_of(machine), "lost")
+    assert lost and lost.topic == "old work"
     nothing = run(machine, "--session")
     assert nothing.code == 64 and "--session needs the id" in nothing.err
 
@@ -90,15 +92,31 @@ def test_without_a_transcript_the_commits_are_still_told(machine: Machine) -> No
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.text(max_size=3 * LONGEST_PART), max_size=60), st.integers(1000, 50_000))
-def test_a_digest_fits_and_keeps_the_first_and_the_last(words: list[str], size: int) -> None:
-    words = [f"{n} {w}" for n, w in enumerate(words)]
-    found = digest((line("user", text(w)) for w in words), size)
-    assert len(found.text) <= size + LONGEST_PART + 60
-    assert len(found.head) + len(found.tail) + found.left_out == len(words)
-    if words:
-        assert found.text.split("\n")[0].startswith("PERSON: 0") or found.left_out
-        assert f"PERSON: {len(words) - 1}" in (found.tail or found.head)[-1]
+@given(st.lists(st.tuples(st.booleans(), st.text(max_size=3 * LONGEST_PART)), max_size=60), st.integers(8000, 50_000))
+def test_a_digest_fits_and_keeps_every_request(said: list[tuple[bool, str]], size: int) -> None:
+    lines = [line("user" if asked else "assistant", text(f"{n} {words}")) for n, (asked, words) in enumerate(said)]
+    found = digest(lines, size)
+    assert len(found.text) <= size
+    shown = [n for n, (asked, _) in enumerate(said) if f"{'PERSON' if asked else 'AGENT'}: {n}" in found.text]
+    assert [n for n, (asked, _) in enumerate(said) if asked and n not in shown] == []
+    assert found.left_out == len(said) - len(shown)
+    if found.left_out:
+        assert f"[... {found.left_out} parts left out" in found.text
+
+
+def test_a_request_from_the_middle_of_a_long_day_is_kept() -> None:
+    lines = [line("user", {"type": "tool_result", "content": "x" * 900}) for _ in range(400)]
+    lines[200] = line("user", text("Move the firewall to the new rack"))
+    found = digest(lines)
+    assert "PERSON: Move the firewall to the new rack" in found.text and len(found.text) <= DEFAULT_SIZE < 30_000
+
+
+def test_a_digest_shows_no_credential_and_no_part_of_one() -> None:
+    token = "ghp_" + "Zk3Qw9XbT5uRy7Lm2Nc8Vd4Fs6Gh1Jp0aE5o"
+    said = [f"The password: Tr0ub4dor&3x and {token}", "a" * (LONGEST_PART // 2 - 30) + f" token {token} " + "b" * 5000]
+    found = digest([line("user", text(words)) for words in said] * 3)
+    assert detector.find(found.text) == [] and "Tr0ub4dor" not in found.text and "Zk3Qw9" not in found.text
+    assert "aaaa" in found.text and "bbbb" in found.text
 
 
 def test_a_large_transcript_is_read_line_by_line(machine: Machine, tmp_path: Path) -> None:

@@ -53,9 +53,8 @@ def new(topic: str, project: str, client: str, another: bool, as_json: bool) -> 
     place, session = cli.here(), registry.current_id(os.environ) or ""
     person = read_person(place)
     path, made = make.make_log(place, person, session, topic, project, client, another)
-    known = registry.read_session(place, session) if session else None
-    if session and (registry.writer_id(os.environ) == session or (known and known.state() in ("ended", "dead"))):
-        registry.set_topic(place, session, topic)
+    if session:
+        registry.set_topic(place, session, topic, by=registry.writer_id(os.environ))
     if not made:
         cli.info(
             f"This session has this log. Go on with: {cli.program(place)} log append; another one: log new --new TOPIC"

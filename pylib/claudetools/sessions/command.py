@@ -75,7 +75,8 @@ def show_one(id: str, as_json: bool) -> None:
 def show_transcript(id: str, size: int) -> None:
     """Print what a session did, short enough to write its log from it.
 
-    ID may be the beginning of one. Says its commits and files, then the talk: the beginning and the end of a long one.
+    ID may be the beginning of one. Says its commits and files, then the talk: of a long one all that the person asked,
+    the beginning and the end. Credentials are masked.
     """
     place = cli.here()
     session = find(place, id)
@@ -86,9 +87,10 @@ def show_transcript(id: str, size: int) -> None:
     for name, when in (("Began", session.began), ("Last active", session.seen)):
         if when:
             print(f"{name}: {time.strftime('%Y-%m-%d %H:%M %Z', time.localtime(when))}")
-    print(recover.commits_of(place, session.id))
+    commits = recover.commits_of(place, session.id, size // 4)
+    print(commits)
     print(f"--- transcript: {visible(session.transcript) or 'not known'}")
-    print(visible(recover.talk(session, size), keep="\n\t"))
+    print(recover.talk(session, size - len(commits)))
 
 
 @sessions.command()

@@ -26,8 +26,8 @@ def talk(session: Session, size: int) -> str:
     return text or "(nothing in it that can be read)"
 
 
-def commits_of(place: Place, id: str) -> str:
-    """Commits with the session's trailer, with their files."""
+def commits_of(place: Place, id: str, size: int) -> str:
+    """Commits with the session's trailer, with their files, in about `size` characters."""
     try:
         told = git.run(
             place.top,
@@ -42,4 +42,6 @@ def commits_of(place: Place, id: str) -> str:
     except git.GitError:
         return "Commits: none"
     text = visible(told.decode("utf-8", "replace").strip(), keep="\n")
+    if len(text) > size:
+        text = f"{text[:size].rpartition(chr(10))[0]}\n[... more: git log --grep='Session-Id: {visible(id)}' ...]"
     return f"Commits:\n{text}" if text else "Commits: none"

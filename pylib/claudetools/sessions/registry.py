@@ -144,13 +144,13 @@ def begin_ledger(place: Place, id: str) -> None:
     os.close(os.open(os.path.join(folder_of(place, id), EDITS), os.O_WRONLY | os.O_CREAT, 0o600))
 
 
-def set_topic(place: Place, id: str, topic: str) -> None:
-    """What the session works on, for others to see. Registers a session that no hook has announced; one that is over
-    stays so: somebody else writes its log."""
+def set_topic(place: Place, id: str, topic: str, by: str = "") -> None:
+    """What the session works on, for others to see. Registers a session that no hook has announced; where another one,
+    `by`, writes its log, it is no more alive for that, and one that is over stays so."""
     session = read_session(place, id)
-    if session and session.state() in ("ended", "dead"):
+    if session and (by not in ("", id) or session.state() in ("ended", "dead")):
         _write(place, session._replace(topic=topic))
-    else:
+    elif by in ("", id):
         register(place, id, topic=topic)
 
 
