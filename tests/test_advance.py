@@ -165,6 +165,7 @@ def test_a_folder_with_an_untracked_file_stays(mike: Machine, howard: Machine) -
     assert [p.name for p in (mike.top / "dir").iterdir()] == ["notes.ignored"]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", ["new.txt", "new.ignored"])
 def test_an_untracked_or_ignored_file_in_the_way_is_never_overwritten(
     mike: Machine, howard: Machine, name: str
@@ -200,6 +201,7 @@ def test_an_empty_folder_in_the_way_of_a_file_makes_room(mike: Machine, howard: 
     assert mike.read("new") == "theirs\n"
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("ignored", [False, True])
 def test_a_link_in_the_way_is_not_written_through(mike: Machine, howard: Machine, two: World, ignored: bool) -> None:
     outside = two.root / "outside.txt"
@@ -215,6 +217,7 @@ def test_a_link_in_the_way_is_not_written_through(mike: Machine, howard: Machine
     assert_nothing_pending(mike)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("path", ["linked/new.txt", "dir/b.txt"])
 def test_nothing_is_written_below_a_linked_folder(mike: Machine, howard: Machine, two: World, path: str) -> None:
     outside = two.root / "outside"
@@ -665,7 +668,7 @@ def test_what_both_put_in_at_one_place_stays_from_both(mike: Machine, howard: Ma
     assert two.remote_file("a.txt") == mike.read("a.txt")
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("place", ["carry-prepared", "carry-exchanged", "carried"])
 @pytest.mark.parametrize("text", [MINE, OLD + "late\n"], ids=["rewritten", "grown"])
 def test_a_late_write_survives_a_kill_while_it_is_carried_over(

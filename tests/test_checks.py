@@ -407,7 +407,7 @@ VAULT = [
 SEALED_AS = {"yaml": SEALED, "yml": SEALED, "json": json.dumps({"sops": {"mac": CIPHER}}), "gpg": os.fsdecode(GPG)}
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize(("convention", "text", "files"), VAULT)
 def test_plain_text_where_it_should_be_encrypted_stays_here(
     world: World, mike: Machine, convention: str, text: str, files: dict[str, bool | None]
@@ -507,7 +507,7 @@ def commit_and_push(machine: Machine, ref: str = "main", trailer: str = "") -> R
     return push(machine, ref)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("path", "text", "words"),
     [

@@ -217,6 +217,7 @@ def test_whoever_met_another_push_fetches_before_the_next_one(warm: Machine, wor
 
 
 @pytest.mark.skipif(not strace_works(), reason="strace is missing or may not trace here")
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("case", ["nothing", "edited", "new"])
 def test_strace_counts_the_same_programs(warm: Machine, tmp_path: Path, case: str) -> None:
     make_change(warm, case)

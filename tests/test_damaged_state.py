@@ -42,7 +42,7 @@ def tree_of(machine: Machine) -> Path:
     return machine.state / "trees" / "main"
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("how", DAMAGES)
 @pytest.mark.parametrize("record", ["journal", "swap/plan"])
 def test_a_cut_off_receive_whose_record_is_damaged_is_set_aside_and_said(two: World, record: str, how: str) -> None:
@@ -70,7 +70,7 @@ def test_a_cut_off_receive_whose_record_is_damaged_is_set_aside_and_said(two: Wo
         assert not [line for line in log.splitlines() if line.startswith("-") and token in line], token
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("how", DAMAGES)
 def test_a_damaged_list_of_replaced_files_stops_no_sync(two: World, how: str) -> None:
     mike = two.machines["LINUX-01"]

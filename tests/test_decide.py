@@ -14,10 +14,8 @@ from world import SYNC, TOOLKIT, Machine, Result, World
 
 
 @pytest.fixture
-def shared(machine: Machine) -> Machine:
-    machine.write(LIST, "".join(f"l{n}\n" for n in range(8)))
-    assert machine.sync().code == 0
-    return machine
+def shared(world: World) -> Machine:
+    return world.synced({LIST: "".join(f"l{n}\n" for n in range(8))})
 
 
 def sessions(machine: Machine, *args: str, me: str = "") -> Result:

@@ -208,7 +208,7 @@ def test_files_with_carriage_returns_are_the_same_on_both_sides_and_clean(world:
     assert (b.top / "binary.bin").read_bytes() == b"\x00\r\n\r\n\x00"
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("side", ["mine", "theirs"])
 @pytest.mark.parametrize("folder", ["here", "there", "of it a file here", "of it a file there"])
 def test_a_file_meets_a_folder_and_nothing_of_either_is_lost(world: World, folder: str, side: str) -> None:

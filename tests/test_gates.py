@@ -398,6 +398,7 @@ def diverge(machine: Machine) -> None:
     commit_plainly(machine, "Ours")
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("what", ["merge", "rebase", "cherry-pick", "revert"])
 def test_somebodys_half_done_work_is_left_to_them_with_the_command(world: World, machine: Machine, what: str) -> None:
     diverge(machine)

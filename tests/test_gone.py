@@ -14,9 +14,12 @@ GONE = f"[INFO] Gone from {LIST}: 1 unsaved line of 'acme vpn'. Somebody took th
 
 
 @pytest.fixture
+def machine(world: World) -> Machine:
+    return world.synced({LIST: "".join(f"l{n}\n" for n in range(8))})
+
+
+@pytest.fixture
 def one(machine: Machine) -> Agent:
-    machine.write(LIST, "".join(f"l{n}\n" for n in range(8)))
-    assert machine.sync().code == 0
     return Agent(machine, "aaaa1111", "acme vpn")
 
 
@@ -70,6 +73,7 @@ def test_a_file_that_somebody_deleted_is_named(machine: Machine, one: Agent) -> 
     assert "Gone" not in save(one)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("back", [True, False])
 def test_a_renamed_file_that_another_renames_again_is_not_gone(machine: Machine, one: Agent, back: bool) -> None:
     """Back to its name, or on to the next: its lines are all there."""

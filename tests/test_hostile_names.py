@@ -90,7 +90,7 @@ def test_every_hostile_name_is_sent_received_changed_renamed_and_deleted(world: 
     assert sorted(contents(a.top)) == [b".gitignore", b"README.md"]
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", [NAMES[0], "-leading", ":(glob)x", "glob*.md", "escape\x1b[31m.md", "bidi\u202e.md"])
 def test_a_path_that_the_caller_names_is_taken_literally(world: World, name: str) -> None:
     a, b = two_machines(world)

@@ -76,21 +76,21 @@ def test_these_are_all_the_places_of_a_sync_that_sends_and_receives(two: World) 
     assert set(reached) == {*SENDING, *RECEIVING}
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("place", SENDING + RECEIVING)
 def test_a_sync_killed_with_all_its_children_is_finished_by_the_next(two: World, place: str) -> None:
     assert kill_at(two.machines["LINUX-01"], place, KILL_GROUP) == -signal.SIGKILL
     settle_and_check(two)
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("place", [*SENDING, "advance-plan", "swapped-2", "advance-index-locked", "advance-ref"])
 def test_a_sync_whose_shell_alone_is_killed_is_finished_by_the_next(two: World, place: str) -> None:
     assert kill_at(two.machines["LINUX-01"], place, KILL_BASH) == -signal.SIGKILL
     settle_and_check(two)
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("place", RECEIVING)
 def test_a_sync_whose_helper_alone_is_killed_says_so_and_leaves_no_lock(two: World, place: str) -> None:
     mike = two.machines["LINUX-01"]
@@ -100,7 +100,7 @@ def test_a_sync_whose_helper_alone_is_killed_says_so_and_leaves_no_lock(two: Wor
     settle_and_check(two)
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize(
     ("place", "name"),
     [(place, "TERM") for place in ("index-locked", "ref", "pushed", "swapped-2", "advance-index-locked", "advance-ref")]
@@ -136,7 +136,7 @@ def test_what_is_edited_between_the_kill_and_the_next_sync_is_kept(two: World) -
     assert "UP-mod" in mike.read("mod.txt")
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("command", ["git checkout -q -- .", "git stash -q", "git reset -q --hard"])
 @pytest.mark.parametrize("place", ["swapped-3", "swapped-5", "advance-index"])
 def test_discarding_changes_after_a_kill_does_not_undo_what_was_received(two: World, place: str, command: str) -> None:
@@ -198,7 +198,7 @@ def test_the_index_lock_of_a_person_is_never_removed(two: World) -> None:
     settle_and_check(two)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", ["HEAD.lock", "refs/heads/main.lock", "config.lock", "packed-refs.lock"])
 def test_a_lock_file_that_no_killed_git_of_ours_made_is_never_removed(two: World, name: str) -> None:
     mike = two.machines["LINUX-01"]

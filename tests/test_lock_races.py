@@ -182,7 +182,7 @@ STEPS = {
 }
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @linux_only
 @pytest.mark.parametrize("whom", [KILL_GROUP, KILL_BASH], ids=["group", "bash alone"])
 @pytest.mark.parametrize("step", STEPS)

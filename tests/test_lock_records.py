@@ -76,6 +76,7 @@ def test_a_live_owners_record_cut_at_any_byte_is_never_cleared(yard: Yard, with_
 
 
 @linux_only
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "pid", ["", "0", "-1", "99999999999999999999", "4294967296", "²", "1 2", "\udcff\udcfe", "0x10"]
 )

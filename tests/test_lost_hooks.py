@@ -23,9 +23,12 @@ TEXT = "".join(f"line {n}\n" for n in range(9))
 
 
 @pytest.fixture
+def machine(world: World) -> Machine:
+    return world.synced({"list.md": TEXT})
+
+
+@pytest.fixture
 def two(machine: Machine) -> tuple[Agent, Agent]:
-    machine.write("list.md", TEXT)
-    assert machine.sync().code == 0
     for id, topic in ("a", "acme vpn"), ("b", "sophos"):
         registry.register(place_of(machine), id, pid=os.getpid(), topic=topic)
     return Agent(machine, "a"), Agent(machine, "b")
@@ -211,7 +214,7 @@ def test_of_two_that_came_back_what_is_taken_out_on_purpose_stays_out(
     assert "by c" not in machine.read("list.md") + world.remote_file("list.md")
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("who", ["a", "b", "c"])
 @pytest.mark.parametrize("place", ["swap-1", "swapped-1", "advance-done"])
 def test_an_edit_while_lines_come_back_stays_its_own(
@@ -342,7 +345,7 @@ def test_without_a_beginning_nothing_is_proved(machine: Machine, two: tuple[Agen
     assert machine.read("list.md") == text
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("saver", ["b", "d"])
 @pytest.mark.parametrize("place", ["snapshot", "swap-1", "swapped-1", "advance-done"])
 def test_a_command_that_ends_while_lines_come_back_did_not_write_them(

@@ -151,6 +151,7 @@ def test_one_install_one_commit_and_a_session_that_lives_through_it(
     assert not (mike.top / ".claude/claudetools").exists()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("migrated", [False, True])
 def test_out_again_every_file_is_as_it_was_before_0_1_0(world: World, machine: Machine, migrated: bool) -> None:
     publish(machine, logs=3)

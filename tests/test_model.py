@@ -44,7 +44,7 @@ PROTOCOLS = [variant.name for variant in QUICK if variant.expected == "holds"]
 MUTANTS = [variant.name for variant in QUICK if variant.expected != "holds"]
 
 
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 @needs_spin
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_spin_finds_no_flaw_in_the_protocol(name: str) -> None:
@@ -52,7 +52,7 @@ def test_spin_finds_no_flaw_in_the_protocol(name: str) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(16)
 @needs_spin
 @pytest.mark.parametrize("name", MUTANTS)
 def test_spin_catches_the_broken_variant_for_the_reason_in_the_table(name: str) -> None:

@@ -15,10 +15,9 @@ SUMMARY = "## Session Summary\n"
 
 
 @pytest.fixture
-def pair(world: World, machine: Machine) -> tuple[Machine, Machine]:
+def pair(world: World) -> tuple[Machine, Machine]:
     """Mike's two machines, each in the clone that it has had for a while."""
-    machine.write("n.md", "x\n")
-    assert machine.sync().code == 0
+    machine = world.synced({"n.md": "x\n"})
     other = world.machine("MAC-02", "mike")
     for one in machine, other:
         one.extra_env["CLAUDETOOLS_HOSTNAME"] = one.name

@@ -18,10 +18,8 @@ NOT_YOURS = (
 
 
 @pytest.fixture
-def shared(machine: Machine) -> Machine:
-    machine.write(LIST, "".join(f"l{n}\n" for n in range(8)))
-    assert machine.sync().code == 0
-    return machine
+def shared(world: World) -> Machine:
+    return world.synced({LIST: "".join(f"l{n}\n" for n in range(8))})
 
 
 @pytest.fixture

@@ -197,7 +197,7 @@ DOES = {
 }
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("deed", DOES)
 def test_what_a_hook_does_by_git_stays_in_its_copy(world: World, machine: Machine, deed: str) -> None:
     """And the next one finds its copy in order, whatever the last one left."""
@@ -297,6 +297,7 @@ PLACES = {
 }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("place", PLACES)
 def test_hooks_are_found_where_git_finds_them(world: World, machine: Machine, place: str) -> None:
     """And one that is a link to a program elsewhere runs by the name of the link."""

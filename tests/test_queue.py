@@ -155,7 +155,7 @@ def test_whoever_is_served_hears_what_of_its_own_has_to_wait(logged: World, mach
         assert f"[INFO] Waiting: with-{n}.md has changes that hang together with unsaved work of 'isp'" in result.out
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("whom", [KILL_BASH, KILL_GROUP], ids=["bash", "group"])
 @pytest.mark.parametrize("place", PLACES)
 def test_a_leader_that_is_killed_leaves_its_followers_to_the_next(

@@ -96,6 +96,7 @@ def test_a_linked_worktree_on_another_branch_is_told_so(machine: Machine) -> Non
     machine.assert_sound()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("folder", ["linked", "main"])
 def test_a_linked_worktree_syncs_its_own_configured_branch(world: World, machine: Machine, folder: str) -> None:
     linked = add_worktree(machine, folder, "feature")

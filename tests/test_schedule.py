@@ -259,6 +259,7 @@ def test_the_real_daemon_starts_it_within_two_minutes(world: World, strange: Mac
 
 
 @pytest.mark.skipif(bool(needs("systemd-analyze")), reason=needs("systemd-analyze"))
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("every", "when"), [("15", "*:0/15"), ("120", "0/2:00"), ("9999", "*-*-* 00:00")])
 def test_systemd_finds_nothing_wrong_with_its_units(strange: Machine, tmp_path: Path, every: str, when: str) -> None:
     asked = pretend(strange, tmp_path, systemctl="exit 0")

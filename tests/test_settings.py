@@ -142,6 +142,7 @@ def test_to_take_the_file_or_a_key_away_loosens_nothing(pair: tuple[Machine, Mac
     assert record(howard) == [] and "Not in force" not in howard.sync().out
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -308,6 +309,7 @@ def test_a_new_pin_is_told_by_name(pair: tuple[Machine, Machine]) -> None:
     assert "updated claudetools" not in howard.sync().out, "once"
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "text",
     [

@@ -276,6 +276,7 @@ def test_run_again_it_keeps_what_it_does_not_ask_for(clone: Machine) -> None:
     assert json.loads(file.read_text("utf-8"))["full_name"] == "Howard Lee"
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("vault", "words"), [("nowhere", "is not the working tree"), (".", "lies inside of")])
 def test_a_vault_that_is_none_is_refused_before_anything_is_written(clone: Machine, vault: str, words: str) -> None:
     clone.git("config", "--global", "user.email", "howard@example.com")

@@ -796,6 +796,7 @@ def written_rows() -> list[str]:
 
 
 @pytest.mark.skipif(BLESS, reason="the document is written anew")
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("number", range(len(SITUATIONS)), ids=[row.act.__name__ for row in SITUATIONS])
 def test_the_document_says_what_happens(tmp_path: Path, number: int) -> None:
     assert play(SITUATIONS[number], tmp_path / "world") == dict(enumerate(written_rows())).get(number)

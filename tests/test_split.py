@@ -19,10 +19,8 @@ LIST = "clients/acme/notes.md"
 
 
 @pytest.fixture
-def shared(machine: Machine) -> Machine:
-    machine.write(LIST, "".join(f"l{n}\n" for n in range(8)))
-    assert machine.sync().code == 0
-    return machine
+def shared(world: World) -> Machine:
+    return world.synced({LIST: "".join(f"l{n}\n" for n in range(8))})
 
 
 def show(machine: Machine, commit: str, path: str) -> str:
@@ -261,7 +259,7 @@ def test_deletions_modes_and_moves_belong_to_who_made_them(shared: Machine, worl
     assert ids(shared, 2) == [["two"], ["one"]] and shared.status() == ""
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("how", ["as it is", "changed", "by a person", "edited under the new name"])
 def test_a_renamed_file_goes_with_what_others_have_not_saved_in_it(shared: Machine, world: World, how: str) -> None:
     one, two = Agent(shared, "one"), Agent(shared, "two")
@@ -391,7 +389,7 @@ def test_incoming_changes_to_the_same_file_are_nobodys_here(shared: Machine, wor
     assert world.remote_file(LIST) == shared.read(LIST)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("how", ["missing", "torn", "newer", "lying", "no contents"])
 def test_a_bad_ledger_loses_nothing_and_is_named(shared: Machine, world: World, how: str) -> None:
     one, two = Agent(shared, "one", "acme vpn"), Agent(shared, "two")
@@ -601,7 +599,7 @@ def test_what_was_saved_and_then_overwritten_comes_back_too(shared: Machine, wor
     assert world.remote_file(LIST).endswith("of one\nof two\n") and shared.status() == ""
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("doubt", ["before the call", "a person in between", "a person since", "same line"])
 def test_what_is_not_proved_stays_as_somebody_decided(shared: Machine, doubt: str) -> None:
     one, two = Agent(shared, "one"), Agent(shared, "two")
@@ -740,7 +738,7 @@ def kill_put_back(machine: Machine, place: str) -> tuple[Agent, Agent]:
     return agents
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("place", BEFORE_IT_IS_THERE + ONCE_IT_IS_THERE)
 def test_a_killed_put_back_is_finished_by_the_next(shared: Machine, world: World, place: str) -> None:
     one, two = kill_put_back(shared, place)
@@ -756,7 +754,7 @@ def test_a_killed_put_back_is_finished_by_the_next(shared: Machine, world: World
     shared.assert_sound()
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("place", ONCE_IT_IS_THERE)
 def test_what_a_killed_put_back_brought_and_a_person_takes_out_stays_out(
     shared: Machine, world: World, place: str

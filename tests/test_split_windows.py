@@ -14,10 +14,8 @@ TOOLS = TOOLKIT / "scripts" / "claudetools.sh"
 
 
 @pytest.fixture
-def shared(machine: Machine) -> Machine:
-    machine.write("list.md", "one\ntwo\nthree\n")
-    machine.git("add", "-A")
-    assert machine.sync().code == 0
+def shared(world: World) -> Machine:
+    machine = world.synced({"list.md": "one\ntwo\nthree\n"})
     for id in ("a", "b"):
         registry.register(place_of(machine), id, pid=os.getpid(), topic=f"topic {id}")
     return machine
@@ -97,7 +95,7 @@ def test_a_program_that_calls_sync_sh_itself(shared: Machine, world: World) -> N
     assert shared.status() == ""
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("of_a", "of_b", "goes"),
     [

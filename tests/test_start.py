@@ -67,6 +67,7 @@ def halves(machine: Machine) -> list[Path]:
 # --- the pin -----------------------------------------------------------------------
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: os.path.basename(shell[0]))
 def test_the_pin_is_read_however_the_file_is_laid_out(ready: Machine, shell: tuple[str, ...]) -> None:
     version, sum = pinned(ready)
@@ -133,6 +134,7 @@ def test_a_pin_that_is_a_link_or_too_large_starts_nothing_else_and_holds_nothing
 # --- unpacking ----------------------------------------------------------------------
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("program", ["shasum", "sha256sum", "openssl", "python3"])
 def test_the_sum_is_made_by_whatever_is_there(ready: Machine, program: str, tmp_path: Path) -> None:
     if shutil.which(program) is None:
@@ -426,6 +428,7 @@ def test_without_an_archive_the_version_on_the_path_is_taken_where_it_is_the_pin
 # --- cost --------------------------------------------------------------------------------
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: os.path.basename(shell[0]))
 def test_once_it_is_unpacked_no_program_is_started_to_find_it(
     ready: Machine, shell: tuple[str, ...], tmp_path: Path

@@ -113,6 +113,7 @@ def test_back_to_the_older_version_and_up_again_loses_nothing(
     mike.assert_sound()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("call", ["sync.sh", "whoami-block.sh", "claudetools.sh log --help"])
 def test_older_code_that_meets_newer_state_stops_and_says_the_command(two: tuple[Machine, Machine], call: str) -> None:
     mike, _ = two
@@ -136,6 +137,7 @@ def migrating(newer: Path) -> Path:
     return newer
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("kill", [False, True])
 def test_older_state_is_brought_up_to_date_by_the_first_sync(
     world: World, two: tuple[Machine, Machine], migrating: Path, kill: bool

@@ -102,6 +102,7 @@ def assert_works(command: Path, home: Path) -> None:
     assert told.returncode == 0 and told.stdout.startswith("[OK]"), told
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("how", ["pip", "uv", "pipx"])
 def test_the_wheel_is_installed_without_a_network(how: str, tmp_path: Path) -> None:
     command = install(how, next(built().glob("*.whl")), tmp_path)

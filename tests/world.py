@@ -169,6 +169,9 @@ class Machine:
 
     @property
     def common(self) -> Path:
+        git = self.top / ".git"
+        if git.is_dir() and not git.is_symlink():
+            return git.resolve()
         return Path(self.git("rev-parse", "--path-format=absolute", "--git-common-dir"))
 
     @property
@@ -185,13 +188,14 @@ class Machine:
 
     def assert_sound(self) -> None:
         """No half state: no lock left, no merge under way, on the branch, nothing corrupt, no claim left behind."""
-        git_dir = Path(self.git("rev-parse", "--absolute-git-dir"))
-        assert self.git("symbolic-ref", "HEAD") == "refs/heads/main"
+        common = self.common
+        git_dir = common if common.parent == self.top.resolve() else Path(self.git("rev-parse", "--absolute-git-dir"))
+        assert (git_dir / "HEAD").read_text() == "ref: refs/heads/main\n"
         for name in ("index.lock", "HEAD.lock", "MERGE_HEAD", "rebase-merge", "rebase-apply", "CHERRY_PICK_HEAD"):
             assert not (git_dir / name).exists(), name
-        assert not [str(p) for p in self.common.rglob("refs/**/*.lock")]
-        assert not (self.lock / "owner").exists(), "a lock is left"
-        claims = self.state / "claims"
+        assert not [str(p) for p in common.rglob("refs/**/*.lock")]
+        assert not (common / "claudetools-sync.lock/owner").exists(), "a lock is left"
+        claims = common / "claudetools/claims"
         assert not claims.exists() or not list(claims.iterdir()), list(claims.iterdir())
         fsck = self.run("git", "fsck", "--no-dangling", "--no-progress")
         assert fsck.code == 0, fsck.text
@@ -224,7 +228,6 @@ class World:
 
     def _clone(self, machine: Machine) -> None:
         run_plain(self.root, "git", "clone", "-q", str(self.remote), str(machine.top))
-        machine.git("symbolic-ref", "HEAD", "refs/heads/main")
 
     def _copy(self, first: World, machine: Machine) -> None:
         """What `_seed` makes, a quarter of the time."""
@@ -246,14 +249,23 @@ class World:
             shutil.copytree(old.home, home, symlinks=True, ignore=shutil.ignore_patterns("pycache"))
             self.machines[name] = machine = replace(old, home=home, top=home / "ops")
             git = machine.top / ".git"
+            if (git / "claudetools/identity.of").exists():  # a link to what says so
+                (git / "claudetools/identity.of").unlink()
+                (git / "claudetools/identity.of").hardlink_to(machine.top / ".claude/identity.json")
             for path in (git / "config", git / "claudetools/config.before", git / "claudetools/trees/main/accepted"):
                 if path.exists():
                     path.write_text(path.read_text().replace(str(other.root), str(self.root)))
             machine.git("update-index", "-q", "--refresh")
         return [self.machines[name] for name in names]
 
+    def synced(self, files: Mapping[str, str]) -> Machine:
+        """LINUX-01 as its first sync leaves it, which has sent these files."""
+        (machine,) = self.take(first_sync(tuple(files.items())), "LINUX-01")
+        return machine
+
     def _seed(self, machine: Machine) -> None:
         self._clone(machine)
+        machine.git("symbolic-ref", "HEAD", "refs/heads/main")
         machine.write("README.md", "# ops\n")
         machine.write(".gitignore", ".claude/identity.json\n*.ignored\n")
         machine.write(".claude/users.json", json.dumps(USERS, indent=2) + "\n")
@@ -265,6 +277,9 @@ class World:
 
     def tip(self) -> str:
         """The remote's main, '' when there is none."""
+        ref = self.remote / "refs/heads/main"
+        if ref.is_file():
+            return ref.read_text().strip()
         done = subprocess.run(
             ["git", "-C", str(self.remote), "rev-parse", "-q", "--verify", "refs/heads/main"],
             env=clean_environment(self.root),
@@ -297,6 +312,18 @@ def first_clone() -> World:
     """A remote with the first commit, and a clone of it."""
     world = World(folder_until_the_end("first"))
     world._seed(Machine("first", "mike", world.root, world.root / "clone"))
+    return world
+
+
+@cache
+def first_sync(files: tuple[tuple[str, str], ...]) -> World:
+    """A machine that has sent these files by the first sync of its clone."""
+    world = World(folder_until_the_end("synced"))
+    machine = world.machine()
+    for path, text in files:
+        machine.write(path, text)
+    result = machine.sync()
+    assert result.code == 0, result.text
     return world
 
 
