@@ -52,6 +52,8 @@ def test_save_follows_the_phases_and_has_the_seeds_words_for_a_deferred_sync() -
         "log new",
         "log append",
         "log check",
+        "wiki target",
+        "wiki-compile/SKILL.md",
         "wiki compile",
         "sync.sh -m",
         "MESSAGE FROM",
@@ -59,6 +61,15 @@ def test_save_follows_the_phases_and_has_the_seeds_words_for_a_deferred_sync() -
     ]
     found = [text.index(words) for words in order]
     assert found == sorted(found)
+
+
+def test_save_says_what_each_code_asks_for_and_shows_text_on_stdin() -> None:
+    text = (TOOLKIT / ".claude/skills/save/SKILL.md").read_text("utf-8")
+    first, rest = text.split("\n## 2. The wiki")
+    for code in (64, 65, 73, 78):
+        assert f"{code}" in first and f"{code}" in rest, code
+    assert "log append \"TOPIC\" --log FILE <<'END'" in first and "\n  END\n" in first
+    assert "you look the draft over, and only then it is put in place" in " ".join(rest.split())
 
 
 def test_the_commands_of_a_skill_work_where_they_are_installed(machine: Machine) -> None:
