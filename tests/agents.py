@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from claudetools.attribution.edits import Edit, digest
 from claudetools.core.place import Place, find_place
 from claudetools.sessions import ledger, registry
 from world import Machine, Result
@@ -45,8 +46,8 @@ class Agent:
 
     def record(self, path: str, before: bytes | None, after: bytes | None, kind: str = "write", **more: Any) -> None:
         """Only what the ledger says."""
-        names = [None if data is None else ledger.digest(data) for data in (before, after)]
-        edit = ledger.Edit(path, names[0], names[1], kind, mode=mode_of(self.machine, path))._replace(**more)
+        names = [None if data is None else digest(data) for data in (before, after)]
+        edit = Edit(path, names[0], names[1], kind, mode=mode_of(self.machine, path))._replace(**more)
         ledger.record(self.place, self.id, [edit], [data for data in (before, after) if data is not None])
 
     def append(self, path: str, line: str) -> None:

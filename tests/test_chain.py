@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claudetools.attribution.chain import PUT_BACK, Step, Touch, count_gaps, history, in_order
+from claudetools.attribution.edits import Edit
 from claudetools.attribution.weave import NOBODY
-from claudetools.sessions.ledger import Edit
 
 CONTENTS = st.sampled_from(["a", "b", "c", None])
 # Who made the file what. "": nobody who keeps a ledger.

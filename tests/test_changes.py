@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from claudetools.attribution.edits import digest
 from claudetools.sessions.changes import Change, change_of, patched, plain, replaced
-from claudetools.sessions.ledger import digest
 from claudetools.sessions.sight import NOTHING, Sight
 
 BOM = "\ufeff"

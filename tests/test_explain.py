@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from claudetools.attribution.edits import DISK, Edit, digest
 from claudetools.attribution.explain import RECEIVED, Witness, dated, explain
-from claudetools.sessions.ledger import DISK, Edit, digest
 
 P = [digest(b"%d" % n) for n in range(40)]
 

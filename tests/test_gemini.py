@@ -6,6 +6,7 @@ import json
 import os
 from typing import Any
 
+from claudetools.attribution.edits import Edit, digest
 from claudetools.core.place import find_place
 from claudetools.sessions import ledger, registry
 from test_agent_hooks import fire
@@ -73,7 +74,7 @@ def test_it_hears_of_others_and_is_held_back_beside_them(machine: Machine) -> No
     told = tool(machine, "run_shell_command", {"command": "git stash"})
     assert told["decision"] == "deny" and "save your own work" in told["reason"]
     machine.write("a.md", "theirs\n")
-    ledger.record(place, "other", [ledger.Edit("a.md", None, ledger.digest(b"theirs\n"), "write")], [b"theirs\n"])
+    ledger.record(place, "other", [Edit("a.md", None, digest(b"theirs\n"), "write")], [b"theirs\n"])
     given = {"file_path": "a.md", "old_string": "theirs", "new_string": "mine"}
     told = send(machine, "pre-tool-use", "BeforeTool", tool_name="replace", tool_input=given)
     assert told["systemMessage"].startswith("[INFO] 'acme vpn' has unsaved changes in a.md.")

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from claudetools.attribution.edits import MODES, UNKNOWN, Edit, digest, encode_edit, is_inside, parse_edits
 from claudetools.core.place import Place
 from claudetools.sessions import ledger
-from claudetools.sessions.ledger import UNKNOWN, Edit
 from claudetools.sessions.registry import folder_of
 from world import TOOLKIT
 
@@ -35,7 +35,7 @@ def edits_file(place: Place) -> Path:
 
 
 def edit(number: int) -> Edit:
-    return Edit(f"a/{number}.md", ledger.digest(b"%d" % number), ledger.digest(b"%d" % (number + 1)), tool="Edit")
+    return Edit(f"a/{number}.md", digest(b"%d" % number), digest(b"%d" % (number + 1)), tool="Edit")
 
 
 def same(found: list[Edit], wanted: list[Edit]) -> bool:
@@ -46,16 +46,16 @@ def same(found: list[Edit], wanted: list[Edit]) -> bool:
 
 names = st.text(st.characters(exclude_characters="\0/", exclude_categories=["Cs"]), min_size=1, max_size=8)
 raw_names = st.binary(min_size=1, max_size=8).map(lambda b: os.fsdecode(b.replace(b"\0", b"x").replace(b"/", b"x")))
-paths = st.lists(names | raw_names, min_size=1, max_size=3).map("/".join).filter(ledger.is_inside)
-contents = st.none() | st.just(UNKNOWN) | st.binary(max_size=4).map(ledger.digest)
+paths = st.lists(names | raw_names, min_size=1, max_size=3).map("/".join).filter(is_inside)
+contents = st.none() | st.just(UNKNOWN) | st.binary(max_size=4).map(digest)
 edits = st.builds(
     Edit,
     paths,
     contents,
     contents,
     kind=st.sampled_from(["edit", "write", "window", "file", "other"]),
-    mode=st.sampled_from(ledger.MODES),
-    was=st.sampled_from(ledger.MODES),
+    mode=st.sampled_from(MODES),
+    was=st.sampled_from(MODES),
     tool=st.text(max_size=5),
     use=st.text(max_size=5),
     began=st.floats(0, 2e9),
@@ -67,36 +67,36 @@ edits = st.builds(
 
 @given(st.lists(edits, max_size=6))
 def test_records_are_read_as_they_were_written(wanted: list[Edit]) -> None:
-    found = ledger.parse(b"".join(map(ledger.encode, wanted)))
+    found = parse_edits(b"".join(map(encode_edit, wanted)))
     assert found.problems == []
     assert [e._replace(seq=0) for e in found.edits] == wanted
 
 
 @given(st.lists(edits, min_size=1, max_size=6), st.data())
 def test_a_torn_record_costs_itself_alone(wanted: list[Edit], data: st.DataObject) -> None:
-    lines = [ledger.encode(e) for e in wanted]
+    lines = [encode_edit(e) for e in wanted]
     torn = data.draw(st.integers(0, len(lines) - 1), "torn record")
     cut = data.draw(st.integers(1, len(lines[torn]) - 1), "bytes that were written")
-    found = ledger.parse(b"".join([*lines[:torn], lines[torn][:cut], *lines[torn + 1 :]]))
+    found = parse_edits(b"".join([*lines[:torn], lines[torn][:cut], *lines[torn + 1 :]]))
     assert [e._replace(seq=0) for e in found.edits] == wanted[:torn] + wanted[torn + 1 :]
     assert len(found.problems) == (cut > 1)  # of the line feed alone nobody can tell
 
 
 @given(st.lists(edits, min_size=1, max_size=6), st.data())
 def test_reading_on_gives_what_is_behind_a_position(wanted: list[Edit], data: st.DataObject) -> None:
-    whole = b"".join(map(ledger.encode, wanted))
-    first = ledger.parse(whole)
+    whole = b"".join(map(encode_edit, wanted))
+    first = parse_edits(whole)
     index = data.draw(st.integers(0, len(wanted) - 1))
     after = first.edits[index].seq
-    assert ledger.parse(whole[after:], after).edits == first.edits[index + 1 :]
+    assert parse_edits(whole[after:], after).edits == first.edits[index + 1 :]
     assert first.position == len(whole)
 
 
 @given(st.binary(max_size=200) | st.recursive(st.none() | st.integers() | st.text(max_size=3), st.lists).map(repr))
 def test_nothing_in_a_ledger_makes_the_reader_fail(junk: bytes | str) -> None:
     data = junk if isinstance(junk, bytes) else junk.encode("utf-8", "replace")
-    good = ledger.encode(edit(1))
-    found = ledger.parse(good + b"\n" + data + good)
+    good = encode_edit(edit(1))
+    found = parse_edits(good + b"\n" + data + good)
     assert len(found.edits) >= 2 or b"{" in data
 
 
@@ -119,15 +119,15 @@ def test_nothing_in_a_ledger_makes_the_reader_fail(junk: bytes | str) -> None:
     ],
 )
 def test_a_record_that_lies_is_left_out_and_said(change: dict[str, Any], words: str) -> None:
-    fields = {**json.loads(ledger.encode(edit(1))), **change}
-    found = ledger.parse(b"\n" + json.dumps(fields).encode() + ledger.encode(edit(2)))
+    fields = {**json.loads(encode_edit(edit(1))), **change}
+    found = parse_edits(b"\n" + json.dumps(fields).encode() + encode_edit(edit(2)))
     assert same(found.edits, [edit(2)])
     assert len(found.problems) == 1 and words in found.problems[0]
 
 
 def test_a_field_that_is_not_known_does_no_harm() -> None:
-    fields = {**json.loads(ledger.encode(edit(1))), "later": True}
-    assert same(ledger.parse(b"\n" + json.dumps(fields).encode()).edits, [edit(1)])
+    fields = {**json.loads(encode_edit(edit(1))), "later": True}
+    assert same(parse_edits(b"\n" + json.dumps(fields).encode()).edits, [edit(1)])
 
 
 # --- the file ---------------------------------------------------------------------
@@ -149,8 +149,8 @@ def test_a_folder_in_the_place_of_the_ledger_is_said(place: Place) -> None:
 
 
 def test_a_content_that_is_missing_or_truncated_is_unknown(place: Place) -> None:
-    ledger.record(place, SESSION, [Edit("a", None, ledger.digest(b"text"))], [b"text"])
-    name = ledger.digest(b"text")
+    ledger.record(place, SESSION, [Edit("a", None, digest(b"text"))], [b"text"])
+    name = digest(b"text")
     assert ledger.blob(place, SESSION, name) == b"text"
     kept = edits_file(place).parent / "blobs" / name
     kept.write_bytes(b"tex")
@@ -162,12 +162,12 @@ def test_a_content_that_is_missing_or_truncated_is_unknown(place: Place) -> None
 
 
 def test_what_is_consumed_is_forgotten_and_nothing_else(place: Place) -> None:
-    ledger.record(place, SESSION, [Edit("a", ledger.digest(b"1"), ledger.digest(b"2"))], [b"1", b"2"])
+    ledger.record(place, SESSION, [Edit("a", digest(b"1"), digest(b"2"))], [b"1", b"2"])
     position = ledger.read_ledger(place, SESSION).position
-    ledger.record(place, SESSION, [Edit("a", ledger.digest(b"2"), ledger.digest(b"3"))], [b"2", b"3"])
-    (edits_file(place).parent / "blobs" / f"{ledger.digest(b'3')}.gone").write_bytes(b"3")  # of a killed run
+    ledger.record(place, SESSION, [Edit("a", digest(b"2"), digest(b"3"))], [b"2", b"3"])
+    (edits_file(place).parent / "blobs" / f"{digest(b'3')}.gone").write_bytes(b"3")  # of a killed run
     assert ledger.forget(place, SESSION, position) == 1
-    found = [ledger.blob(place, SESSION, ledger.digest(data)) for data in (b"1", b"2", b"3")]
+    found = [ledger.blob(place, SESSION, digest(data)) for data in (b"1", b"2", b"3")]
     assert found == [None, b"2", b"3"]
     assert ledger.forget(place, SESSION, ledger.read_ledger(place, SESSION).position) == 2
     assert list((edits_file(place).parent / "blobs").iterdir()) == []
@@ -236,7 +236,7 @@ def test_a_killed_writer_costs_at_most_its_last_record(place: Place) -> None:
 @given(st.integers(0, 400))
 def test_a_ledger_cut_anywhere_is_read_up_to_there(cut: int) -> None:
     wanted = [edit(n) for n in range(3)]
-    whole = b"".join(map(ledger.encode, wanted))
-    found = ledger.parse(whole[:cut])
+    whole = b"".join(map(encode_edit, wanted))
+    found = parse_edits(whole[:cut])
     assert same(found.edits, wanted[: len(found.edits)])
     assert all(e.seq <= cut for e in found.edits)

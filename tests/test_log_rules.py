@@ -12,7 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from claudetools.logs import adopt, check, clock, sections, write
+from claudetools.core import clock
+from claudetools.logs import adopt, check, sections, write
 from claudetools.logs.slug import LONGEST, slug
 from claudetools.text import front
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agents import Agent
+from claudetools.attribution.edits import digest
 from claudetools.core.place import Place
 from claudetools.logs import sections
 from claudetools.sessions import ledger, registry
@@ -204,8 +205,8 @@ def test_the_session_owns_what_the_commands_write(mike: Machine) -> None:
     assert log(mike, "append", session="a", body="x\n").code == 0
     edits = ledger.read_edits(place_of(mike), "a")
     assert [(e.path, e.before, e.after) for e in edits] == [
-        (path, None, ledger.digest(first)),
-        (path, ledger.digest(first), ledger.digest(mike.read(path).encode())),
+        (path, None, digest(first)),
+        (path, digest(first), digest(mike.read(path).encode())),
     ]
     assert registry.read_session(place_of(mike), "a").topic == "vpn"  # type: ignore[union-attr]
 

@@ -6,7 +6,7 @@ import pytest
 
 from claudetools.attribution import lost
 from claudetools.attribution.chain import PUT_BACK, Touch
-from claudetools.sessions.ledger import DISK, UPON, Edit, digest
+from claudetools.attribution.edits import DISK, UPON, Edit, digest
 
 
 def edit(session: str, before: str, after: str, began: float, time: float, seq: int = 1, tool: str = "Edit") -> Touch:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from claudetools.attribution.chain import PUT_BACK
+from claudetools.attribution.edits import digest
 from claudetools.sessions import registry, windows
-from claudetools.sessions.ledger import digest
 from claudetools.sessions.record import wrote
 from forced import at, was_reached
 from test_agent_hooks import HOOKS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from claudetools.merge.namesakes import are_namesakes
+from claudetools.text.front import are_namesakes
 from forced import at, was_reached
 from test_logs import log, made
 from world import Machine, Result, World

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from claudetools.notes.extract import claimed_user, find_notes
 from claudetools.notes.people import People, Person, fold
 from claudetools.notes.writing import warnings_for
+from claudetools.text.notes import claimed_user, find_notes
 
 PEOPLE = People(
     [Person("mike", "Mike Swanson", "mike@example.com"), Person("howard", "Howard Lee", "howard@example.com")],

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from claudetools.attribution.edits import Edit
 from claudetools.core.place import Place, find_place
 from claudetools.sessions import ledger, registry
-from claudetools.sessions.ledger import Edit
 from commands import run_tools
 from world import TOOLKIT, Env, Machine, Result
 

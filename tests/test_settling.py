@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claudetools.merge import settling
-from claudetools.wiki.index import BEGIN, END
+from claudetools.text.article_index import BEGIN, END
 
 LINES = st.lists(st.sampled_from([b"a\n", b"b\n", b"c\n", b"d\n"]), max_size=6)
 

@@ -9,8 +9,9 @@ import time
 import pytest
 
 from agents import Agent
+from claudetools.attribution.edits import digest
 from claudetools.sessions import calls, ledger, windows
-from claudetools.wiki import index
+from claudetools.text import article_index
 from forced import KILL_GROUP, at, ended, was_reached
 from test_agent_hooks import prompt
 from world import SYNC, Machine, World
@@ -685,7 +686,9 @@ def test_each_commit_has_the_index_of_its_own_articles(shared: Machine, world: W
     def compile_article(agent: Agent, slug: str) -> None:
         agent.write(f"wiki/clients/{slug}.md", f"---\ntitle: {slug.upper()}\n---\ntext\n".encode())
         articles = {f"wiki/clients/{p.name}": p.read_bytes() for p in (shared.top / "wiki/clients").glob("*.md")}
-        agent.write("wiki/index.md", index.make((agent.read("wiki/index.md") or b"").decode(), articles).encode())
+        agent.write(
+            "wiki/index.md", article_index.make((agent.read("wiki/index.md") or b"").decode(), articles).encode()
+        )
 
     compile_article(Agent(shared, "zero"), "zulu")
     assert shared.sync("--all").code == 0
@@ -780,8 +783,8 @@ def test_an_edit_before_lines_come_back_is_a_step_of_its_own(shared: Machine, wo
     assert result.code == 0 and was_reached(env), result.text
     three.record(LIST, text.encode(), text.replace("l3\n", "l3 of three\n").encode(), "edit")
     back = ledger.read_edits(one.place, "one")[-1]
-    assert back.tool == "put-back" and back.before == ledger.digest(text.replace("l3\n", "l3 of three\n").encode())
-    assert back.after == ledger.digest(shared.read(LIST).encode()) and 0 < back.began <= back.time
+    assert back.tool == "put-back" and back.before == digest(text.replace("l3\n", "l3 of three\n").encode())
+    assert back.after == digest(shared.read(LIST).encode()) and 0 < back.began <= back.time
     for agent in (two, three, one):
         assert agent.sync().code == 0
     assert shared.read(LIST).endswith("of one\nof two\n") and "l3 of three\n" in shared.read(LIST)

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from claudetools.attribution.edits import Edit
 from claudetools.core.place import Place, find_place
 from claudetools.sessions import calls, ledger, tools
-from claudetools.sessions.ledger import Edit
 from test_agent_hooks import HOOKS, fire, recorded
 from world import Machine
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from claudetools.attribution import weave
-from claudetools.attribution.weave import NOBODY, SAVED, Split, Weave, differences, join_lines, split_lines
+from claudetools.attribution.weave import NOBODY, SAVED, Split, Weave
+from claudetools.text import lines
+from claudetools.text.lines import differences, join_lines, split_lines
 
 # --- texts -----------------------------------------------------------------------
 
@@ -56,7 +57,7 @@ def test_differences_lead_from_the_one_to_the_other(old: list[bytes], new: list[
 
 
 def test_texts_that_are_too_much_to_compare_are_taken_as_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weave, "MOST_PAIRS", 3)
+    monkeypatch.setattr(lines, "MOST_PAIRS", 3)
     old, new = [b"h", b"x", b"y", b"x", b"t"], [b"h", b"y", b"x", b"x", b"z", b"t"]
     assert differences(old, new) == [(1, 4, 1, 5)]
     split = woven(b"h\nx\ny\nx\nt\n", [("A", b"h\ny\nx\nx\nz\nt\n")])

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from claudetools.text import article_index, target
 from claudetools.text.front import Unreadable
-from claudetools.wiki import article, index, target
+from claudetools.wiki import article
 
 KEYS = ["title", "sources", "stale", "syncro", "last_compiled", "mine", "tags"]
 LISTS = ["[a.md, 'b.md']", "\n  - a.md\n  - b.md # c", "\n- a.md", "\n\n  - a.md\n"]
@@ -83,10 +84,10 @@ def test_taken_apart_and_joined_it_is_the_same(text: str) -> None:
 @given(st.dictionaries(st.text("abc -.\u00e9[]<>", min_size=1, max_size=8), st.binary(max_size=60), max_size=5))
 def test_an_index_made_again_is_the_same_and_keeps_what_is_around(articles: dict[str, bytes]) -> None:
     found = {f"wiki/clients/{slug}.md": b"---\ntitle: " + text for slug, text in articles.items()}
-    made = index.make(None, found)
-    assert index.make(made, found) == made == index.make(made, dict(reversed(found.items())))
+    made = article_index.make(None, found)
+    assert article_index.make(made, found) == made == article_index.make(made, dict(reversed(found.items())))
     around = f"before\n{made}after\n"
-    assert index.make(around, {}).startswith("before\n") and index.make(around, {}).endswith("after\n")
+    assert article_index.make(around, {}).startswith("before\n") and article_index.make(around, {}).endswith("after\n")
 
 
 @given(st.text(max_size=30))

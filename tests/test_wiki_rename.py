@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from claudetools.attribution.edits import Edit, digest
 from claudetools.core.place import find_place
 from claudetools.sessions import ledger, registry
 from forced import at
@@ -144,7 +145,7 @@ def test_another_live_sessions_unsaved_work_is_not_moved_away(wiki: Wiki) -> Non
     place = find_place(str(wiki.machine.top))
     assert place
     registry.register(place, "s2", pid=os.getpid(), topic="acme vpn")
-    ledger.record(place, "s2", [ledger.Edit("clients/acme/notes.md", None, ledger.digest(b"theirs\n"))])
+    ledger.record(place, "s2", [Edit("clients/acme/notes.md", None, digest(b"theirs\n"))])
     before = files(wiki)
     result = wiki.run("rename", "client:acme", "acme-group", CLAUDETOOLS_SESSION_ID="s1")
     assert result.code == 65 and "'acme vpn' has unsaved work in clients/acme/notes.md" in result.err, result.text

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claudetools.wiki import draft, facts, outline, rendered, sidecar, sources, subjects
+from claudetools.text import sidecar
+from claudetools.wiki import draft, facts, outline, rendered, sources, subjects
 from claudetools.wiki.verify import Evidence, Refused, Verdict, verify
 
 LOG = """---

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from claudetools.attribution.edits import UNKNOWN, Edit, digest
 from claudetools.core.place import Place, find_place
 from claudetools.sessions import calls, ledger, windows
-from claudetools.sessions.ledger import UNKNOWN, Edit
 from claudetools.sessions.registry import folder_of
 from claudetools.sessions.status import GitFailed
 from world import Machine
@@ -248,7 +248,7 @@ def test_contents_that_nobody_needs_any_more_go(place: Place, machine: Machine) 
 
 def test_a_sync_inside_of_a_command_forgets_nothing_that_the_command_needs(place: Place, machine: Machine) -> None:
     machine.write("theirs.md", "theirs\n")
-    ledger.record(place, SESSION, [Edit("old.md", None, ledger.digest(b"old"))], [b"old"])
+    ledger.record(place, SESSION, [Edit("old.md", None, digest(b"old"))], [b"old"])
 
     def work() -> None:
         ledger.forget(place, SESSION, ledger.read_ledger(place, SESSION).position)

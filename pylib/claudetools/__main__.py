@@ -24,7 +24,7 @@ JOBS = {
     "lock": "lock.command",
     "put-back": "sessions.putback",
     "refused": "merge.refused",
-    "replay": "merge.replay",
+    "replay": "merge.command",
     "resolve": "merge.resolve",
     "sealed": "vault.judge",
     "secrets": "checks.secrets",
@@ -93,7 +93,7 @@ def main() -> int:
         print(f"usage: __main__.py {'|'.join([*JOBS, *COMMANDS])} ARGS...", file=sys.stderr)
         return 64
     try:
-        if session and (status := importlib.import_module("claudetools.as_session").take(session)):
+        if session and (status := importlib.import_module("claudetools.sessions.command").act_as(session)):
             return int(status)
         return int(importlib.import_module(f"claudetools.{COMMANDS[name]}").main(arguments))
     except ModuleNotFoundError as error:

@@ -263,7 +263,7 @@ stop_advance() {
 }
 
 # BLOCKERS: id and path of each live session whose unsaved work stops the receive, one for each of BLOCKED; its prompt
-# tells it (pylib/claudetools/sessions/news.py).
+# tells it (pylib/claudetools/sessions/events/news.py).
 name_holders() {
   local item path holder id named=()
   BLOCKERS=()

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
+from claudetools.attribution.edits import UNKNOWN, Edit
 from claudetools.attribution.weave import NOBODY
-from claudetools.sessions.ledger import UNKNOWN, Edit
 
 CLAIM = "claim"  # kind of a record: what nobody or several may have made of the path up to here is this session's
 PUT_BACK = "put-back"  # as the tool of the record that a sync makes when it has brought lost lines back

@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from claudetools.attribution.edits import DISK, UNKNOWN, Edit
 from claudetools.attribution.reach import CANNOT, MAY, NAMES, WRITES
-from claudetools.sessions.ledger import DISK, UNKNOWN, Edit
 
 RECEIVED = ""  # as the session of what a sync has brought into the tree
 FOREVER = 1e12

@@ -15,8 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from claudetools.attribution.chain import PUT_BACK, Touch, in_order
-from claudetools.attribution.weave import differences, join_lines, split_lines
-from claudetools.sessions.ledger import DISK, UPON, Edit
+from claudetools.attribution.edits import DISK, UPON, Edit
 
 TIE = 1e-4  # seconds: of several that were written over in one moment only the latest moment is known
 TICK = 0.05  # seconds by which a file system's clock may be behind
@@ -115,26 +114,3 @@ def is_change(touch: Touch) -> bool:
 def is_exact(touch: Touch) -> bool:
     """Whether it says what the file held before and after, by the tool that wrote it."""
     return touch.edit.exact and touch.edit.before is not None and touch.edit.after is not None
-
-
-def put_back(base: bytes, lost: bytes, now: bytes) -> bytes | None:
-    """The text of `now` with what `lost` has changed since `base`. None where `now` has other text at such a line, or
-    has some of it already: then a person has to look."""
-    old, one, two = split_lines(base), split_lines(lost), split_lines(now)
-    theirs = differences(old, two)
-    pieces: list[tuple[int, int, list[bytes]]] = []
-    for i1, i2, j1, j2 in differences(old, one):
-        if any(i1 < b2 and b1 < i2 for b1, b2, _, _ in theirs):
-            return None
-        if any(b1 < i1 == i2 < b2 for b1, b2, _, _ in theirs):
-            return None
-        pieces.append((i1, i2, one[j1:j2]))
-    added = {line for _, _, lines in pieces for line in lines if line.strip()}
-    if added & set(two):
-        return None
-    pieces += [(b1, b2, two[c1:c2]) for b1, b2, c1, c2 in theirs]
-    built, at = [], 0
-    for start, end, lines in sorted(pieces, key=lambda piece: piece[:2]):
-        built += [*old[at:start], *lines]
-        at = max(at, end)
-    return join_lines(built + old[at:])

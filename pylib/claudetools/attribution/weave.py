@@ -17,63 +17,19 @@ that it joins exactly the session whose lines it changed. SAVED stands for what 
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
+
+from claudetools.text.lines import differences, join_lines, split_lines
 
 SAVED = ""
 NOBODY = "?"
-OPEN_END = b""  # stands behind the last line of a text that does not end in a line feed
-MOST_PAIRS = 2_000_000  # equal pairs of lines that a comparison may look at; beyond, the two texts are taken as whole
-
-Opcode = tuple[int, int, int, int]
 
 
 def is_nobody(owner: str) -> bool:
     """Whether an owner stands for changes that no session made."""
     return owner.startswith(NOBODY)
-
-
-def split_lines(data: bytes) -> list[bytes]:
-    """The lines of a text, each with its line feed. A missing last one is an entry of its own: else whoever appends
-    below such a line would seem to have changed it."""
-    lines = re.findall(rb"[^\n]*\n|[^\n]+", data)
-    if lines and not lines[-1].endswith(b"\n"):
-        lines[-1] += b"\n"
-        lines.append(OPEN_END)
-    return lines
-
-
-def join_lines(lines: Collection[bytes]) -> bytes:
-    """The inverse of `split_lines`, for any choice of its lines."""
-    data = b"".join(lines)
-    return data[:-1] if OPEN_END in lines else data
-
-
-def differences(old: Sequence[bytes], new: Sequence[bytes]) -> list[Opcode]:
-    """Where the two differ: old[i1:i2] became new[j1:j2]. Everything between two differences is equal."""
-    start, end = 0, 0
-    while start < min(len(old), len(new)) and old[start] == new[start]:
-        start += 1
-    while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
-        end += 1
-    one, other = old[start : len(old) - end], new[start : len(new) - end]
-    if not one and not other:
-        return []
-    if not one or not other or equal_pairs(one, other) > MOST_PAIRS:
-        return [(start, start + len(one), start, start + len(other))]
-    codes = SequenceMatcher(None, one, other, autojunk=False).get_opcodes()
-    return [(start + i, start + i2, start + j, start + j2) for tag, i, i2, j, j2 in codes if tag != "equal"]
-
-
-def equal_pairs(old: Sequence[bytes], new: Sequence[bytes]) -> int:
-    """How many pairs of equal lines there are: what a comparison costs."""
-    counts: dict[bytes, int] = {}
-    for line in new:
-        counts[line] = counts.get(line, 0) + 1
-    return sum(counts.get(line, 0) for line in old)
 
 
 @dataclass

@@ -47,6 +47,8 @@ from claudetools.checkout.swapping import Judge, Swaps
 from claudetools.core import files, git, index
 from claudetools.core.checkpoint import checkpoint
 from claudetools.core.job import read_options, tell
+from claudetools.core.objects import tree_with
+from claudetools.text.lines import merge_texts
 
 # --- index and branch -----------------------------------------------------------------
 # Index and branch follow the tree: only for the paths of the advance, and by compare-and-swap.
@@ -94,7 +96,7 @@ class Followers:
             return change
         if {mode, change.old_mode, change.new_mode} - {git.REGULAR, git.EXECUTABLE}:
             return None
-        merged = files.merge(
+        merged = merge_texts(
             self.scratch,
             git.blob(self.top, oid),
             git.blob(self.top, change.old_oid),
@@ -237,7 +239,7 @@ class Advance:
         due = [step.change for step in steps if step.action != "index"]
         if due:
             # As a receive of these paths alone, so that a kill and a late write are as harmless as there.
-            before = files_before(self.top, self.state, head, due)
+            before = files_before(self.top, head, due)
             status = self.begin(Journal(before, head, "", ""))
             if status != DONE:
                 return status
@@ -340,14 +342,10 @@ class Advance:
             tell("late-conflict", files.shown(path), copy)
 
 
-def files_before(top: str, state: str, head: str, changes: list[git.Change]) -> str:
+def files_before(top: str, head: str, changes: list[git.Change]) -> str:
     """A commit as `head`, with these paths as they were before."""
-    from claudetools.merge import trees
-
-    entries = [
-        b"%s %s 0\t%s\0" % (c.old_mode.encode() if not c.added else b"0", c.old_oid.encode(), c.path) for c in changes
-    ]
-    tree = trees.tree_with(top, os.path.join(state, "work"), git.tree_of(top, head), entries)
+    before = {c.path: None if c.added else (c.old_mode, c.old_oid) for c in changes}
+    tree = tree_with(top, git.tree_of(top, head), before)
     return git.run(top, "commit-tree", tree, "-p", head, stdin=b"what the tree holds\n").decode().strip()
 
 

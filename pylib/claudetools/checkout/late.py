@@ -14,10 +14,10 @@ import os
 import time
 from contextlib import suppress
 
-from claudetools.attribution.lost import put_back
 from claudetools.core import files, git
 from claudetools.core.checkpoint import checkpoint
 from claudetools.core.light import NamedTuple
+from claudetools.text.lines import merge_texts, put_back
 
 QUIET_SECONDS = 7 * 24 * 3600
 RECENT_SECONDS = 2  # a file may be cut off for the moment when it was written this recently
@@ -170,7 +170,7 @@ class Shelf:
 
     def merge(self, current: bytes, used: bytes, now: bytes) -> bytes | None:
         """Three ways; what both put in at one place stays there from both. None for a conflict."""
-        merged = files.merge(self.folder, current, used, now)
+        merged = merge_texts(self.folder, current, used, now)
         if merged is None and b"\0" not in current + used + now:
             return put_back(used, now, current)
         return merged

@@ -12,6 +12,8 @@ from claudetools.checkout.plan import Plan, Step, add_unsettled
 from claudetools.core import files, git, index
 from claudetools.core.checkpoint import checkpoint
 from claudetools.core.job import tell
+from claudetools.text import front
+from claudetools.text.lines import merge_texts
 
 # --- judging --------------------------------------------------------------------------
 # May a path take the other side's text, and how: judged before anything is written.
@@ -134,12 +136,9 @@ class Judge:
             raise Blocked("changed here and by the other side")
         mine = git.blob(self.top, self.clean_oid(change.path, current.data, store=True))
         old, new = (git.blob(self.top, oid) for oid in (change.old_oid, change.new_oid))
-        if b"session-logs/" in change.path:
-            from claudetools.merge import namesakes
-
-            if namesakes.are_namesakes(new, mine):
-                raise Blocked("another session's log of that name came in: the next sync gives this one another")
-        merged = files.merge(self.plan.folder, mine, old, new)
+        if b"session-logs/" in change.path and front.are_namesakes(new, mine):
+            raise Blocked("another session's log of that name came in: the next sync gives this one another")
+        merged = merge_texts(self.plan.folder, mine, old, new)
         if merged is None:
             raise Blocked("edited here, and the other side wrote other text at the same place")
         if merged == mine and change.old_mode == change.new_mode:

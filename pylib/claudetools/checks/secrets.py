@@ -25,7 +25,7 @@ def find_new(top: str, at: str, base: str, paths: list[str]) -> dict[str, list[t
     with Objects(top) as objects:
         for path in paths:
             name = f"{at}:{path}"
-            data = git.run(top, "cat-file", "blob", name) if "\n" in path else objects.read(name, LARGEST)
+            data = git.run(top, "cat-file", "blob", name) if "\n" in path else objects.read_blob(name, LARGEST)
             text = (data or b"").decode("utf-8", "replace")
             lines = text.split("\n")
             if hits := [(hit.line, hit.what, lines[hit.line - 1].strip()) for hit in find(text)]:

@@ -4,5 +4,6 @@ the repository   git, objects (many of them by one process), index, place (where
 files, processes files, processes
 what is set      settings, identity
 talk             messages; cli for commands, job for what the shell starts
+time             clock
 the rest         light (stand-ins for slow modules), checkpoint (for tests)
 """

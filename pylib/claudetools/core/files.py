@@ -10,7 +10,6 @@ import ctypes
 import errno
 import os
 import stat
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -18,7 +17,6 @@ from contextlib import contextmanager, suppress
 
 from claudetools.core.checkpoint import checkpoint
 from claudetools.core.light import NamedTuple, sha1, sha256
-from claudetools.text import cipher
 
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
@@ -192,25 +190,6 @@ def write_whole(path: str, data: bytes) -> None:
 
 
 # --- merge ------------------------------------------------------------------
-
-
-def merge(scratch: str, mine: bytes, base: bytes, theirs: bytes) -> bytes | None:
-    """Three-way merge by `git merge-file`; None for a conflict, for binary content and for ciphertext."""
-    if mine == base:
-        return theirs
-    if theirs in (base, mine):
-        return mine
-    if cipher.is_cipher(mine, base, theirs):
-        return None
-    paths = []
-    for name, data in (("mine", mine), ("base", base), ("theirs", theirs)):
-        paths.append(os.path.join(scratch, name))
-        with open(paths[-1], "wb") as file:
-            file.write(data)
-    done = subprocess.run(
-        ("git", "merge-file", "-p", "-q", *paths), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
-    )
-    return done.stdout if done.returncode == 0 else None
 
 
 def shown(path: bytes) -> str:

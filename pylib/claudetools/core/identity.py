@@ -20,6 +20,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from claudetools.core.messages import kind_of
+
 REQUIRED = ("user", "full_name", "email", "machine")
 OPTIONAL = ("timezone", "hostname")
 DEFAULT_TIMEZONE = "America/Los_Angeles"
@@ -68,12 +70,6 @@ def load_json(path: str, shown: str) -> dict[str, Any] | None:
     if not isinstance(data, dict):
         raise Invalid(f"{shown}: expected an object with keys, found {kind_of(data)}")
     return data
-
-
-def kind_of(value: object) -> str:
-    """What a JSON value is, in words."""
-    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
-    return names.get(type(value), "null")
 
 
 def text_of(data: dict[str, Any], key: str, shown: str, required: bool) -> str:
@@ -208,6 +204,8 @@ def read_identity(top: str, git_email: str, host: str, file: str = "") -> Identi
     values |= {key: value for key, value in extra.items() if value}
     values["vaults"], values["vault_faults"] = read_vaults(data)
     identity = Identity(**values, problems=problems)
+    from claudetools.core.clock import is_zone  # slow to load
+
     if identity.timezone and not is_zone(identity.timezone):
         problems.append(
             f"{shown}: key 'timezone' is {identity.timezone!r}; expected a name such as 'Europe/Berlin'. "
@@ -330,22 +328,14 @@ def complete(draft: str, own: str) -> None:
     """Give the file `draft`, what setup.sh was told, the other keys of the present file, `own`. One that cannot
     be read has nothing to give. Raises Invalid for a time zone that this machine does not know."""
     told = load_json(draft, "the new identity.json") or {}
+    from claudetools.core.clock import is_zone
+
     if not is_zone(told.get("timezone", DEFAULT_TIMEZONE)):
         raise Invalid(f"{told['timezone']!r} is no time zone; expected a name such as 'Europe/Berlin'")
     with suppress(Invalid):
         told = {**((load_json(own, "") if own else None) or {}), **told}
     with open(draft, "w", encoding="utf-8", newline="\n") as file:
         file.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
-
-
-def is_zone(name: str) -> bool:
-    """Whether there is a time zone of this name; True where the machine knows none at all."""
-    import zoneinfo
-
-    try:
-        return bool(zoneinfo.ZoneInfo(name))
-    except (ValueError, OSError, KeyError):
-        return not zoneinfo.available_timezones()
 
 
 def cache_lines(identity: Identity) -> str:

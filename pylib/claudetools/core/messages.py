@@ -25,3 +25,9 @@ def counted(number: int, what: str) -> str:
     """`1 file`, `2 files`, `2 entries`."""
     many = f"{what[:-1]}ies" if what.endswith("ry") else f"{what}s"
     return f"{number} {what if number == 1 else many}"
+
+
+def kind_of(value: object) -> str:
+    """What a JSON value is, in words."""
+    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
+    return names.get(type(value), "null")

@@ -18,7 +18,7 @@ import sys
 from contextlib import suppress
 
 from claudetools.core.light import NamedTuple
-from claudetools.core.messages import visible
+from claudetools.core.messages import kind_of, visible
 from claudetools.core.place import Place, find_place, typed_command
 
 FILE = ".claude/claudetools.json"
@@ -166,21 +166,17 @@ def value_of(key: Key, value: object) -> tuple[str, str]:
         return "", f"{', '.join(key.choices[:-1])} or {key.choices[-1]}"
     if key.kind == "name" and (not NAME.fullmatch(value) or ".." in value):
         return "", f"the name of a {key.name}"
-    if key.kind == "zone" and not is_zone(value):
-        return "", "a time zone such as 'Europe/Berlin'"
+    if key.kind == "zone":
+        from claudetools.core.clock import is_zone  # slow to load, and seldom set
+
+        if not is_zone(value):
+            return "", "a time zone such as 'Europe/Berlin'"
     return value, ""
 
 
 def is_line(value: object) -> bool:
     """Whether it is text that breaks no line, no list of ours and no option of git's."""
     return isinstance(value, str) and value.isprintable() and value.strip() == value != "" and value[0] != "-"
-
-
-def is_zone(name: str) -> bool:
-    """Whether this machine knows a time zone of that name."""
-    from claudetools.core.identity import is_zone as known
-
-    return known(name)
 
 
 def unknown(name: str, where: str, names: tuple[str, ...]) -> str:
@@ -191,13 +187,6 @@ def unknown(name: str, where: str, names: tuple[str, ...]) -> str:
     near = get_close_matches(name.lower(), lower, 1)
     meant = f"; is {where}{lower[near[0]]} meant?" if near else ""
     return f"{FILE}: key '{plain(where + name)}' is unknown{meant}"
-
-
-def kind_of(value: object) -> str:
-    """What a JSON value is, in words."""
-    from claudetools.core.identity import kind_of as words
-
-    return words(value)
 
 
 def shown(value: object) -> str:

@@ -11,12 +11,12 @@ from typing import Any
 
 import click
 
-from claudetools.core import cli
+from claudetools.core import cli, clock
 from claudetools.core.messages import counted, visible
 from claudetools.core.place import Place
 from claudetools.logs import adopt as adopting
 from claudetools.logs import check as checking
-from claudetools.logs import clock, credentials, make, missing, sections, shelf, write
+from claudetools.logs import credentials, make, missing, sections, shelf, write
 from claudetools.logs.person import read_facts, read_person
 from claudetools.logs.record import record
 from claudetools.notes.people import read_people

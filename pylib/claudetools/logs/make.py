@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
+from claudetools.core import clock
 from claudetools.core.place import Place
-from claudetools.logs import clock, names, sections, shelf, write
+from claudetools.logs import names, sections, shelf, write
 from claudetools.logs.person import Person
 from claudetools.logs.record import record
 from claudetools.logs.slug import slug

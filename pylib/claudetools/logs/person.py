@@ -8,9 +8,8 @@ import sys
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from claudetools.core import cli
+from claudetools.core import cli, clock
 from claudetools.core.place import Place
-from claudetools.logs import clock
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import sys
 import time
 from contextlib import suppress
 
+from claudetools.attribution.edits import Edit, digest
 from claudetools.core.place import Place
 from claudetools.sessions import ledger
 
@@ -21,8 +22,8 @@ def record(place: Place, session: str, path: str, before: bytes | None, after: b
     """
     if not session or before == after:
         return
-    sides = [None if side is None else ledger.digest(side) for side in (before, after)]
-    edit = ledger.Edit(path, sides[0], sides[1], kind="write", tool=tool, began=BEGAN)
+    sides = [None if side is None else digest(side) for side in (before, after)]
+    edit = Edit(path, sides[0], sides[1], kind="write", tool=tool, began=BEGAN)
     edit = edit._replace(was=None if before is None else "100644")
     if after is None:
         edit = edit._replace(mode=None)

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from claudetools.text.notes import NOTE
+
 
 @dataclass(frozen=True)
 class Section:
@@ -45,12 +47,6 @@ UNFIT = re.compile(r"[\x00-\x20\x7f\"'`$&;*?<>|\\:(){}\[\]!#~^]")
 NO_LOGS = ("README.md", "index.md")
 FOLDER = "session-logs"
 HEADING = re.compile(r"## +(?P<name>.*?)(?: +#+)? *", re.DOTALL)
-# The heading of a note (notes/extract.py), as people write it: "Note for Mike", "A message to", "Notes @mike".
-NOTE_WORDS = r"(?:(?:an?|the)\s+)?(?:(?:urgent|important|quick|short|private|another)\s+)?(?:note|message)s?\b"
-NOTE = re.compile(
-    rf"[\W\d_]*{NOTE_WORDS}[\s*_`:,(\u2013\u2014-]*(?:(?:for|to)\b|(?=@))[\s*_`:]*(?P<who>.*)",
-    re.IGNORECASE | re.DOTALL,
-)
 COMMENT = re.compile(r"<!--.*-->")
 FENCE = re.compile(r" {0,3}(?P<mark>`{3,}|~{3,})(?P<rest>.*)", re.DOTALL)
 

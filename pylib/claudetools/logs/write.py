@@ -10,9 +10,10 @@ from datetime import datetime
 from io import RawIOBase
 from typing import BinaryIO
 
-from claudetools.logs import clock, names, sections
+from claudetools.core import clock
+from claudetools.logs import names, sections
 from claudetools.logs.person import Person
-from claudetools.text import front
+from claudetools.text import front, notes
 
 
 def skeleton(person: Person, moment: datetime, topic: str, session: str, project: str, client: str) -> str:
@@ -53,7 +54,7 @@ def lowered(text: str) -> tuple[str, bool]:
     lines, moved = text.split("\n"), 0
     for number, line, fence in sections.scan(text):
         heading = re.fullmatch(r"(#{1,6})[ \t].*", line)
-        if not fence and heading and not sections.NOTE.fullmatch(line.lstrip("#")):
+        if not fence and heading and not notes.NOTE.fullmatch(line.lstrip("#")):
             moved = max(moved, 3 - len(heading[1]))
             lines[number - 1] = "#" * min(6 - len(heading[1]), moved) + lines[number - 1]
     return "\n".join(lines), bool(moved)

@@ -16,12 +16,12 @@ Exit status: 0, or 1 when somebody else pushed meanwhile.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from dataclasses import dataclass, field
 
 from claudetools.core import git
+from claudetools.core.objects import tree_with
 from claudetools.merge import replay, trees
 
 
@@ -83,7 +83,7 @@ def words_of(text: str) -> list[str]:
     return said or [line.strip() for line in text.splitlines() if line.strip()][-2:]
 
 
-def settle(remote: Remote, scratch: str, seen: str, tip: str, unsafe: dict[str, set[bytes]]) -> Outcome:
+def settle(remote: Remote, seen: str, tip: str, unsafe: dict[str, set[bytes]]) -> Outcome:
     """Push what the remote takes, but no commit of `unsafe` (commit: paths that may not go out). Raises Raced."""
     top = remote.top
     rows = [
@@ -105,13 +105,13 @@ def settle(remote: Remote, scratch: str, seen: str, tip: str, unsafe: dict[str, 
             result.held.add(commit)
         if touched & hooked_paths:
             result.hooked.add(commit)
-        if commit in unsafe or touched & set_aside or not try_commit(remote, scratch, result, commit, parent):
+        if commit in unsafe or touched & set_aside or not try_commit(remote, result, commit, parent):
             result.refused.append(commit)
             set_aside |= touched
         if commit in result.hooked:
             hooked_paths |= touched
     if len(result.refused) > 1:
-        try_as_one(remote, scratch, result, unsafe_paths)
+        try_as_one(remote, result, unsafe_paths)
     return result
 
 
@@ -136,13 +136,13 @@ def push_what_is_below(remote: Remote, result: Outcome, tip: str, unsafe: set[st
     result.held = set(result.refused)
 
 
-def try_commit(remote: Remote, scratch: str, result: Outcome, commit: str, parent: str) -> bool:
+def try_commit(remote: Remote, result: Outcome, commit: str, parent: str) -> bool:
     """Replay one commit on what was pushed, and push it. False when it is refused or does not fit."""
     new = commit
     if commit in remote.stripped:
-        new = without(remote.top, scratch, commit, parent, remote.stripped[commit])
+        new = without(remote.top, commit, parent, remote.stripped[commit])
     if parent != result.pushed:
-        merged = trees.merge_trees(remote.top, scratch, parent, result.pushed, new)
+        merged = trees.merge_trees(remote.top, parent, result.pushed, new)
         if merged.conflicts:
             return False
         new = replay.rewrite(remote.top, commit, merged.tree, [result.pushed])
@@ -158,13 +158,11 @@ def try_commit(remote: Remote, scratch: str, result: Outcome, commit: str, paren
     return True
 
 
-def without(top: str, scratch: str, commit: str, parent: str, paths: set[bytes]) -> str:
+def without(top: str, commit: str, parent: str, paths: set[bytes]) -> str:
     """The commit with these paths as its parent has them."""
-    entries = []
-    for path in paths:
-        mode, oid = git.entry(top, parent, path)
-        entries.append(f"{mode or 0} {oid or git.empty_tree(commit)}\t".encode() + path + b"\0")
-    tree = trees.tree_with(top, scratch, git.tree_of(top, commit), entries)
+    before = {path: git.entry(top, parent, path) for path in paths}
+    changes = {path: entry if entry[1] else None for path, entry in before.items()}
+    tree = tree_with(top, git.tree_of(top, commit), changes)
     return replay.rewrite(top, commit, tree, [parent])
 
 
@@ -180,12 +178,12 @@ def push(remote: Remote, result: Outcome, commit: str) -> bool:
     return False
 
 
-def on_top(remote: Remote, scratch: str, result: Outcome) -> list[tuple[str, str]] | None:
+def on_top(remote: Remote, result: Outcome) -> list[tuple[str, str]] | None:
     """The refused commits replayed on what was pushed, old and new name of each; None when they do not fit."""
     tip, pairs = result.pushed, []
     for commit in result.refused:
         parent = git.run(remote.top, "rev-parse", f"{commit}^").decode().strip()
-        merged = trees.merge_trees(remote.top, scratch, parent, tip, commit)
+        merged = trees.merge_trees(remote.top, parent, tip, commit)
         if merged.conflicts:
             return None
         tip = commit if parent == tip else replay.rewrite(remote.top, commit, merged.tree, [tip])
@@ -193,9 +191,9 @@ def on_top(remote: Remote, scratch: str, result: Outcome) -> list[tuple[str, str
     return pairs
 
 
-def try_as_one(remote: Remote, scratch: str, result: Outcome, unsafe_paths: set[bytes]) -> None:
+def try_as_one(remote: Remote, result: Outcome, unsafe_paths: set[bytes]) -> None:
     """A later commit may have taken out what was refused in an earlier one: only their sum counts then."""
-    pairs = on_top(remote, scratch, result)
+    pairs = on_top(remote, result)
     if not pairs or unsafe_paths & replay.paths_of(remote.top, result.pushed, pairs[-1][1]):
         return
     sum_of_all = replay.rewrite(remote.top, result.refused[-1], git.tree_of(remote.top, pairs[-1][1]), [result.pushed])
@@ -225,13 +223,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--stripped", default="")
     args = parser.parse_args(argv)
     remote = Remote(args.top, args.remote, args.branch, args.ask, read_unsafe(args.stripped))
-    scratch = os.path.join(args.tree_state, "work")
     try:
-        result = settle(remote, scratch, args.seen, args.tip, read_unsafe(args.unsafe))
+        result = settle(remote, args.seen, args.tip, read_unsafe(args.unsafe))
     except Raced:
         return 1
     as_they_are = [(commit, commit) for commit in result.refused] if result.as_it_is else None
-    pairs = as_they_are or on_top(remote, scratch, result)
+    pairs = as_they_are or on_top(remote, result)
     if pairs is None:
         return 70
     print(f"pushed\t{result.pushed}")

@@ -5,24 +5,106 @@ conflicts and for what an earlier sync had to park. No file of the tree is touch
 
 A commit that truly conflicts is *parked*, and so is every later one that touches a path of a parked one; the others
 are replayed past it. What the machine can settle (trees.py) is no conflict.
-
-Lines on stdout, tab-separated: `tip OID`, `replayed OLD NEW`, `contained OLD NEW` (the tip holds its change already, in
-NEW), `parked OID`, `conflict PATH WHO`, `settled PATH HOW`, `resolved PATH`. Exit status: 0, or 78 when there is no
-common history.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from types import MappingProxyType
 
 from claudetools.core import files, git
-from claudetools.merge import dropped, namesakes, resolve, trees
+from claudetools.core.light import NamedTuple
+from claudetools.core.objects import Entry, tree_with
+from claudetools.merge import trees
+from claudetools.merge.settling import LOG
+from claudetools.text.front import are_namesakes, is_same_log
+
+# --- logs of one name -----------------------------------------------------------------
+# Two session logs of one name: the same person began the same topic on the same day on two machines.
+#
+# Merged they would be one file with two sessions' text. The log that is on the remote already keeps the name; ours
+# gets the next one that is free (`-2`, `-3` ...), and so do later commits that go on with it. Whose a log is, its
+# front matter says, so its session finds it under the new name (logs/shelf.py).
+
+
+class Apart(NamedTuple):
+    """A commit and its base with our logs under their new names. `new`: old and new path of those named just now."""
+
+    base: str
+    commit: str
+    moved: dict[bytes, bytes]
+    new: list[tuple[bytes, bytes]]
+
+
+def set_apart(top: str, head: str, base: str, tip: str, commit: str, touched: Iterable[bytes]) -> Apart:
+    """What to merge into `tip` instead of the change from `base` to `commit`. Throw-away commits where a log moves.
+
+    Whose our log is, is asked of `head`: of a log that several wrote, an earlier commit may hold a part.
+    """
+    moved, new = {}, []
+    for path in sorted(path for path in touched if is_log(path)):
+        name = other_name(top, head, base, tip, commit, path)
+        if name:
+            moved[path] = name
+            if not git.entry(top, tip, name)[1]:
+                new.append((path, name))
+    if not moved:
+        return Apart(base, commit, moved, new)
+    trees = [with_other_names(top, revision, moved) for revision in (base, commit)]
+    parent = git.run(top, "commit-tree", trees[0], stdin=b"base\n").decode().strip()
+    ours = git.run(top, "commit-tree", trees[1], "-p", parent, stdin=b"ours\n").decode().strip()
+    return Apart(parent, ours, moved, new)
+
+
+def is_log(path: bytes) -> bool:
+    """Whether this is the path of a session log."""
+    return bool(LOG.search(path.decode("utf-8", "replace")))
+
+
+def other_name(top: str, head: str, base: str, tip: str, commit: str, path: bytes) -> bytes:
+    """The name that our log at `path` has in `tip`, or is to get there; b"" where it keeps its own."""
+    last, before, theirs, mine = (git.entry(top, revision, path)[1] for revision in (head, base, tip, commit))
+    text = git.blob(top, last or mine or before)
+    if not theirs or not are_namesakes(git.blob(top, theirs), text):
+        return b""
+    if before and are_namesakes(git.blob(top, before), text):
+        return b""  # whoever put another log into the place of that one, meant to
+    for number in count(2):
+        name = numbered(top, tip, path, number)
+        there = git.entry(top, tip, name)[1]
+        if there and (there == before or is_same_log(git.blob(top, there), text)):
+            return name
+        taken = there or git.entry(top, commit, name)[1] or os.path.lexists(os.path.join(os.fsencode(top), name))
+        if not taken:
+            return name
+    raise AssertionError("names never run out")
+
+
+def numbered(top: str, tip: str, path: bytes, number: int) -> bytes:
+    """`a.md` as `a-2.md`, and `a-2.md` as well where `a.md` is there."""
+    stem = path.removesuffix(b".md")
+    first, _, last = stem.rpartition(b"-")
+    if last.isdigit() and git.entry(top, tip, first + b".md")[1]:
+        stem = first
+    return b"%s-%d.md" % (stem, number)
+
+
+def with_other_names(top: str, revision: str, moved: dict[bytes, bytes]) -> str:
+    """The tree of a revision with these paths under other names."""
+    changes: dict[bytes, Entry | None] = {}
+    for old, new in moved.items():
+        mode, oid = git.entry(top, revision, old)
+        if oid:
+            changes |= {old: None, new: (mode, oid)}
+    return tree_with(top, git.tree_of(top, revision), changes)
+
+
+# --------------------------------------------------------------------------------------
+
 
 NOTHING_MOVED: Mapping[bytes, bytes] = MappingProxyType({})
 OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -162,11 +244,11 @@ def replay(top: str, scratch: str, head: str, onto: str, pair: Pair | None) -> R
             result.parked.append(commit)
             parked_paths |= touched
             continue
-        apart = namesakes.set_apart(top, scratch, head, base, result.tip, commit, touched & incoming)
-        merged = trees.merge_trees(top, scratch, apart.base, result.tip, apart.commit)
+        apart = set_apart(top, head, base, result.tip, commit, touched & incoming)
+        merged = trees.merge_trees(top, apart.base, result.tip, apart.commit)
         both = (touched & incoming) - apart.moved.keys() - {path for path, _ in merged.settled}
         if both and not merged.conflicts:
-            merged = dropped.mend(top, scratch, base, commit, result.tip, merged, both)
+            merged = trees.mend_dropped(top, scratch, base, commit, result.tip, merged, both)
         if merged.conflicts:
             result.parked.append(commit)
             result.conflicts += merged.conflicts
@@ -186,11 +268,11 @@ def replay_merge(top: str, scratch: str, head: str, onto: str, result: Replay) -
     """Somebody merged here by hand: what was written in the merge is kept by merging once more."""
     base = git.run(top, "merge-base", onto, head).decode().strip()
     both = paths_of(top, base, onto) & paths_of(top, base, head)
-    apart = namesakes.set_apart(top, scratch, head, base, onto, head, both)
-    merged = trees.merge_trees(top, scratch, apart.base, onto, apart.commit)
+    apart = set_apart(top, head, base, onto, head, both)
+    merged = trees.merge_trees(top, apart.base, onto, apart.commit)
     both -= apart.moved.keys() | {path for path, _ in merged.settled}
     if not merged.conflicts:
-        merged = dropped.mend(top, scratch, base, head, onto, merged, both)
+        merged = trees.mend_dropped(top, scratch, base, head, onto, merged, both)
     if merged.conflicts:
         result.parked, result.conflicts = [head], merged.conflicts
         return result
@@ -201,7 +283,7 @@ def replay_merge(top: str, scratch: str, head: str, onto: str, result: Replay) -
     return result
 
 
-def told(apart: namesakes.Apart) -> list[tuple[bytes, str]]:
+def told(apart: Apart) -> list[tuple[bytes, str]]:
     """What the user hears of logs that got another name."""
     how = "another session's log came in under this name; yours is {} now"
     return [(old, how.format(files.shown(new))) for old, new in apart.new]
@@ -246,43 +328,3 @@ def sign(top: str, lines: list[bytes], tree: str, parents: list[str], message: b
             }
     args = [word for parent in parents for word in ("-p", parent)]
     return git.run(top, "commit-tree", "-S", *args, tree, stdin=message, env=env).decode().strip()
-
-
-def author_of_other_side(top: str, head: str, onto: str, path: bytes) -> str:
-    """`Howard Lee (f00dfee, 14:02)`: who upstream last touched the path."""
-    form = ("--format=%an (%h, %cd)", "--date=format:%H:%M")
-    args = ("log", "-1", *form, onto, f"^{head}", "--", f":(top,literal){os.fsdecode(path)}")
-    return git.run(top, *args).decode("utf-8", "replace").strip()
-
-
-def main(argv: list[str]) -> int:
-    """See the module."""
-    parser = argparse.ArgumentParser(prog="replay")
-    for name in ("--top", "--tree-state", "--head", "--onto"):
-        parser.add_argument(name, required=True)
-    args = parser.parse_args(argv)
-    top, state = args.top, args.tree_state
-    try:
-        git.run(top, "merge-base", args.head, args.onto)
-    except git.GitError:
-        print("no common history", file=sys.stderr)
-        return 78
-    scratch = os.path.join(state, "work")
-    pair = find_pair(top, read_pairs(os.path.join(state, "pairs")), args.head, args.onto)
-    result = replay(top, scratch, args.head, args.onto, pair)
-    if result.parked:
-        taken = resolve.take_resolution(top, state, args.head, args.onto, result)
-        for path in taken:
-            print(f"resolved\t{files.shown(path)}")
-    print(f"tip\t{result.tip}")
-    for old, new in result.replayed:
-        print(f"replayed\t{old}\t{new}")
-    for old, new in result.contained:
-        print(f"contained\t{old}\t{new}")
-    for path, how in result.settled:
-        print(f"settled\t{files.shown(path)}\t{how}")
-    for commit in result.parked:
-        print(f"parked\t{commit}")
-    for path in result.conflicts:
-        print(f"conflict\t{files.shown(path)}\t{author_of_other_side(top, args.head, args.onto, path)}")
-    return 0

@@ -7,29 +7,87 @@ tree itself keeps the user's text until the result has been pushed.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from claudetools.core import files, git
+from claudetools.core.objects import Entry, tree_with
 from claudetools.merge import settling, trees
-from claudetools.merge.laid_out import (
-    Conflict,
-    forget_manifest,
-    read_decisions,
-    read_manifest,
-    write_decision,
-    write_manifest,
-)
+from claudetools.merge.replay import Replay, find_pair, read_pairs, replay, rewrite
 from claudetools.text import cipher
+from claudetools.text.lines import merge_file, merge_texts
 
-if TYPE_CHECKING:
-    from claudetools.merge.replay import Replay
+# --- what was laid out ----------------------------------------------------------------
+# What was laid out for a true conflict, and what a person decided of it: the file `resolve` in the tree's state.
+
+
+@dataclass
+class Conflict:
+    """One path that a parked commit touches. An oid is '' where that side has no such file."""
+
+    path: bytes
+    mode: str
+    base: str
+    theirs: str
+    mine: str
+
+
+def manifest_path(state: str) -> str:
+    """The file that remembers which texts were laid out."""
+    return os.path.join(state, "resolve")
+
+
+def read_manifest(state: str) -> list[Conflict]:
+    """The conflicts that were laid out last, [] when there are none."""
+    try:
+        with open(manifest_path(state), encoding="utf-8") as file:
+            return [Conflict(os.fsencode(row[0]), *row[1:]) for row in json.load(file)["conflicts"]]
+    except (FileNotFoundError, ValueError, KeyError):
+        return []
+
+
+def read_decisions(state: str) -> dict[str, str]:
+    """What --take decided beyond a text: path to `remove`."""
+    try:
+        with open(manifest_path(state), encoding="utf-8") as file:
+            return dict(json.load(file).get("decisions", {}))
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def save_manifest(state: str, conflicts: list[Conflict], decisions: dict[str, str]) -> None:
+    """Write the manifest."""
+    rows = [[os.fsdecode(c.path), c.mode, c.base, c.theirs, c.mine] for c in conflicts]
+    path = manifest_path(state)
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        json.dump({"conflicts": rows, "decisions": decisions}, file)
+    os.replace(path + ".new", path)
+
+
+def write_manifest(state: str, conflicts: list[Conflict]) -> None:
+    """Remember what is laid out now, and keep the decisions."""
+    save_manifest(state, conflicts, read_decisions(state))
+
+
+def write_decision(state: str, path: bytes, decision: str) -> None:
+    """Remember one decision."""
+    save_manifest(state, read_manifest(state), {**read_decisions(state), os.fsdecode(path): decision})
+
+
+def forget_manifest(state: str) -> None:
+    """Nothing is laid out any more."""
+    with suppress(FileNotFoundError):
+        os.unlink(manifest_path(state))
+
+
+# --------------------------------------------------------------------------------------
+
 
 FOLDER = ".claudetools-resolve"
 BESIDE = "beside"  # decided: theirs keeps the name, mine gets another one
@@ -60,7 +118,7 @@ def merged_entry(top: str, scratch: str, head: str, c: Conflict) -> str | None:
     if not has_lines(c):
         return None
     base, theirs, mine = (git.blob(top, oid) for oid in (c.base, c.theirs, c.mine))
-    data = files.merge(scratch, mine, base, theirs)
+    data = merge_texts(scratch, mine, base, theirs)
     if data is None:
         name = files.shown(c.path)
         settled = settling.settle(name, base, theirs, mine, trees.compiled_lines(top, head, name))
@@ -114,18 +172,7 @@ def both_texts(top: str, scratch: str, c: Conflict) -> bytes | None:
     sides = [git.blob(top, oid) for oid in (c.mine, c.base, c.theirs)]
     if any(b"\0" in side for side in sides) or cipher.is_cipher(*sides):
         return None
-    return merge_file(scratch, sides, "--diff3", "-L", "yours", "-L", "before", "-L", "theirs")
-
-
-def merge_file(scratch: str, sides: list[bytes], *options: str) -> bytes:
-    """`git merge-file -p` over mine, base and theirs."""
-    names = []
-    for name, data in zip(("mine", "base", "theirs"), sides, strict=True):
-        names.append(os.path.join(scratch, name))
-        with open(names[-1], "wb") as file:
-            file.write(data)
-    done = subprocess.run(("git", "merge-file", "-p", "-q", *options, *names), stdout=subprocess.PIPE, check=False)
-    return done.stdout
+    return merge_file(scratch, sides, "--diff3", "-L", "yours", "-L", "before", "-L", "theirs")[1]
 
 
 def place_of(top: str, path: bytes) -> bytes:
@@ -151,7 +198,7 @@ def take_side(top: str, state: str, side: str, path: bytes) -> bool:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         sides = [git.blob(top, oid) for oid in (c.mine, c.base, c.theirs)]
         if side == "both" and can_be_joined(path, sides):
-            data = merge_file(os.path.join(state, "work"), sides, "--union")
+            data = merge_file(os.path.join(state, "work"), sides, "--union")[1]
             write_decision(state, path, "")
         elif side == "both":
             data = sides[2] if c.theirs else sides[0]
@@ -208,21 +255,19 @@ def take_resolution(top: str, state: str, head: str, onto: str, result: Replay) 
         chosen.append((c, oid))
     gone = {c.path for c, oid in chosen if not oid}
     there = set(git.run(top, "ls-tree", "-r", "-z", "--name-only", result.tip).split(b"\0")) - gone
-    entries = [b"0 %s 0\t%s\0" % (b"0" * len(head), path) for path in gone]
-    entries += [b"%s %s 0\t%s\0" % (c.mode.encode(), c.mine.encode(), name) for name, c in numbered]
+    entries: dict[bytes, Entry | None] = dict.fromkeys(gone)
+    entries |= {name: (c.mode, c.mine) for name, c in numbered}
     for c, oid in chosen:
         if oid:
             path = beside(c.path, there)
-            entries.append(b"%s %s 0\t%s\0" % (c.mode.encode(), oid.encode(), path))
+            entries[path] = (c.mode, oid)
             if path != c.path:
                 how = f"the other side has a file or a folder in its place; yours is {files.shown(path)} now"
                 result.settled.append((c.path, how))
-    from claudetools.merge import replay
-
-    tree = trees.tree_with(top, os.path.join(state, "work"), git.tree_of(top, result.tip), entries)
+    tree = tree_with(top, git.tree_of(top, result.tip), entries)
     new = result.tip
     if tree != git.tree_of(top, result.tip):
-        new = replay.rewrite(top, result.parked[-1], tree, [result.tip])
+        new = rewrite(top, result.parked[-1], tree, [result.tip])
     result.replayed += [(commit, new) for commit in result.parked]
     result.tip, result.parked, result.conflicts = new, [], []
     return taken
@@ -264,8 +309,6 @@ def is_a_side(top: str, c: Conflict) -> bool:
 def main(argv: list[str]) -> int:
     """`lay-out`, `take SIDE PATH`, `forget`, `put-away`. Lines `file PATH WORD`, `kept FOLDER`. Exit 0; 1 nothing to
     settle or no such path."""
-    from claudetools.merge import replay
-
     parser = argparse.ArgumentParser(prog="resolve")
     parser.add_argument("job", choices=("lay-out", "take", "forget", "put-away"))
     parser.add_argument("--top", required=True)
@@ -289,8 +332,8 @@ def main(argv: list[str]) -> int:
         if read_decisions(state).get(args.path) == BESIDE:
             sys.stdout.write(f"{BESIDE}\n")
         return 0
-    pair = replay.find_pair(top, replay.read_pairs(os.path.join(state, "pairs")), args.head, args.onto)
-    result = replay.replay(top, os.path.join(state, "work"), args.head, args.onto, pair)
+    pair = find_pair(top, read_pairs(os.path.join(state, "pairs")), args.head, args.onto)
+    result = replay(top, os.path.join(state, "work"), args.head, args.onto, pair)
     told = lay_out(top, state, args.head, result) if result.parked else []
     for path, word in told:
         sys.stdout.write(f"file\t{files.shown(path)}\t{word}\n")

@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection
 
 from claudetools.text import cipher
+from claudetools.text.front import by_key, list_items, merge_front_matter, split_front_matter
 
 TEXT = re.compile(r"\.(md|markdown|txt|log|csv|tsv)$", re.I)
 LOG = re.compile(r"(^|/)session-logs/([^/]+/)*[^/]+\.md$")
@@ -49,41 +50,6 @@ def settle(
 
 
 # --- front matter -------------------------------------------------------------------
-
-
-def split_front_matter(text: bytes) -> tuple[list[bytes], bytes]:
-    """The lines between the two `---`, and what follows. No front matter: no lines, the whole text."""
-    if not text.startswith(b"---\n"):
-        return [], text
-    head, end, body = text[4:].partition(b"\n---\n")
-    return (head.split(b"\n"), body) if end else ([], text)
-
-
-def by_key(lines: list[bytes]) -> dict[bytes, list[bytes]]:
-    """Each key with its lines: an indented line or a list item belongs to the key before it."""
-    found: dict[bytes, list[bytes]] = {}
-    key = b""
-    for line in lines:
-        if line[:1] not in (b" ", b"\t", b"-", b"#", b""):
-            key = line.partition(b":")[0]
-        found.setdefault(key, []).append(line)
-    return found
-
-
-def merge_front_matter(base: list[bytes], theirs: list[bytes], ours: list[bytes]) -> list[bytes]:
-    """Key by key. Where both changed one, the greater value: of two dates the later one."""
-    old, one, other = by_key(base), by_key(theirs), by_key(ours)
-    out: list[bytes] = []
-    for key in [*one, *(k for k in other if k not in one)]:
-        left, right, before = one.get(key), other.get(key), old.get(key)
-        if left == right or right == before:
-            chosen = left
-        elif left == before:
-            chosen = right
-        else:
-            chosen = max(left or [], right or [])
-        out += chosen or []
-    return out
 
 
 # --- logs -----------------------------------------------------------------------------
@@ -154,22 +120,12 @@ def with_sources_of(theirs: bytes, ours: bytes, body: bytes) -> bytes:
     return b"---\n" + b"\n".join(lines) + b"\n---\n" + body
 
 
-def list_items(lines: list[bytes]) -> list[bytes]:
-    """The items of a front matter's list, as they are written: `- a` lines, or `[a, b]` behind the key."""
-    if not lines:
-        return []
-    first = lines[0].partition(b":")[2].strip()
-    flow = re.fullmatch(rb"\[(.*)\]", b"".join([first, *lines[1:]]), re.DOTALL)
-    found = flow[1].split(b",") if flow else [line.strip()[1:] for line in lines[1:] if line.strip().startswith(b"-")]
-    return [item.strip() for item in found if item.strip()]
-
-
 def keep_index(base: bytes, theirs: bytes, ours: bytes) -> bytes | None:
     """A person's words around the list of articles; the list is made anew from the merged tree (trees.py)."""
-    from claudetools.wiki import index
+    from claudetools.text import article_index
 
     try:
-        merged = index.merge(*(text.decode("utf-8") for text in (base, theirs, ours)))
+        merged = article_index.merge(*(text.decode("utf-8") for text in (base, theirs, ours)))
     except UnicodeDecodeError:
         return None
     return None if merged is None else merged.encode()

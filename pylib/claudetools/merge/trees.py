@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 
 from claudetools.core import files, git
+from claudetools.core.objects import Entry, tree_with
 from claudetools.merge import settling
+from claudetools.text import article_index, cipher, sidecar
+from claudetools.text.lines import merge_texts
 
 ASIDE = re.compile(rb"~[0-9a-f]{40,64}(_\d+)?$")  # git's name for a file that meets a folder: `path~commit`
 OPAQUE = re.compile(r"\.(age|gpg|asc|sops|enc|kdbx)$|\.(sops|enc)\.[a-z]+$|(^|/)secrets?\.ya?ml$", re.I)
@@ -39,7 +43,7 @@ def attributes_file() -> str:
     return os.path.join(os.path.dirname(os.path.abspath(__file__)), "merge-attributes")
 
 
-def merge_trees(top: str, scratch: str, base: str, theirs: str, ours: str) -> Merged:
+def merge_trees(top: str, base: str, theirs: str, ours: str) -> Merged:
     """Merge the change from `base` to `ours` into `theirs`.
 
     `git merge-tree` before 2.40 takes no base: a throw-away commit with `theirs`' tree and `base` as its parent makes
@@ -58,7 +62,7 @@ def merge_trees(top: str, scratch: str, base: str, theirs: str, ours: str) -> Me
     tree, sides, clean = parse_merge_tree(out)
     if clean:
         return Merged(tree)
-    return settle(top, scratch, ours, tree, sides)
+    return settle(top, ours, tree, sides)
 
 
 def parse_merge_tree(out: bytes) -> tuple[str, list[Sides], bool]:
@@ -79,10 +83,10 @@ def parse_merge_tree(out: bytes) -> tuple[str, list[Sides], bool]:
     return tree, list(found.values()), not found and len(fields) <= 2
 
 
-def settle(top: str, scratch: str, ours: str, tree: str, conflicts: list[Sides]) -> Merged:
+def settle(top: str, ours: str, tree: str, conflicts: list[Sides]) -> Merged:
     """Apply the rules to each path where the commit `ours` conflicts; put what they give into the tree."""
     result = Merged(tree)
-    entries = []
+    entries: dict[bytes, Entry | None] = {}
     for sides in conflicts:
         answer = settle_path(top, ours, sides)
         if answer is None:
@@ -90,23 +94,21 @@ def settle(top: str, scratch: str, ours: str, tree: str, conflicts: list[Sides])
             continue
         data, how = answer
         oid = git.store(top, data)
-        entries.append(b"%s %s 0\t%s\0" % (sides.entries[3][0].encode(), oid.encode(), sides.path))
+        entries[sides.path] = (sides.entries[3][0], oid)
         result.settled.append((sides.path, how))
     if not conflicts:
         # A conflict without stages, such as a folder that became a file: nothing here can settle it.
         result.conflicts.append(b"(structure)")
     if result.conflicts:
         return result
-    result.tree = tree_with(top, scratch, tree, entries)
+    result.tree = tree_with(top, tree, entries)
     if any(path == settling.INDEX.encode() for path, _ in result.settled):
-        result.tree = tree_with(top, scratch, result.tree, [index_entry(top, result.tree)])
+        result.tree = tree_with(top, result.tree, {article_index.PATH.encode(): index_entry(top, result.tree)})
     return result
 
 
-def index_entry(top: str, tree: str) -> bytes:
+def index_entry(top: str, tree: str) -> Entry:
     """The list of articles as it follows from the articles of the tree itself."""
-    from claudetools.wiki import index
-
     listed = git.run(top, "ls-tree", "-r", "-z", tree, "--", "wiki/").split(b"\0")
     articles: dict[str, bytes] = {}
     old = ""
@@ -120,29 +122,15 @@ def index_entry(top: str, tree: str) -> bytes:
                 old = data.decode("utf-8")
             else:
                 articles[name] = data
-    made = index.make(old, articles).encode("utf-8", "surrogateescape")
+    made = article_index.make(old, articles).encode("utf-8", "surrogateescape")
     oid = git.store(top, made)
-    return b"%s %s 0\t%s\0" % (git.REGULAR.encode(), oid.encode(), settling.INDEX.encode())
-
-
-def tree_with(top: str, scratch: str, tree: str, entries: list[bytes]) -> str:
-    """The tree with `mode oid 0 TAB path NUL` entries put in its place."""
-    index = os.path.join(scratch, "index.merge")
-    env = {"GIT_INDEX_FILE": index}
-    for leftover in (index, index + ".lock"):
-        if os.path.exists(leftover):
-            os.unlink(leftover)
-    git.run(top, "read-tree", tree, env=env)
-    git.run(top, "update-index", "-z", "--index-info", stdin=b"".join(entries), env=env)
-    return git.run(top, "write-tree", env=env).decode().strip()
+    return git.REGULAR, oid
 
 
 def compiled_lines(top: str, revision: str, name: str) -> frozenset[str]:
     """The lines of an article that a compile wrote, as the commit's sidecar tells."""
     if not settling.ARTICLE.search(name):
         return frozenset()
-    from claudetools.wiki import sidecar
-
     path = name.replace("wiki/", "wiki/.sources/", 1).removesuffix(".md") + ".json"
     text = git.blob(top, git.entry(top, revision, os.fsencode(path))[1]).decode("utf-8", "replace")
     return sidecar.parse(text).compiled()
@@ -160,3 +148,60 @@ def settle_path(top: str, revision: str, sides: Sides) -> tuple[bytes, str] | No
     theirs = git.blob(top, sides.entries[2][1])
     ours = git.blob(top, sides.entries[3][1])
     return settling.settle(name, base, theirs, ours, compiled_lines(top, revision, name))
+
+
+# --- what a merge driver dropped ------------------------------------------------------
+# The last look before a push: did a merge lose what one side changed?
+#
+# Git's own merge keeps both sides or says that they conflict. A merge driver that the repository configures
+# (`merge.<name>.driver`) may answer with one side alone and call it clean; the well-known `driver = true` does. Our
+# commit would then go out without its change, or undo what upstream did.
+
+
+def lacks(text: bytes, base: bytes, changed: bytes) -> bool:
+    """Whether `text` lacks a line that was added from `base` to `changed`, or still has one that was taken out.
+
+    A side that did what the other did, and more, is no loss.
+    """
+    before, after, result = (Counter(t.splitlines()) for t in (base, changed, text))
+    lost = any(result[line] < after[line] for line in after - before)
+    kept = any(result[line] > after[line] for line in before - after)
+    return lost or kept
+
+
+def mend_dropped(
+    top: str, scratch: str, base: str, ours: str, theirs: str, merged: Merged, paths: set[bytes]
+) -> Merged:
+    """Merge those of `paths` again, by lines, that `merged` has as one side has them, without the other's change.
+
+    `paths` were changed by both. A path that is gone from a side was renamed or deleted there: that is merge-tree's to
+    judge. What the lines do not settle either is a conflict, and so is ciphertext that was merged by lines.
+    """
+    settled, conflicts = list(merged.settled), []
+    entries: dict[bytes, Entry | None] = {}
+    for path in sorted(paths):
+        sides = [git.entry(top, revision, path) for revision in (base, ours, theirs)]
+        result = git.entry(top, merged.tree, path)
+        if is_file(result) and result not in sides[1:] and cipher.is_cipher(git.blob(top, result[1])):
+            conflicts.append(path)
+            continue
+        if result not in sides[1:] or sides[1] == sides[2] or not all(is_file(side) for side in sides[1:]):
+            continue
+        old, mine, other = (git.blob(top, oid) if is_file((mode, oid)) else b"" for mode, oid in sides)
+        if not (lacks(other, old, mine) if result == sides[2] else lacks(mine, old, other)):
+            continue
+        both = merge_texts(scratch, mine, old, other)
+        if both is None:
+            conflicts.append(path)
+            continue
+        oid = git.store(top, both)
+        entries[path] = (sides[1][0], oid)
+        settled.append((path, "a merge driver kept one side only: merged by lines instead"))
+    if conflicts or not entries:
+        return Merged(merged.tree, conflicts, merged.settled)
+    return Merged(tree_with(top, merged.tree, entries), [], settled)
+
+
+def is_file(entry: tuple[str, str]) -> bool:
+    """Whether a tree entry is a plain file."""
+    return entry[0].startswith("100")

@@ -11,12 +11,12 @@ from typing import Any
 import click
 
 from claudetools.core import cli
+from claudetools.core.clock import clock_of
 from claudetools.core.git import GitError
 from claudetools.core.messages import counted, visible
 from claudetools.core.place import Place
 from claudetools.notes import inbox, sending, sent, taking
 from claudetools.notes.banner import as_json, command, one_line, preview, whole_banner, whole_text
-from claudetools.notes.clock import clock_of
 from claudetools.notes.incoming import collect
 from claudetools.notes.people import read_people
 from claudetools.notes.sent import Sent, find_sent, upstream

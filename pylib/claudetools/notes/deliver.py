@@ -79,7 +79,7 @@ def tell(word: str, text: str) -> None:
 
 def receive(place: Place, args: argparse.Namespace, person: Person, people: People) -> None:
     """Fill the inbox."""
-    from claudetools.notes.clock import clock_of
+    from claudetools.core.clock import clock_of
     from claudetools.notes.incoming import collect
 
     got = collect(place, args.tip, Me(person, args.machine, args.zone), people, clock_of(args.zone))

@@ -18,9 +18,9 @@ from typing import NamedTuple
 from claudetools.core import git
 from claudetools.core.objects import Objects, TooLarge
 from claudetools.merge.settling import LOG
-from claudetools.notes.extract import Found, find_notes
 from claudetools.notes.inbox import place_of
 from claudetools.notes.people import fold
+from claudetools.text.notes import Found, find_notes
 
 LOGS = ":(icase,glob)**/session-logs/**"  # where logs lie, for git
 LARGEST_LOG = 8 * 1024 * 1024
@@ -219,7 +219,7 @@ class Reader:
 
     def blob(self, name: str, path: str) -> bytes:
         try:
-            return self.objects.read(name, LARGEST_LOG) or b""
+            return self.objects.read_blob(name, LARGEST_LOG) or b""
         except TooLarge:
             if path not in self.too_large:
                 self.too_large.append(path)

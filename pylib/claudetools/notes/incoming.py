@@ -14,11 +14,12 @@ from typing import NamedTuple
 from claudetools.core import git
 from claudetools.core.objects import Objects
 from claudetools.core.place import Place
-from claudetools.notes import extract, inbox
+from claudetools.notes import inbox
 from claudetools.notes.banner import one_line
 from claudetools.notes.history import LOGS, Added, Commit, Form, Reader, digest, extends, normal, read_commits
 from claudetools.notes.people import People, fold
 from claudetools.notes.who import Me
+from claudetools.text import notes
 
 
 class Collected(NamedTuple):
@@ -67,7 +68,7 @@ def commits_since(top: str, since: str, tip: str) -> tuple[list[Commit], list[Co
     return read_commits(top, tip, paths=[LOGS]), read_commits(top, tip, "--grep=^Note-Ack: ")
 
 
-def find_old(place: Place, path: str, form: Form, found: extract.Found) -> inbox.Note | None:
+def find_old(place: Place, path: str, form: Form, found: notes.Found) -> inbox.Note | None:
     """The note of the inbox that a form of a log is, perhaps with an answer in it."""
     for note in inbox.open_notes(place) + inbox.done_notes(place):
         if note.path == path and not note.answers:
@@ -77,9 +78,9 @@ def find_old(place: Place, path: str, form: Form, found: extract.Found) -> inbox
     return None
 
 
-def as_found(place: Place, note: inbox.Note) -> extract.Found:
+def as_found(place: Place, note: inbox.Note) -> notes.Found:
     """A note of the inbox as its log has it."""
-    return extract.Found(note.line, 2, note.heading, note.who, inbox.bytes_of(place, note))
+    return notes.Found(note.line, 2, note.heading, note.who, inbox.bytes_of(place, note))
 
 
 def withdraw(place: Place, reader: Reader, touched: set[str], me: Me, people: People) -> None:
@@ -137,7 +138,7 @@ def make_note(added: Added, people: People, clock: Callable[[int], str], old: in
     """The note as the inbox keeps it. The author is whoever the commit's address belongs to."""
     commit, found = added.commit, added.found
     author = people.by_email(commit.email)
-    said = "" if added.answers else extract.claimed_user(added.log)
+    said = "" if added.answers else notes.claimed_user(added.log)
     meant = people.find(said).ids if said else frozenset()
     true = not said or (author.id in meant if author else False)
     shown = bool(added.answers) or not found.text or people.find(found.who).more

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 
-from claudetools.core import cli
+from claudetools.core import cli, clock
 from claudetools.core.messages import visible
 from claudetools.core.place import Place
-from claudetools.logs import clock, make, names, sections, shelf
+from claudetools.logs import make, names, sections, shelf
 from claudetools.logs.person import Person, read_person
 from claudetools.logs.record import record
 from claudetools.logs.slug import slug
@@ -18,6 +18,7 @@ from claudetools.notes.people import People, read_people
 from claudetools.notes.writing import faults
 from claudetools.sessions import registry
 from claudetools.text import front
+from claudetools.text.notes import NOTE
 
 LONGEST = 1024 * 1024
 MARKED = re.compile(r" {0,3}#{1,6}(?:[ \t]|$)")
@@ -73,7 +74,7 @@ def quoted_headings(text: str) -> str:
     """Headings of the text stay in its note, and begin no other one."""
     lines = text.split("\n")
     for number, line, fence in sections.scan(text):
-        below_note = number > 1 and sections.NOTE.fullmatch(lines[number - 2].strip())
+        below_note = number > 1 and NOTE.fullmatch(lines[number - 2].strip())
         if not fence and (MARKED.match(line) or (below_note and RULED.fullmatch(line))):
             lines[number - 1] = "\\" + line.lstrip()
     return "\n".join(lines)

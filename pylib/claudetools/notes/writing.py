@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from claudetools.notes.banner import one_line
-from claudetools.notes.extract import LIKELY, LINE, find_notes, parser, starts
 from claudetools.notes.people import EVERYONE, People
+from claudetools.text.notes import LIKELY, LINE, find_notes, parser, starts
 
 LOOKS_LIKE = re.compile(rb"[ \t]{0,3}#{1,6}[ \t]+(?:note|message)s?[ \t]+(?:for|to)\b", re.IGNORECASE)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from claudetools.attribution.edits import Edit
 from claudetools.core.place import Place
-from claudetools.sessions.ledger import Edit, record
+from claudetools.sessions.ledger import record
 
 ASKS = "asks"  # kind of a record: everything of this path up to here was to be saved
 

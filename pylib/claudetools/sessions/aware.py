@@ -8,12 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
-from claudetools.attribution.shell_words import UNKNOWN_FOLDER
+from claudetools.attribution.edits import CONTENT_KINDS, Edit, decode_edit
 from claudetools.core.messages import visible
 from claudetools.core.place import Place, find_place
-from claudetools.sessions import ledger, registry, saved, sight
+from claudetools.sessions import registry, saved, sight
 from claudetools.sessions.event import SILENT, Event, Reply
-from claudetools.sessions.ledger import CONTENT_KINDS, Edit
 from claudetools.sessions.registry import Session
 
 TYPE_CHECKING = False
@@ -152,7 +151,9 @@ def refusal(found: guards.Found, others: list[Session]) -> str:
 
 def is_here(place: Place, event: Event, found: guards.Found) -> bool:
     """Whether the command runs in this tree. A folder that a variable names may be it."""
-    if found.folder == UNKNOWN_FOLDER or found.stake == "worktree":
+    from claudetools.attribution import shell_words
+
+    if found.folder == shell_words.UNKNOWN_FOLDER or found.stake == "worktree":
         return True
     there = find_place(os.path.join(event.cwd or place.top, found.folder))
     return there is not None and there.top == place.top
@@ -160,7 +161,9 @@ def is_here(place: Place, event: Event, found: guards.Found) -> bool:
 
 def at_stake(place: Place, event: Event, found: guards.Found) -> list[str] | None:
     """The paths of the command, seen from the top; None for all of the tree."""
-    folder = os.path.join(event.cwd or place.top, "" if found.folder == UNKNOWN_FOLDER else found.folder)
+    from claudetools.attribution import shell_words
+
+    folder = os.path.join(event.cwd or place.top, "" if found.folder == shell_words.UNKNOWN_FOLDER else found.folder)
     told = [os.path.join(folder, path) for path in found.paths]
     if not told or any((place.top + os.sep).startswith(os.path.realpath(path) + os.sep) for path in told):
         return None
@@ -200,7 +203,7 @@ def edits_of(place: Place, session: str, paths: Sequence[str]) -> Iterator[Edit]
     for line in reversed(data.split(b"\n")):
         if any(word in line for word in words):
             with suppress(ValueError):
-                edit = ledger.decode(line, end)
+                edit = decode_edit(line, end)
                 if edit.kind in CONTENT_KINDS and any(edit.path == p or edit.path.startswith(p + "/") for p in paths):
                     yield edit
         end -= len(line) + 1

@@ -12,9 +12,10 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from claudetools.attribution.edits import MODES, is_content, is_inside
 from claudetools.core.light import NamedTuple, sha256
 from claudetools.core.place import Place
-from claudetools.sessions.ledger import MODES, OPEN, is_content, is_inside
+from claudetools.sessions.ledger import OPEN
 from claudetools.sessions.registry import folder_of, make_private, safe_id
 
 TYPE_CHECKING = False
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 MOMENT = 2.0  # seconds: calls that began together run side by side
+SLACK = 2.0  # seconds from the end of a tool call to our look at it, on a busy machine
 WINDOW = ""  # as the path of a call: it may change anything
 
 

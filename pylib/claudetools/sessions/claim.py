@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from claudetools.attribution.chain import CLAIM
+from claudetools.attribution.edits import UNKNOWN, Edit
 from claudetools.core.place import Place
 from claudetools.sessions import sight
-from claudetools.sessions.ledger import UNKNOWN, Edit, record
+from claudetools.sessions.ledger import record
 
 
-def claim(place: Place, session: str, path: str) -> bool:
+def record_claim(place: Place, session: str, path: str) -> bool:
     """Write into the session's ledger that the path, as it is now, is its work. What other sessions are known to have
     written stays theirs. False where the content cannot be read. Raises OSError."""
     seen = sight.look(place.top, path)

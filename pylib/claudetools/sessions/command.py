@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import signal
+import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import click
 
-from claudetools.core import cli
+from claudetools.core import cli, git
 from claudetools.core.git import GitError
 from claudetools.core.messages import visible
 from claudetools.core.place import Place
-from claudetools.sessions import calls, decide, recover, registry, running, show, transcript, unsaved
+from claudetools.sessions import calls, recover, registry, show, transcript, unsaved, windows
 from claudetools.sessions.record import Refused, record_all
 from claudetools.sessions.registry import Session
 from claudetools.sessions.status import GitFailed
@@ -129,12 +133,7 @@ def run(command: tuple[str, ...], topic: str) -> int:
 
     What other sessions say they changed meanwhile stays theirs.
     """
-    return running.run(cli.here(), list(command), topic)
-
-
-sessions.add_command(decide.claim)
-sessions.add_command(decide.undo)
-sessions.add_command(decide.restore_lost, "restore")
+    return run_around(cli.here(), list(command), topic)
 
 
 def find_work(place: Place, every: bool) -> list[unsaved.Work]:
@@ -156,6 +155,242 @@ def find(place: Place, id: str) -> Session:
         problem = problem if found else "No session is known as"
         raise cli.Stop(cli.HELD, f"{problem} {visible(id)!r}.", f"See: {cli.program(place)} sessions who --all")
     return found[0]
+
+
+# --- what people decide about the work of others --------------------------------------
+# `sessions claim | undo | restore`: what somebody decides about work that others have done.
+#
+# What carries it out is imported where it is done: `sessions who` would pay 30 ms for it.
+
+
+@sessions.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path())
+def claim(paths: tuple[str, ...]) -> None:
+    """Take over what nobody, or more than one session, may have changed in PATHS.
+
+    It goes out with this session's next save. What another session is known to have written stays its own.
+    """
+    from claudetools.sessions import claim as claims
+
+    place = cli.here()
+    me = registry.current_id(os.environ)
+    if me is None:
+        cli.fail(
+            cli.USAGE,
+            "No session is known to claim it for.",
+            f"Name one: {cli.program(place)} --session ID sessions claim ...   IDs: {cli.program(place)} sessions who",
+        )
+    for told in paths:
+        path = inside(place, told)
+        if not claims.record_claim(place, me, path):
+            cli.fail(cli.HELD, f"{visible(path)} cannot be read.", f"Look at it: ls -l {visible(path)}")
+        print(f"[OK] {visible(path)} goes out with this session's next save.")
+
+
+@sessions.command("restore")
+@click.argument("id")
+@click.argument("path", type=click.Path())
+@click.option("--yes", is_flag=True, help="Do it. Without this it is shown only.")
+def restore_lost(id: str, path: str, yes: bool) -> int:
+    """Bring back what a session wrote into PATH and what is no longer there.
+
+    Nothing of what is there now is overwritten. It goes out with that session's next save.
+    """
+    from claudetools.sessions import exchange
+
+    place = cli.here()
+    session, name = find(place, id), inside(place, path)
+
+    def work() -> int:
+        return bring_back(place, session.id, name, yes)
+
+    arguments = ["restore", session.id, os.path.join(place.top, name), *(["--yes"] if yes else [])]
+    return exchange.under_lock(place, "sessions restore", arguments, work) if yes else work()
+
+
+def bring_back(place: Place, id: str, name: str, yes: bool) -> int:
+    """Show what can come back of what a session wrote into the path `name`, or do it. Raises Stop."""
+    from claudetools.sessions import exchange, restore
+
+    made = restore.plan(place, id, name)
+    if made is None:
+        cli.fail(
+            cli.HELD,
+            f"The ledger of {visible(id)} holds no contents of {visible(name)}.",
+            f"What was there at some time: {exchange.sync_command(place)} --points, then --restore PATH@TIME",
+        )
+    if made.stuck:
+        cli.warn(f"{made.stuck} of its edits cannot come back by themselves: other text is at those lines now.")
+    if not made.edits:
+        print("[OK] Nothing of it is missing.")
+        return cli.HELD if made.stuck else cli.OK
+    if not yes:
+        print(f"Would bring back {made.edits} of its edits in {visible(name)}. Nothing was changed.")
+        print(f"To do it: {cli.program(place)} sessions restore {id} {shlex.quote(name)} --yes")
+        return cli.OK
+    restore.carry_out(place, id, name, made)
+    print(f"[OK] Brought back {made.edits} of its edits in {visible(name)}. The next sync of that session saves it.")
+    return cli.OK
+
+
+@sessions.command()
+@click.argument("id")
+@click.option("--yes", is_flag=True, help="Do it. Without this it is shown only.")
+def undo(id: str, yes: bool) -> int:
+    """Take back what a session has done: its unsaved lines, and each of its commits by a commit of its own.
+
+    Shows it first. The same once more brings the commits back, `sessions restore` the unsaved lines. Nothing is sent
+    before the next sync.
+    """
+    from claudetools.sessions import exchange
+
+    place = cli.here()
+    session = find(place, id)
+
+    def work() -> int:
+        try:
+            return take_back(place, session.id, yes)
+        except git.GitError as error:
+            cli.fail_as_git(error)
+
+    arguments = ["undo", session.id, *(["--yes"] if yes else [])]
+    return exchange.under_lock(place, "sessions undo", arguments, work) if yes else work()
+
+
+def take_back(place: Place, id: str, yes: bool) -> int:
+    """The unsaved lines first, then the commits. Raises GitError, Stop."""
+    from claudetools.sessions import exchange
+    from claudetools.sessions import undo as undoing
+
+    unsaved = undoing.plan_unsaved(place, id)
+    branch = git.run(place.top, "symbolic-ref", "HEAD").decode().strip()
+    head = git.run(place.top, "rev-parse", "HEAD").decode().strip()
+    taken = undoing.plan_commits(place, id, head)
+    word = "Took" if yes else "Would take"
+    if yes and unsaved.paths:
+        exchange.swap(place, unsaved.tree, unsaved.without)
+    for path in unsaved.paths:
+        print(f"{word} its unsaved lines out of {visible(path)}.")
+        if yes:
+            print(f"     To bring them back: {restoring(place, id, path)}")
+    if yes and taken.undone:
+        exchange.swap(place, head, taken.tip, branch)
+    for oid, subject in taken.undone:
+        print(f"{word} back {oid[:7]} {visible(subject)}")
+    for path, why in [*unsaved.stuck, *taken.stuck]:
+        cli.warn(f"Left as it is: {visible(path)} {why}.")
+    if not unsaved.paths and not taken.undone:
+        print("[OK] There is nothing to take back.")
+    elif not yes:
+        print(f"Nothing was changed. To do it: {cli.program(place)} sessions undo {id} --yes")
+    elif taken.undone:
+        again = "take them out again" if taken.redone else "bring the commits back"
+        print(f"[OK] The next sync sends it. To {again}: the same command once more.")
+    return cli.HELD if unsaved.stuck or taken.stuck else cli.OK
+
+
+def restoring(place: Place, id: str, path: str) -> str:
+    """What one types to bring back the lines of a session."""
+    return f"{cli.program(place)} sessions restore {id} {visible(shlex.quote(path))} --yes"
+
+
+def inside(place: Place, told: str) -> str:
+    """The path seen from the top. Raises Stop for one that is not in this tree."""
+    path = place.relative(told)
+    if path is None:
+        cli.fail(cli.USAGE, f"{visible(told)} is not in this tree.")
+    return path
+
+
+# --- on behalf of a session -----------------------------------------------------------
+# `claudetools.sh --session ID COMMAND`: the command is given as that session would give it.
+
+
+def act_as(told: str) -> int:
+    """From here on this process belongs to the session that `told` names. 0, or the code of what was said."""
+    os.environ[registry.CALLER] = registry.current_id(os.environ) or ""
+    try:
+        os.environ["CLAUDETOOLS_SESSION_ID"] = whole_id(cli.here(), told)
+    except cli.Stop as stop:
+        return cli.tell(stop.code, *stop.lines)
+    return cli.OK
+
+
+def whole_id(place: Place, told: str) -> str:
+    """The id of the one session that `told` names, as everywhere by its beginning or a word of its topic too; or `told`
+    itself where nothing but a commit knows it any more. A mistyped one must not become a session. Raises Stop."""
+
+    try:
+        return find(place, told).id
+    except cli.Stop:
+        if not committed(place, told):
+            raise
+    return told
+
+
+def committed(place: Place, id: str) -> bool:
+    """Whether some commit names the session as its own."""
+    values = "--format=%(trailers:key=Session-Id,valueonly)"
+    try:
+        named = git.run(place.top, "log", "--fixed-strings", f"--grep=Session-Id: {id}", values)
+    except git.GitError:  # no commit yet
+        return False
+    return id in named.decode("utf-8", "replace").split()
+
+
+# --- a program without hooks ----------------------------------------------------------
+# A session around any program that has no hooks: one window from its start to its end.
+
+
+USE = "run"
+
+
+def run_around(place: Place, command: list[str], topic: str) -> int:
+    """Run the command as a session of its own: its exit code, 128 + N when signal N ended it."""
+    session = f"run-{os.getpid()}-{os.urandom(4).hex()}"
+    agent = os.path.basename(command[0])
+    registry.register(place, session, agent=agent, pid=os.getpid(), topic=topic)
+    try:
+        windows.start(place, session, USE, agent, told=" ".join(command))
+        with signals_for_the_child():
+            return end_of(command, session)
+    except GitFailed as error:
+        cli.fail(cli.INTERNAL, visible(str(error)))
+    finally:
+        close(place, session)
+
+
+def end_of(command: list[str], session: str) -> int:
+    """Start the command and wait for it."""
+    try:
+        done = subprocess.run(command, env={**os.environ, "CLAUDETOOLS_SESSION_ID": session}, check=False)
+    except OSError as error:
+        print(f"[ERROR] {visible(command[0])}: {error.strerror}", file=sys.stderr)
+        return 127 if isinstance(error, FileNotFoundError) else 126
+    return done.returncode if done.returncode >= 0 else 128 - done.returncode
+
+
+def close(place: Place, session: str) -> None:
+    """Write down what changed. A window that cannot be closed leaves its changes to nobody, and says so."""
+    call = calls.find(place, session, USE)
+    try:
+        if call:
+            windows.finish(place, session, call)
+    except (OSError, GitFailed) as error:
+        cli.warn(f"What the command changed could not be written down: {visible(str(error))}")
+    with suppress(OSError):
+        registry.end(place, session)
+
+
+@contextmanager
+def signals_for_the_child() -> Iterator[None]:
+    """The terminal sends its signals to both of us: the command decides, we wait for it."""
+    kept = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -8,16 +8,15 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from claudetools.attribution import moves
 from claudetools.attribution.chain import CLAIM, Touch
+from claudetools.attribution.edits import CONTENT_KINDS, GONE, Edit, digest
 from claudetools.attribution.explain import Witness, dated, explain
-from claudetools.attribution.owners import Owned, Read, own
 from claudetools.attribution.reach import Reach
 from claudetools.core import git
+from claudetools.core.objects import Objects
 from claudetools.core.place import Place
-from claudetools.sessions import asking, calls, meanwhile, positions, recent, registry, sight
-from claudetools.sessions.ledger import CONTENT_KINDS, GONE, Edit, digest
-from claudetools.sessions.objects import Objects
+from claudetools.sessions import asking, calls, meanwhile, moves, positions, recent, registry, sight
+from claudetools.sessions.owners import Owned, Read, own
 from claudetools.sessions.plan import Worker
 
 DAY, HOUR = 86400.0, 3600.0

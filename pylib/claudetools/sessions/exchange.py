@@ -14,9 +14,8 @@ from claudetools.checkout.plan import Journal
 from claudetools.core import cli, files, git
 from claudetools.core.index import IndexBusy
 from claudetools.core.messages import visible
+from claudetools.core.objects import Entry, tree_with
 from claudetools.core.place import Place
-from claudetools.merge.trees import tree_with
-from claudetools.sessions.objects import Entry
 
 
 def under_lock(place: Place, title: str, arguments: Sequence[str], work: Callable[[], int]) -> int:
@@ -55,12 +54,7 @@ def is_for_git(place: Place, path: bytes) -> bool:
 
 def tree_of(place: Place, tree: str, changes: Mapping[bytes, Entry | None]) -> str:
     """The tree with these entries. Raises GitError."""
-    gone = b"0 " + b"0" * len(tree) + b" 0\t%s\0"
-    rows = [
-        gone % path if entry is None else b"%s %s 0\t%s\0" % (entry[0].encode(), entry[1].encode(), path)
-        for path, entry in changes.items()
-    ]
-    return tree_with(place.top, scratch(place), tree, rows)
+    return tree_with(place.top, tree, changes)
 
 
 def store(place: Place, path: str, data: bytes) -> str:

@@ -12,17 +12,19 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from claudetools.attribution import chain, owners
+from claudetools.attribution import chain
 from claudetools.attribution.chain import Touch
+from claudetools.attribution.edits import GONE, Edit, digest
 from claudetools.attribution.explain import Witness, explain
-from claudetools.attribution.weave import OPEN_END, Weave, is_nobody
+from claudetools.attribution.weave import Weave, is_nobody
 from claudetools.core import git
+from claudetools.core.objects import Objects
 from claudetools.core.place import Place
-from claudetools.sessions import meanwhile
-from claudetools.sessions.ledger import GONE, Edit, digest, record
-from claudetools.sessions.objects import Objects
+from claudetools.sessions import meanwhile, owners
+from claudetools.sessions.ledger import record
 from claudetools.sessions.plan import Worker
 from claudetools.sessions.registry import folder_of
+from claudetools.text.lines import OPEN_END
 
 SAVED = "saved "  # before the name of a session in a step that a commit holds
 Read = Callable[[str], bytes | None]  # the contents of the ledgers

@@ -3,86 +3,24 @@
 Only ever appended to, without a lock: a record is a line feed and an object, handed to the system in one write with
 O_APPEND. Whatever a killed writer left torn before it ends at that line feed; an object that was cut is no JSON. A
 record's `seq` is the offset of its end in the file, so nobody has to hand out numbers, and reading on from one costs
-what is new. Fields, version 1 (of a newer version, or unknown: skipped and said):
-
-    v, time (epoch seconds), tool, use (the tool call's id), path (from the top, "/" between its parts, bytes that are
-    not UTF-8 as lone surrogates), before, after (sha256 of the content, null: no such file, "?": not known), mode and
-    was (after and before: 100644, 100755, 120000, null), kind, began (when the tool call began), note (free object)
-
-Kinds: "edit" and "write" hold exact contents on both sides, witnessed by the tool itself; "file" names a path that the
-session changed where the contents cannot be told from somebody else's (file level); "window" is what changed between
-the start and the end of a shell command (one witness); others are notes of other parts, for those who know them.
+what is new. Its fields: attribution/edits.py.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 
-from claudetools.core.light import NamedTuple, sha256
+from claudetools.attribution.edits import GONE, UNKNOWN, Edit, Ledger, digest, encode_edit, is_content, parse_edits
 from claudetools.core.place import Place
 from claudetools.sessions.registry import EDITS, folder_of, make_private
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-VERSION = 1
 BLOBS = "blobs"
 OPEN = "open"
 SHA = re.compile(r"\b[0-9a-f]{64}\b")
-GONE = "gone"  # kind of a record: that lines of this path are gone was said (gone.py)
-DISK = "disk"  # in the note of an edit: what the hook found instead of what the tool had just written
-UPON = "upon"  # in the note of what came back: the content that it was merged with, where its steps cannot be told
-UNKNOWN = "?"  # in the place of a content's sha256: there was something, nobody knows what
 LONGEST = 16 * 1024 * 1024  # bytes of a content that is kept; what is longer is UNKNOWN
-CONTENT_KINDS = ("edit", "write", "file", "window")
-LATE = 2.0  # seconds that a record without a beginning may have been written after the change
-MODES = (None, "100644", "100755", "120000")
-
-
-class Edit(NamedTuple):
-    """One change of one path by one session. `seq` and `time` are given by `record`."""
-
-    path: str
-    before: str | None
-    after: str | None
-    kind: str = "edit"
-    mode: str | None = "100644"
-    was: str | None = "100644"
-    tool: str = ""
-    use: str = ""
-    began: float = 0.0
-    time: float = 0.0
-    note: Mapping[str, Any] = {}
-    seq: int = 0
-
-    @property
-    def exact(self) -> bool:
-        """Whether both contents are known and were seen by the tool that made the change."""
-        return self.kind in ("edit", "write") and UNKNOWN not in (self.before, self.after)
-
-    @property
-    def earliest(self) -> float:
-        """Not before that did it happen (epoch seconds)."""
-        return min(self.began or self.time - LATE, self.time)
-
-
-class Ledger(NamedTuple):
-    """What was read. `problems` says in words what could not be; `position` is where to read on."""
-
-    edits: list[Edit]
-    problems: list[str]
-    position: int
-
-
-def digest(data: bytes) -> str:
-    """The name of a content."""
-    return sha256(data).hexdigest()
 
 
 def record(place: Place, session: str, edits: Iterable[Edit], contents: Iterable[bytes] = ()) -> None:
@@ -96,7 +34,7 @@ def record(place: Place, session: str, edits: Iterable[Edit], contents: Iterable
     make_private(folder)
     for name, data in named.items():
         keep_blob(folder, name, data)
-    lines = b"".join(encode(edit) for edit in edits)
+    lines = b"".join(encode_edit(edit) for edit in edits)
     file = os.open(os.path.join(folder, EDITS), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         if os.write(file, lines) != len(lines):
@@ -105,13 +43,6 @@ def record(place: Place, session: str, edits: Iterable[Edit], contents: Iterable
         os.close(file)
     for name, data in named.items():
         keep_blob(folder, name, data)
-
-
-def encode(edit: Edit) -> bytes:
-    """The record as it is appended: ASCII, whatever the path holds."""
-    fields = {"v": VERSION, **edit._asdict(), "time": edit.time or time.time()}
-    del fields["seq"]
-    return b"\n" + json.dumps(fields, separators=(",", ":")).encode("ascii")
 
 
 def keep_blob(folder: str, name: str, data: bytes) -> None:
@@ -153,71 +84,7 @@ def read_ledger(place: Place, session: str, after: int = 0) -> Ledger:
         return Ledger([], [f"the ledger was cut off: {size} bytes, {after} were read before"], after)
     if after and data[:1] not in (b"", b"\n"):
         return Ledger([], [f"the ledger was replaced: no record ends at {after}"], after)
-    return parse(data, after)
-
-
-def parse(data: bytes, offset: int = 0) -> Ledger:
-    """The records in a piece of a ledger that begins at `offset`."""
-    edits, problems, position = [], [], offset
-    for line in data.split(b"\n"):
-        offset += len(line)
-        if line.strip(b" \t\r\0"):
-            try:
-                edits.append(decode(line, offset))
-                position = offset
-            except ValueError as error:
-                problems.append(f"the record that ends at {offset}: {error}")
-        offset += 1
-    return Ledger(edits, problems, position)
-
-
-def decode(line: bytes, seq: int) -> Edit:
-    """One record. Raises ValueError in words that can be shown."""
-    try:
-        fields = json.loads(line)
-    except (ValueError, RecursionError):
-        raise ValueError("torn, or not JSON") from None
-    if not isinstance(fields, dict) or type(fields.get("v")) is not int:
-        raise ValueError("no record of a ledger")
-    if fields["v"] != VERSION:
-        raise ValueError(f"version {fields['v']}; this toolkit reads {VERSION}")
-    if not is_inside(fields.get("path")):
-        raise ValueError("key 'path' is no path inside of the tree")
-    for key in ("before", "after"):
-        if not is_content(fields.get(key)):
-            raise ValueError(f"key {key!r} is no sha256")
-    for key in ("mode", "was"):
-        if fields.get(key) not in MODES:
-            raise ValueError(f"key {key!r} is no mode")
-    for key in ("tool", "use", "kind"):
-        if not isinstance(fields.get(key, ""), str):
-            raise ValueError(f"key {key!r} is no text")
-    for key in ("time", "began"):
-        if type(fields.get(key, 0)) not in (int, float) or not abs(fields.get(key, 0)) < 1e12:
-            raise ValueError(f"key {key!r} is no number")
-    if not isinstance(fields.get("note", {}), dict):
-        raise ValueError("key 'note' is no object")
-    known = {key: fields[key] for key in Edit._fields if key in fields}
-    return Edit(**{"before": None, "after": None, **known, "seq": seq})
-
-
-def is_inside(path: object) -> bool:
-    """Whether this is a path from the top that stays below it and outside of `.git`."""
-    if not isinstance(path, str) or not path or "\0" in path:
-        return False
-    try:
-        path.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return False
-    parts = path.split("/")
-    return not {"", ".", ".."} & set(parts) and parts[0].lower() != ".git"
-
-
-def is_content(value: object) -> bool:
-    """Whether this is what `before` and `after` hold."""
-    if value is None or value == UNKNOWN:
-        return True
-    return isinstance(value, str) and len(value) == 64 and not set(value) - set("0123456789abcdef")
+    return parse_edits(data, after)
 
 
 def blob(place: Place, session: str, sha: str) -> bytes | None:

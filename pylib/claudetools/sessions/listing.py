@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from claudetools.attribution.owners import Owned
-from claudetools.sessions.objects import TREE, Entry, Objects
-from claudetools.wiki import index
-from claudetools.wiki.target import of_article
+from claudetools.core.objects import TREE, Entry, Objects
+from claudetools.sessions.owners import Owned
+from claudetools.text import article_index
+from claudetools.text.target import of_article
 
-PATH = index.PATH.encode()
+PATH = article_index.PATH.encode()
 
 
 def take(objects: Objects, owned: dict[bytes, Owned]) -> Owned | None:
@@ -19,7 +19,7 @@ def take(objects: Objects, owned: dict[bytes, Owned]) -> Owned | None:
     if one is None or one.tree is None or not has_article(owned):
         return None
     text = objects.read(one.tree[1]).decode("utf-8", "surrogateescape")
-    return owned.pop(PATH) if index.split(text) else None
+    return owned.pop(PATH) if article_index.split(text) else None
 
 
 def has_article(paths: Iterable[bytes]) -> bool:
@@ -39,7 +39,7 @@ def entry(objects: Objects, one: Owned, tree: str) -> Entry:
     assert one.tree
     old = objects.read(one.tree[1]).decode("utf-8", "surrogateescape")
     articles = {os.fsdecode(path): objects.read(oid) for path, oid in below(objects, tree, b"wiki")}
-    text = index.make(old, articles).encode("utf-8", "surrogateescape")
+    text = article_index.make(old, articles).encode("utf-8", "surrogateescape")
     return one.tree[0], objects.write_blobs([text])[0]
 
 

@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from claudetools.attribution.chain import Touch
+from claudetools.attribution.edits import digest
 from claudetools.core import git
 from claudetools.core.place import Place
 from claudetools.sessions import calls, sight
-from claudetools.sessions.ledger import digest
 from claudetools.sessions.plan import Worker
 
 Running = tuple[str, calls.Call]  # whose it is

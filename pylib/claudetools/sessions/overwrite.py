@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
+from claudetools.attribution.edits import digest, is_inside
 from claudetools.core.messages import visible
 from claudetools.core.place import Place
 from claudetools.sessions import aware, ledger, saved, sight
@@ -42,7 +43,7 @@ def before_write(place: Place, event: Event) -> Reply:
     """Refuse, once for each line, or tell, as `guards` is set. Also for a tool of a server that writes a whole file."""
     told = written(event.given)
     path = place.relative(os.path.join(event.cwd or place.top, told[0])) if told else None
-    if told is None or not path or not ledger.is_inside(path):
+    if told is None or not path or not is_inside(path):
         return SILENT
     others = aware.others_in(place, [event.session], [path])
     mode = aware.mode_of(place) if others else "off"
@@ -79,7 +80,7 @@ def added(place: Place, session: str, path: str, position: int) -> set[bytes]:
 def seen(place: Place, event: Event, path: str, lines: Iterable[bytes]) -> set[bytes]:
     """Those of the lines that the session knows."""
     told = set(aware.read_told(place, event.session, TOLD).get(path, []))
-    found = {line for line in lines if ledger.digest(line) in told}
+    found = {line for line in lines if digest(line) in told}
     own = next(aware.edits_of(place, event.session, [path]), None)
     for name in (own.before, own.after) if own else ():
         found |= set(lines_of(ledger.blob(place, event.session, name or "") or b""))
@@ -105,7 +106,7 @@ def shows(transcript: bytes, line: bytes) -> bool:
 def remember(place: Place, session: str, path: str, lines: Iterable[bytes]) -> None:
     """The session has been told of these lines. Raises OSError."""
     told = aware.read_told(place, session, TOLD)
-    names = {*told.get(path, []), *(ledger.digest(line) for line in lines)}
+    names = {*told.get(path, []), *(digest(line) for line in lines)}
     aware.write_told(place, session, {**told, path: sorted(names)}, TOLD)
 
 

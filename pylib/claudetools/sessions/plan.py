@@ -12,11 +12,11 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from claudetools.attribution.owners import Owned, sessions_of
+from claudetools.attribution.edits import Edit
 from claudetools.core.messages import visible
+from claudetools.core.objects import Entry, Objects
 from claudetools.sessions import listing
-from claudetools.sessions.ledger import Edit
-from claudetools.sessions.objects import Entry, Objects
+from claudetools.sessions.owners import Owned, sessions_of
 from claudetools.sessions.registry import Session
 
 Group = frozenset[str]  # sessions that share a commit

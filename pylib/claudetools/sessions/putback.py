@@ -20,14 +20,15 @@ from typing import NamedTuple
 
 from claudetools.attribution import lost
 from claudetools.attribution.chain import PUT_BACK, Touch
+from claudetools.attribution.edits import UPON, Edit, digest
 from claudetools.attribution.lost import Lost
-from claudetools.attribution.owners import PLAIN
 from claudetools.core import files, git
 from claudetools.core.job import tell
+from claudetools.core.objects import Entry, Objects
 from claudetools.core.place import Place
 from claudetools.sessions import ledger
-from claudetools.sessions.ledger import UPON, Edit, digest
-from claudetools.sessions.objects import Entry, Objects
+from claudetools.sessions.owners import PLAIN
+from claudetools.text.lines import put_back
 
 PENDING = "put-back.json"
 SAID = "put-back.said"
@@ -98,7 +99,7 @@ def put_back_all(run: Sequence[Lost], text: bytes, kept: Callable[[str], bytes |
     texts = []
     for one in run:
         base, after = kept(one.before), kept(one.after)
-        made = None if base is None or after is None else lost.put_back(base, after, text)
+        made = None if base is None or after is None else put_back(base, after, text)
         if made is None:
             return []
         text = made
@@ -176,7 +177,7 @@ def steps(objects: Objects, rows: Iterable[Row], said: Said) -> Iterator[tuple[R
         now, end = map(objects.read, said.merged[shown])
         made = [now]
         for _, before, after in texts:
-            made.append(lost.put_back(before or b"", after, made[-1]) or made[-1])
+            made.append(put_back(before or b"", after, made[-1]) or made[-1])
         if made[-1] != end:
             # Whose is whose in there cannot be told by steps; the earlier records tell whose the lines are.
             texts = [(row._replace(upon=digest(now)), before, after) for row, before, after in texts]

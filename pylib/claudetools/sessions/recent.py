@@ -13,9 +13,9 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import NamedTuple
 
+from claudetools.attribution.edits import Edit, decode_edit, parse_edits
 from claudetools.core.place import Place
 from claudetools.sessions import ledger
-from claudetools.sessions.ledger import Edit
 from claudetools.sessions.registry import EDITS, Session, folder_of
 
 SLACK = 60.0  # seconds that the order of records and that of their times may differ
@@ -53,17 +53,17 @@ def first_time(text: Text) -> float | None:
     """When the first record was made."""
     for line in text.data[: 64 * 1024].split(b"\n"):
         with suppress(ValueError):
-            return ledger.decode(line, 0).time
+            return decode_edit(line, 0).time
     return None
 
 
 def behind(text: Text, position: int) -> Behind:
     """The records behind a position. Where no record ends there, the ledger is another one: all of them."""
     if position > len(text.data) or text.data[position : position + 1] not in (b"", b"\n"):
-        found = ledger.parse(text.data)
+        found = parse_edits(text.data)
         wrong = f"it was replaced: no record ends at {position}" if text.data else "it is missing"
         return Behind(found.edits, [*(text.problems or [wrong]), *found.problems], 0)
-    found = ledger.parse(text.data[position:], position)
+    found = parse_edits(text.data[position:], position)
     return Behind(found.edits, [*text.problems, *found.problems], position)
 
 
@@ -74,7 +74,7 @@ def before(text: Text, position: int, since: float) -> tuple[list[Edit], int]:
     for line in reversed(text.data[:end].split(b"\n")):
         if line.strip(b" \t\r\0"):
             with suppress(ValueError):
-                edit = ledger.decode(line, end)
+                edit = decode_edit(line, end)
                 if edit.time < since - SLACK:
                     return found[::-1], end
                 found.append(edit)

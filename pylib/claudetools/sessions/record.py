@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from claudetools.attribution.edits import UNKNOWN, Edit, digest, is_inside
 from claudetools.core.place import Place
 from claudetools.sessions import calls, ledger, registry, sight, windows
-from claudetools.sessions.ledger import LONGEST, UNKNOWN, Edit
+from claudetools.sessions.ledger import LONGEST
 
 EVENTS = ("edit", "file", "open", "close", "begin", "end")
 LONGEST_LINE = 4 * LONGEST
@@ -83,7 +84,7 @@ def use_of(fields: Mapping[str, Any]) -> str:
 def record_change(place: Place, session: str, event: str, fields: Mapping[str, Any]) -> None:
     """A file changed."""
     path = place.relative(os.path.join(place.top, fields.get("path", "")))
-    if not fields.get("path") or not path or not ledger.is_inside(path):
+    if not fields.get("path") or not path or not is_inside(path):
         raise Refused(f"key 'path' is {fields.get('path', '')!r}; expected a file in this tree")
     common = {"tool": fields.get("tool", ""), "use": fields.get("use", "")}
     if event == "file":
@@ -103,7 +104,7 @@ def wrote(
         return
     disk = sight.look(place.top, path)
     mode = disk.mode or sight.REGULAR
-    start, end = (None if data is None else ledger.digest(data) for data in (before, after))
+    start, end = (None if data is None else digest(data) for data in (before, after))
     was, now = (None if data is None else mode for data in (before, after))
     kind = "write" if before is None else "edit"
     edit = Edit(path, start, end, kind, now, was, tool, use, time=time.time())

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from claudetools.attribution import lost
+from claudetools.attribution.edits import CONTENT_KINDS
+from claudetools.core.objects import Objects
 from claudetools.core.place import Place
 from claudetools.sessions import exchange, ledger, putback, sight
-from claudetools.sessions.objects import Objects
+from claudetools.text.lines import put_back
 
 
 class Restored(NamedTuple):
@@ -26,14 +27,14 @@ def plan(place: Place, session: str, path: str) -> Restored | None:
     before = sight.look(place.top, path)
     text, back, stuck, known = before.data, 0, 0, False
     for edit in ledger.read_edits(place, session):
-        if edit.path != path or edit.kind not in ledger.CONTENT_KINDS or edit.after is None:
+        if edit.path != path or edit.kind not in CONTENT_KINDS or edit.after is None:
             continue
         base = b"" if edit.before is None else ledger.blob(place, session, edit.before)
         after = ledger.blob(place, session, edit.after)
         if base is None or after is None:
             continue
         known = True
-        made = lost.put_back(base, after, text)
+        made = put_back(base, after, text)
         if made is None:
             stuck += after != text and not is_there(base, after, text)
         elif made != text:

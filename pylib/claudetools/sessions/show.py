@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from claudetools.attribution.edits import UNKNOWN, Edit
 from claudetools.core.messages import counted, visible
 from claudetools.sessions.calls import Call
-from claudetools.sessions.ledger import UNKNOWN, Edit
 from claudetools.sessions.registry import Session
 from claudetools.sessions.unsaved import Work
 

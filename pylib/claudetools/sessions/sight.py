@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import stat
 
+from claudetools.attribution.edits import UNKNOWN, digest
 from claudetools.core.light import NamedTuple
-from claudetools.sessions.ledger import LONGEST, UNKNOWN, digest
+from claudetools.sessions.ledger import LONGEST
 
 REGULAR, EXECUTABLE, LINK = "100644", "100755", "120000"
 Stat = tuple[int, int, int, int, int]  # inode, size, mtime_ns, ctime_ns, mode: all equal, and nobody wrote to the file

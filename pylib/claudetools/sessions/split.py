@@ -23,9 +23,9 @@ from contextlib import suppress
 from functools import cache, partial
 
 from claudetools.attribution.chain import contested
-from claudetools.attribution.owners import as_one
 from claudetools.core import files, git
 from claudetools.core.messages import visible
+from claudetools.core.objects import Objects
 from claudetools.core.place import Place
 from claudetools.sessions import (
     asking,
@@ -41,7 +41,7 @@ from claudetools.sessions import (
     windows,
 )
 from claudetools.sessions.evidence import HOUR
-from claudetools.sessions.objects import Objects
+from claudetools.sessions.owners import as_one
 from claudetools.sessions.plan import NOBODYS, Worker
 from claudetools.sessions.status import GitFailed
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from claudetools.attribution.edits import UNKNOWN
 from claudetools.core.light import NamedTuple
 from claudetools.core.place import Place
-from claudetools.sessions.ledger import UNKNOWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,13 +6,11 @@ import json
 import os
 import time
 
-from claudetools.attribution.harmless import is_harmless
-from claudetools.attribution.reach import reach_of
+from claudetools.attribution.edits import DISK, UNKNOWN, Edit, digest, is_inside
 from claudetools.core.place import Place
-from claudetools.sessions import background, calls, ledger, sight, windows
+from claudetools.sessions import calls, ledger, sight
 from claudetools.sessions.changes import Change, change_of, normal
 from claudetools.sessions.event import Event
-from claudetools.sessions.ledger import UNKNOWN, Edit
 from claudetools.sessions.registry import folder_of
 
 FILE_TOOLS = ("Edit", "Write", "MultiEdit", "NotebookEdit")
@@ -35,7 +33,7 @@ def target_of(place: Place, event: Event) -> str | None:
     if os.path.islink(at):  # what is written is the file behind it
         at = os.path.realpath(at)
     path = place.relative(at)
-    return path if path and ledger.is_inside(path) else None
+    return path if path and is_inside(path) else None
 
 
 def start_file_call(place: Place, event: Event, path: str) -> None:
@@ -104,13 +102,13 @@ def file_edit(path: str, before: sight.Sight | None, disk: sight.Sight) -> tuple
 
 def exact_edit(path: str, change: Change, before: sight.Sight | None, disk: sight.Sight) -> tuple[Edit, list[bytes]]:
     """What the tool itself says, checked against the disk."""
-    after = ledger.digest(change.after)
+    after = digest(change.after)
     mode = disk.mode or sight.REGULAR
-    note = {} if disk.sha == after else {ledger.DISK: disk.sha}  # somebody has written there since
+    note = {} if disk.sha == after else {DISK: disk.sha}  # somebody has written there since
     if change.before is None:
         return Edit(path, None, after, change.kind, mode, None, note=note), [change.after]
     was = before.mode if before and before.mode else mode
-    start = ledger.digest(change.before)
+    start = digest(change.before)
     return Edit(path, start, after, change.kind, mode, was, note=note), [change.before, change.after]
 
 
@@ -126,7 +124,7 @@ def sight_before(place: Place, session: str, call: calls.Call | None) -> sight.S
 
 def began_at(event: Event, call: calls.Call | None, now: float) -> float:
     """When the tool began to work. A call may wait for a person's permission first: only what it took counts."""
-    started = now - event.seconds - windows.SLACK if event.seconds else 0.0
+    started = now - event.seconds - calls.SLACK if event.seconds else 0.0
     return max(call.began if call else 0.0, started) or now
 
 
@@ -144,6 +142,10 @@ MOMENT = 1e-5  # seconds
 
 def start_command(place: Place, event: Event) -> None:
     """A command that may change anything is about to run. Raises OSError, GitFailed."""
+    from claudetools.attribution.harmless import is_harmless  # no edit needs these, and each has 30 ms
+    from claudetools.attribution.reach import reach_of
+    from claudetools.sessions import background, windows
+
     command = event.given.get("command") if event.tool == "Bash" else None
     if is_harmless(command):
         return
@@ -156,6 +158,8 @@ def start_command(place: Place, event: Event) -> None:
 
 def finish_command(place: Place, event: Event) -> list[Edit]:
     """It has run. Where nobody saw it begin, nobody can tell what it changed. Raises OSError, GitFailed."""
+    from claudetools.sessions import background, windows
+
     call = calls.find(place, event.session, calls.use_of(event.use, event.tool, event.given))
     if call is None or call.tool != event.tool:
         return []

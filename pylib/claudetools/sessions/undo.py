@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-from claudetools.attribution.owners import sessions_of
 from claudetools.core import files, git
 from claudetools.core.messages import visible
+from claudetools.core.objects import Entry, Objects
 from claudetools.core.place import Place
 from claudetools.merge import trees
 from claudetools.sessions import evidence, exchange, meanwhile, recent
-from claudetools.sessions.objects import Entry, Objects
+from claudetools.sessions.owners import sessions_of
 
 UNDOES, UNDO_OF = "Undoes", "Undo-Of"
 FORM = f"--format=%H%x00%(trailers:key={UNDOES},valueonly,separator=%x20)%x00%s%x01"
@@ -79,7 +79,7 @@ def plan_commits(place: Place, id: str, head: str) -> Taken:
     taken.redone = not work
     for oid, subject in work or undos:
         parent = git.run(place.top, "rev-parse", f"{oid}^").decode().strip()
-        merged = trees.merge_trees(place.top, exchange.scratch(place), oid, taken.tip, parent)
+        merged = trees.merge_trees(place.top, oid, taken.tip, parent)
         if merged.conflicts:
             for path in merged.conflicts:
                 taken.stuck.append((files.shown(path), built_on(place, oid, head, path)))

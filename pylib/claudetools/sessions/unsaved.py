@@ -6,9 +6,9 @@ import time
 from collections.abc import Collection
 from typing import NamedTuple
 
+from claudetools.attribution.edits import CONTENT_KINDS, Edit
 from claudetools.core.place import Place
 from claudetools.sessions import positions, recent, registry, status
-from claudetools.sessions.ledger import CONTENT_KINDS, Edit
 from claudetools.sessions.registry import Session
 
 MONTH = 30 * 86400.0  # as long as a session is kept

@@ -14,11 +14,11 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 
+from claudetools.attribution.edits import UNKNOWN, Edit, digest
 from claudetools.attribution.reach import Reach
 from claudetools.core.light import NamedTuple
 from claudetools.core.place import Place
 from claudetools.sessions import calls, ledger, sight, status
-from claudetools.sessions.ledger import UNKNOWN, Edit
 from claudetools.sessions.registry import folder_of, make_private
 
 TYPE_CHECKING = False
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 SEEN = "seen.json"
 MOST = 64 * 1024 * 1024  # bytes of contents that one look keeps
-SLACK = 2.0  # seconds from the end of a tool call to our look at it, on a busy machine
 TICK = 50_000_000  # ns: a file written less than this before it was read may change without a new stat
 
 
@@ -62,7 +61,7 @@ def start(
 def finish(place: Place, session: str, call: calls.Call, seconds: float = 0.0, goes_on: bool = False) -> list[Edit]:
     """It has run, for `seconds` where that is known: what changed goes into the ledger, then the call is no longer
     under way, or begins anew where it `goes_on`. Raises OSError, GitFailed."""
-    began = max(call.began, time.time() - seconds - SLACK if seconds else 0.0)
+    began = max(call.began, time.time() - seconds - calls.SLACK if seconds else 0.0)
     looked = time.time()
     found = look(place, session)
     changed = [path for path in {**call.dirty, **found.dirty} if is_changed(place, path, call, found, began)]
@@ -71,7 +70,7 @@ def finish(place: Place, session: str, call: calls.Call, seconds: float = 0.0, g
         after = sight.look(place.top, path)
         if isinstance(before, bytes):
             contents.append(before)
-            before = ledger.digest(before)
+            before = digest(before)
         if (before, was) == (after.sha, after.mode) and before != UNKNOWN:
             continue
         contents.append(after.data)

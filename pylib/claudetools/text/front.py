@@ -105,3 +105,71 @@ def set_line(text: str, key: str, value: str) -> str:
         return text
     head = re.sub(rf"(?m)^{re.escape(key)}:.*$", lambda _: f"{key}: {value}", text[: end + 1], count=1)
     return head + text[end + 1 :]
+
+
+def split_front_matter(text: bytes) -> tuple[list[bytes], bytes]:
+    """The lines between the two `---`, and what follows. No front matter: no lines, the whole text."""
+    if not text.startswith(b"---\n"):
+        return [], text
+    head, end, body = text[4:].partition(b"\n---\n")
+    return (head.split(b"\n"), body) if end else ([], text)
+
+
+def by_key(lines: list[bytes]) -> dict[bytes, list[bytes]]:
+    """Each key with its lines: an indented line or a list item belongs to the key before it."""
+    found: dict[bytes, list[bytes]] = {}
+    key = b""
+    for line in lines:
+        if line[:1] not in (b" ", b"\t", b"-", b"#", b""):
+            key = line.partition(b":")[0]
+        found.setdefault(key, []).append(line)
+    return found
+
+
+def merge_front_matter(base: list[bytes], theirs: list[bytes], ours: list[bytes]) -> list[bytes]:
+    """Key by key. Where both changed one, the greater value: of two dates the later one."""
+    old, one, other = by_key(base), by_key(theirs), by_key(ours)
+    out: list[bytes] = []
+    for key in [*one, *(k for k in other if k not in one)]:
+        left, right, before = one.get(key), other.get(key), old.get(key)
+        if left == right or right == before:
+            chosen = left
+        elif left == before:
+            chosen = right
+        else:
+            chosen = max(left or [], right or [])
+        out += chosen or []
+    return out
+
+
+def list_items(lines: list[bytes]) -> list[bytes]:
+    """The items of a front matter's list, as they are written: `- a` lines, or `[a, b]` behind the key."""
+    if not lines:
+        return []
+    first = lines[0].partition(b":")[2].strip()
+    flow = re.fullmatch(rb"\[(.*)\]", b"".join([first, *lines[1:]]), re.DOTALL)
+    found = flow[1].split(b",") if flow else [line.strip()[1:] for line in lines[1:] if line.strip().startswith(b"-")]
+    return [item.strip() for item in found if item.strip()]
+
+
+def are_namesakes(one: bytes, other: bytes) -> bool:
+    """Whether two texts are logs that were begun apart. What does not say so is one log."""
+    (ids, made), (other_ids, other_made) = begun_by(one), begun_by(other)
+    if ids and other_ids:
+        return not set(ids) & set(other_ids)
+    return all([*made, *other_made]) and made != other_made
+
+
+def is_same_log(one: bytes, other: bytes) -> bool:
+    """Whether both say of themselves that they are one log."""
+    (ids, made), (other_ids, other_made) = begun_by(one), begun_by(other)
+    return bool(set(ids) & set(other_ids)) or (all(made) and made == other_made)
+
+
+def begun_by(text: bytes) -> tuple[list[bytes], tuple[bytes, bytes]]:
+    """The sessions of a log, its machine and when it was begun, as its front matter has them."""
+    keys = by_key(split_front_matter(text)[0])
+    session, machine, created = (
+        keys.get(key, [b""])[0].partition(b":")[2].strip() for key in (b"session", b"machine", b"created")
+    )
+    return session.strip(b"\"'").split(), (machine, created)

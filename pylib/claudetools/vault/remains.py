@@ -27,7 +27,7 @@ def tell(place: Place, path: str, value: str) -> None:
             if "\n" in name:  # which ends a question to git
                 return data in git.run(place.top, "cat-file", "blob", name, ok=(0, 128))
             with suppress(TooLarge):
-                return data in (objects.read(name, LARGEST) or b"")
+                return data in (objects.read_blob(name, LARGEST) or b"")
             return False
 
         with suppress(git.GitError):

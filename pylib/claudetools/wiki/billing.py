@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from claudetools.logs import clock
+from claudetools.core import clock
+from claudetools.text.target import Target
 from claudetools.wiki import syncro, token
 from claudetools.wiki.store import Store
-from claudetools.wiki.target import Target
 
 FIGURES = ("open_tickets", "hours_this_month", "prepaid_hours")
 

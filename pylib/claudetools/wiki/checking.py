@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from claudetools.text.target import Target
 from claudetools.wiki import article, billing, compiling, desk, facts, reading
 from claudetools.wiki.rendered import render
 from claudetools.wiki.statements import locate
 from claudetools.wiki.store import Store
-from claudetools.wiki.target import Target
 from claudetools.wiki.verify import MARK, Court, Evidence, blank_secrets, lines_of
 
 

@@ -17,10 +17,11 @@ from claudetools.core import cli, files
 from claudetools.core.messages import counted, visible
 from claudetools.core.place import Place
 from claudetools.sessions import registry
-from claudetools.wiki import checking, compiling, hours, prompt, reading, redirects, renaming, target
+from claudetools.text import target
+from claudetools.text.target import Target, Unfit
+from claudetools.wiki import checking, compiling, hours, prompt, reading, redirects, renaming
 from claudetools.wiki.html import make_html
 from claudetools.wiki.store import Store, Unusable
-from claudetools.wiki.target import Target, Unfit
 from claudetools.wiki.telling import PROGRAM, show_report, tell
 
 KEEP_READINGS = 50

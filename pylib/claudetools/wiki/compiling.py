@@ -13,14 +13,15 @@ from datetime import datetime
 from typing import Any
 
 from claudetools.core import cli
+from claudetools.text import article_index, sidecar
 from claudetools.text.front import Unreadable
-from claudetools.wiki import article, billing, desk, index, prompt, reading, sidecar, synthesizer, turn
+from claudetools.text.sidecar import Sidecar
+from claudetools.text.target import Target
+from claudetools.wiki import article, billing, desk, prompt, reading, synthesizer, turn
 from claudetools.wiki.draft import Refused, parse_answer
 from claudetools.wiki.reading import Reading
-from claudetools.wiki.sidecar import Sidecar
 from claudetools.wiki.sources import Source
 from claudetools.wiki.store import Changed, Store, Unusable
-from claudetools.wiki.target import Target
 from claudetools.wiki.verify import Evidence, Verdict, verify
 
 REFRESHED = "wiki refreshed, not recompiled; run /wiki-compile --full later"
@@ -160,12 +161,12 @@ def write_sidecar(store: Store, target: Target, made: Sidecar) -> None:
 def write_index(store: Store) -> bool:
     """Make wiki/index.md anew. Whether it changed."""
     for _ in range(5):
-        old = store.text(index.PATH)
+        old = store.text(article_index.PATH)
         articles = {target.path: store.read(target.path) or b"" for target in store.articles()}
         with suppress(Changed):
-            made = index.make(old, articles).encode()
-            return store.replace(index.PATH, None if old is None else old.encode(), made)
-    raise Changed(index.PATH)
+            made = article_index.make(old, articles).encode()
+            return store.replace(article_index.PATH, None if old is None else old.encode(), made)
+    raise Changed(article_index.PATH)
 
 
 def words_for(error: BaseException) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from claudetools.core import clock
 from claudetools.core.identity import DEFAULT_TIMEZONE, Invalid, load_json, own_file, read_vaults
 from claudetools.core.place import Place
-from claudetools.logs import clock
 from claudetools.logs.person import where_identity_is
 
 SUFFIX = re.compile(r"\.(age|gpg|asc|sops|enc|ya?ml|json|env|txt|md|kdbx|ini)$", re.IGNORECASE)

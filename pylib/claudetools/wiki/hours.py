@@ -6,9 +6,9 @@ import os
 
 from claudetools.core.messages import visible
 from claudetools.core.place import Place
-from claudetools.merge.settling import by_key, split_front_matter
-from claudetools.wiki.index import read_scalars, unquote
-from claudetools.wiki.target import FOLDERS, Target, is_slug
+from claudetools.text.article_index import read_scalars, unquote
+from claudetools.text.front import by_key, split_front_matter
+from claudetools.text.target import FOLDERS, Target, is_slug
 
 LARGEST = 64 * 1024
 

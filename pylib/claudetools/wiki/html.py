@@ -22,10 +22,10 @@ import click
 from claudetools.core import cli, git
 from claudetools.core.messages import visible
 from claudetools.core.place import Place
-from claudetools.wiki import sidecar
+from claudetools.text import sidecar
+from claudetools.text.target import FOLDERS
 from claudetools.wiki.html_page import render
 from claudetools.wiki.html_read import Page, read_pages, read_text
-from claudetools.wiki.target import FOLDERS
 
 REQUIREMENT = "mkdocs==1.6.1"  # as pinned in pyproject.toml, extra `html`
 NEWEST = 20  # logs on the first page

@@ -11,8 +11,8 @@ from typing import Any
 from claudetools.core import git
 from claudetools.core.messages import visible
 from claudetools.logs.sections import is_log_path
-from claudetools.notes.extract import starts
 from claudetools.text import front
+from claudetools.text.notes import starts
 from claudetools.wiki.html_page import Rendered
 from claudetools.wiki.sources import shown_lines
 

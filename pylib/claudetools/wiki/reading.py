@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from claudetools.wiki import article, redirects, sidecar, sources
-from claudetools.wiki.sidecar import Sidecar
+from claudetools.text import sidecar
+from claudetools.text.sidecar import Sidecar
+from claudetools.text.target import Target
+from claudetools.wiki import article, redirects, sources
 from claudetools.wiki.sources import Source
 from claudetools.wiki.store import Store
-from claudetools.wiki.target import Target
 
 LARGEST_PROMPT = 600_000  # characters of logs that one synthesizer is given
 

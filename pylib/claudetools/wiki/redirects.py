@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from claudetools.text.front import Unreadable
+from claudetools.text.target import Target, Unfit, parse
 from claudetools.wiki import article
 from claudetools.wiki.store import Store, Unusable
-from claudetools.wiki.target import Target, Unfit, parse
 
 
 def find(store: Store, target: Target) -> Target | None:

@@ -11,11 +11,12 @@ import subprocess
 from dataclasses import replace
 
 from claudetools.sessions import ledger, registry
+from claudetools.text import sidecar
 from claudetools.text.front import Unreadable
-from claudetools.wiki import article, compiling, redirects, sidecar
-from claudetools.wiki.sidecar import Claim, Sidecar
+from claudetools.text.sidecar import Claim, Sidecar
+from claudetools.text.target import WITH_LOGS, Target
+from claudetools.wiki import article, compiling, redirects
 from claudetools.wiki.store import Changed, Store
-from claudetools.wiki.target import WITH_LOGS, Target
 
 
 class CannotRename(Exception):

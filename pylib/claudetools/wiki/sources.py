@@ -10,10 +10,10 @@ import re
 from dataclasses import dataclass
 
 from claudetools.core.messages import visible
+from claudetools.text.target import Target
 from claudetools.wiki import outline
 from claudetools.wiki.rendered import without_unseen
 from claudetools.wiki.store import Store, Unusable
-from claudetools.wiki.target import Target
 
 HEADING = re.compile(r"[ \t]*(#{2,6})[ \t]+(.*?)[ \t#]*$")
 BOLD = re.compile(r"[ \t]*(?:[-*][ \t]+)?(?:\*\*|__)([^*_]+)(?:\*\*|__):?[ \t]*$")

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from claudetools.logs.sections import SECTIONS, USER
+from claudetools.text.sidecar import Cite, quote_digest
 from claudetools.wiki import facts, subjects
 from claudetools.wiki.facts import Fact
 from claudetools.wiki.outline import KEPT
 from claudetools.wiki.rendered import Shown, render
-from claudetools.wiki.sidecar import Cite, quote_digest
 from claudetools.wiki.sources import Source
 from claudetools.wiki.wording import ACRONYMS, ATTRIBUTES, CAPITALS, CHANGE, PENDING, PLAN, RETIRED
 

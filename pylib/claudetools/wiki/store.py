@@ -17,7 +17,7 @@ from claudetools.core.checkpoint import checkpoint
 from claudetools.core.place import Place
 from claudetools.logs.record import record
 from claudetools.logs.sections import NO_LOGS
-from claudetools.wiki.target import FOLDERS, Target, of_article
+from claudetools.text.target import FOLDERS, Target, of_article
 
 LARGEST = 8 * 1024 * 1024  # bytes of a log or an article that is read
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import IO
 
 from claudetools.core.checkpoint import checkpoint
-from claudetools.wiki.target import Target
+from claudetools.text.target import Target
 
 PATIENCE = 240.0
 

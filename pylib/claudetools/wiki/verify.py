@@ -11,11 +11,11 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from claudetools.text.sidecar import Cite, Claim, Rejected, quote_digest
 from claudetools.wiki import draft, facts, kept, outline, subjects
 from claudetools.wiki.draft import Line, Mark, Refused
 from claudetools.wiki.facts import Fact
 from claudetools.wiki.rendered import Shown, place_in, render
-from claudetools.wiki.sidecar import Cite, Claim, Rejected, quote_digest
 from claudetools.wiki.sources import Source, shown_lines
 from claudetools.wiki.statements import Answer, Statement, Statements, locate
 from claudetools.wiki.wording import BILLED, BILLING

@@ -4,14 +4,17 @@ end, are written down, nothing else."""
 from __future__ import annotations
 
 from claudetools.core.place import Place
-from claudetools.sessions import background, registry
+from claudetools.sessions import calls, registry
 from claudetools.sessions.event import SILENT, Event, Reply
 
 
 def handle(place: Place, event: Event) -> Reply:
     """Mark it ended; from now on its work goes out with anybody's sync."""
     try:
-        background.end(place, event.session)
+        if calls.under_way(place, event.session):
+            from claudetools.sessions import background
+
+            background.end(place, event.session)
     finally:
         registry.end(place, event.session)
     return SILENT

@@ -7,9 +7,9 @@ from contextlib import suppress
 
 from claudetools.core.messages import visible
 from claudetools.core.place import Place
-from claudetools.sessions import ancestry, newcomer, news, registry
+from claudetools.sessions import ancestry, newcomer, registry
 from claudetools.sessions.event import Event, Reply
-from claudetools.sessions.events import TOOLKIT
+from claudetools.sessions.events import TOOLKIT, news
 
 
 def handle(place: Place, event: Event) -> Reply:

@@ -6,18 +6,21 @@ import time
 from contextlib import suppress
 
 from claudetools.core.place import Place
-from claudetools.sessions import background, news, registry
+from claudetools.sessions import calls, registry
 from claudetools.sessions.event import SILENT, Event, Reply
-from claudetools.sessions.events import TOOLKIT
-from claudetools.sessions.status import GitFailed
+from claudetools.sessions.events import TOOLKIT, news
 
 
 def handle(place: Place, event: Event) -> Reply:
     """Silent as long as nothing has changed."""
     registry.touch(place, event.session)
     registry.note_prompt(place, event.session, event.prompt, TOOLKIT)
-    with suppress(OSError, GitFailed):
-        background.look(place, event.session, background.tasks_done(event.prompt))
+    if calls.under_way(place, event.session):
+        from claudetools.sessions import background
+        from claudetools.sessions.status import GitFailed
+
+        with suppress(OSError, GitFailed):
+            background.look(place, event.session, background.tasks_done(event.prompt))
     facts = news.look(place, event.session, time.time())
     line = news.changed(news.recall(place, event.session), facts)
     if not line:

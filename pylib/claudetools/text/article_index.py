@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from claudetools.core.messages import visible
-from claudetools.merge.settling import by_key, split_front_matter
-from claudetools.wiki.target import FOLDERS, of_article
+from claudetools.text.front import by_key, split_front_matter
+from claudetools.text.target import FOLDERS, of_article
 
 PATH = "wiki/index.md"
 BEGIN = "<!-- articles: written by `wiki index`; text outside of these two marks stays -->"

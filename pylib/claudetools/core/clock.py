@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timezone
 from zoneinfo import ZoneInfo
 
 # Only there do people say PT whatever the season; "CST" alone is also China's and Cuba's.
@@ -38,3 +39,30 @@ def clock_text(moment: datetime) -> str:
 def stamp(moment: datetime) -> str:
     """ISO 8601 with the offset, always 25 characters, so that a newer one can be written over an older one."""
     return moment.isoformat(timespec="seconds")
+
+
+# When a note was written, as its reader's clock shows it.
+
+
+def clock_of(zone: str) -> Callable[[int], str]:
+    """How seconds since the epoch are shown: `2026-06-05 13:58 PT`, in the person's time zone where that is known."""
+    local = read_zone(zone) or timezone.utc
+
+    def clock(seconds: int) -> str:
+        try:
+            moment = datetime.fromtimestamp(seconds, local)
+        except (ValueError, OverflowError, OSError):  # a commit may say what it likes
+            return "at an unknown time"
+        return f"{moment:%Y-%m-%d} {clock_text(moment)}"
+
+    return clock
+
+
+def is_zone(name: str) -> bool:
+    """Whether there is a time zone of this name; True where the machine knows none at all."""
+    import zoneinfo
+
+    try:
+        return bool(zoneinfo.ZoneInfo(name))
+    except (ValueError, OSError, KeyError):
+        return not zoneinfo.available_timezones()

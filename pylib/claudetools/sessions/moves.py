@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from claudetools.attribution.chain import Touch
-from claudetools.attribution.owners import PLAIN, Owned, whole
 from claudetools.core import git
+from claudetools.sessions.owners import PLAIN, Owned, whole
 
 MOST_PAIRS = 10_000  # comparisons of texts that are only alike
 ALIKE = 0.6  # the share of equal lines from which a text counts as the other one, changed

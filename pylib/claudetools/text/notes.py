@@ -13,13 +13,17 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from claudetools.logs.sections import NOTE
-
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
 # Told from the bytes alone: most logs hold no note, and are not parsed.
 LIKELY = re.compile(rb"(?:note|message)s?[^\w\r\n]{1,20}(?:(?:for|to)\b|@)", re.IGNORECASE)
+# The heading of a note, as people write it: "Note for Mike", "A message to", "Notes @mike".
+NOTE_WORDS = r"(?:(?:an?|the)\s+)?(?:(?:urgent|important|quick|short|private|another)\s+)?(?:note|message)s?\b"
+NOTE = re.compile(
+    rf"[\W\d_]*{NOTE_WORDS}[\s*_`:,(\u2013\u2014-]*(?:(?:for|to)\b|(?=@))[\s*_`:]*(?P<who>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
 # markdown-it's own idea of a line; not Python's, which knows ten more ends of one.
 LINE = re.compile(rb"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 LONGEST_FRONT = 64 * 1024

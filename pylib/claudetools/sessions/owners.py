@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from claudetools.attribution import chain
 from claudetools.attribution.chain import OR, History, Touch
+from claudetools.attribution.edits import digest
 from claudetools.attribution.weave import NOBODY, Split, Weave, is_nobody
 from claudetools.core import git
-from claudetools.sessions.ledger import digest
-from claudetools.sessions.objects import Entry
+from claudetools.core.objects import Entry
 from claudetools.text import cipher
 
 PLAIN = (git.REGULAR, git.EXECUTABLE)
