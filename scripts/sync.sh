@@ -47,7 +47,7 @@ load() {
 load environment repository settings branch glance
 begin_look .
 begin_glance .
-load exit_codes ui arguments patience python results identity owner vault remote deliver report
+load exit_codes ui arguments patience python results identity owner vault remote answers deliver report
 
 # What most calls do not need, and all of it before the lock is taken.
 load_the_rest() {

@@ -9,6 +9,7 @@ import pytest
 from vaults import AGE_TEXT
 from world import Machine, World, run_plain, write_identity
 
+OPAQUE = "\u00ff\u00fe\u00fd" * 9  # as a line of a ciphertext
 LINES = "".join(f"line {i}\n" for i in range(10))
 
 
@@ -286,20 +287,21 @@ def test_deleted_there_and_edited_here_is_settled_by_taking_a_side(
 
 
 def test_edits_of_different_lines_of_an_encrypted_file_are_never_merged(world: World, machine: Machine) -> None:
-    sealed = AGE_TEXT + LINES
+    sealed = AGE_TEXT + "".join(f"{OPAQUE}{n}\n" for n in range(10))
+    howards, mikes = (sealed.replace(f"{OPAQUE}{n}\n", f"{OPAQUE[::-1]}{n}\n") for n in (1, 8))
     machine.write("acme.age", sealed)
     machine.sync()
     other = world.machine("LINUX-02", "howard")
-    other.write("acme.age", sealed.replace("line 1\n", "howard's\n"))
+    other.write("acme.age", howards)
     other.push()
-    machine.write("acme.age", sealed.replace("line 8\n", "mike's\n"))
+    machine.write("acme.age", mikes)
     assert machine.sync().code == 65
-    assert world.remote_file("acme.age") == sealed.replace("line 1\n", "howard's\n")
+    assert world.remote_file("acme.age") == howards
     assert machine.sync("--resolve", "--take", "mine", "acme.age").code == 65, "not laid out yet"
     machine.sync("--resolve")
     assert machine.sync("--resolve", "--take", "mine", "acme.age").code == 0
     assert machine.sync().code == 0
-    assert world.remote_file("acme.age") == sealed.replace("line 8\n", "mike's\n")
+    assert world.remote_file("acme.age") == mikes
 
 
 def test_a_renamed_folder_takes_the_others_new_file_along(world: World, machine: Machine, other: Machine) -> None:

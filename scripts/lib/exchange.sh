@@ -179,7 +179,10 @@ push_tip() {
     meet_remote_lock
     return
   fi
-  settle_refusal
+  settle_push_answer || {
+    [ "$?" -eq 1 ] || return "$EXIT_INTERNAL"
+    settle_refusal
+  }
 }
 
 # Who has lost before lets others go first, the longer the more often, each for another while: before the fetch, so that

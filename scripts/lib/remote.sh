@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The remote's branch: as last heard of, as it is now, and what to say when it does not answer.
-# Needs: repository, patience, results, ui.
+# Needs: repository, patience, results, answers, ui.
 # Sets: ACCEPTED ACCEPTED_OF SEEN.
 
 # The remote's tip as last heard of, '' when the remote has no such branch.
@@ -58,36 +58,23 @@ note_reached() {
   { printf '%s\n' "$NOW" >"$STATE/reached"; } 2>/dev/null || : # told by the alarm
 }
 
-# Unreachable or wanting a login: the work is committed here and waits.
+# The fetch failed: the work is committed here and waits.
 report_unreachable() {
-  local text waiting since agent=''
-  text=$(first_words "$WORK/error")
-  case ${SSH_AUTH_SOCK:-none}$(<"$WORK/error") in
-    none*'Permission denied (publickey'*)
-      agent="SSH_AUTH_SOCK is not set here, so ssh asks no agent, and a key with a passphrase stays closed: a scheduled sync needs a key without one."
-      ;;
-  esac
+  local agent='' answer cause text
   if find_git_lock "$(<"$WORK/error")" || is_disk_failure "$(<"$WORK/error")" || { [ ! -s "$WORK/error" ] && probe_disk && [ -n "$PROBED" ]; }; then
     report_git_failure "git fetch" # it is this machine's disk that stops us, not the network
     return "$EXIT_CANNOT_CREATE"
   fi
-  waiting=$(git -C "$TOP" rev-list --count "$HEAD_OID" ${SEEN:+"^$SEEN"} 2>/dev/null) || waiting=0
-  since=$(git -C "$TOP" log --reverse --format=%cd --date=format:'%a %H:%M' "$HEAD_OID" ${SEEN:+"^$SEEN"} 2>/dev/null | head -n 1)
-  case $(<"$WORK/error") in
-    *'Authentication failed'* | *'could not read Username'* | *'could not read Password'* | *'Permission denied (publickey'* | \
-      *'terminal prompts disabled'* | *'Host key verification failed'* | *'HTTP 401'* | *'HTTP 403'* | *'returned error: 40'[13]*)
-      problem "$EXIT_OFFLINE" warn "$(visible "$REMOTE") wants a login ($text)." \
-        "Your work is committed here, $(count_of "$waiting" commit) not sent yet. Log in once by hand: git -C $(quoted "$TOP") fetch $(quoted "$REMOTE")" ${agent:+"$agent"}
-      ;;
-    *)
-      if [ "$waiting" = 0 ]; then
-        problem "$EXIT_OFFLINE" ok "No commit of yours waits. $(visible "$REMOTE") cannot be reached ($text)."
-      else
-        problem "$EXIT_OFFLINE" ok "Saved here. $(visible "$REMOTE") cannot be reached ($text)." \
-          "$(count_of "$waiting" commit), the first of ${since:-today}, not sent yet. The next sync that reaches it sends them."
-      fi
+  answer=$(words_of_failure "$WORK/error")
+  cause=${answer%%$'\n'*} text=${answer#*$'\n'}
+  [ -n "$answer" ] || cause=network text=$(first_words "$WORK/error")
+  [ "$cause" != right ] || cause=login # not even to read
+  case ${SSH_AUTH_SOCK:-none}$text in
+    none*'Permission denied (publickey'*)
+      agent="SSH_AUTH_SOCK is not set here, so ssh asks no agent, and a key with a passphrase stays closed: a scheduled sync needs a key without one."
       ;;
   esac
+  report_answer "$cause" "$text" "$(waiting_words)" ${agent:+"$agent"}
   return "$EXIT_OFFLINE"
 }
 
@@ -113,8 +100,7 @@ is_on_this_machine() {
 meet_remote_lock() {
   local url waiting
   url=$(git -C "$TOP" remote get-url --push "$REMOTE" 2>/dev/null)
-  waiting=$(git -C "$TOP" rev-list --count "$HEAD_OID" ${SEEN:+"^$SEEN"} 2>/dev/null) || waiting=0
-  waiting="Your work is committed here, $(count_of "$waiting" commit) not sent yet."
+  waiting=$(waiting_words)
   if is_on_this_machine "$url"; then
     ! outwait_git_lock || return 1
     report_git_lock "$(visible "$REMOTE") cannot take the push" "$waiting"
