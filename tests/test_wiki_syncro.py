@@ -17,7 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claudetools.wiki import hours, syncro
+from claudetools.wiki import draft, hours, syncro
+from claudetools.wiki.verify import Evidence, verify
 from test_agent_hooks import start
 from test_wiki import ARTICLE, DRAFT, Wiki
 from world import Machine, Result, needs
@@ -252,8 +253,9 @@ def test_a_server_that_never_stops_paging_is_stopped(wiki: Wiki, server: Server)
     server.trap = lambda path, count: (
         ok({"tickets": [row], "meta": {"total_pages": 10**9}}) if path.endswith("/tickets") else None
     )
-    refresh(wiki)
-    assert "  open_tickets: 1\n" in wiki.article() and len(server.asked) < 20
+    result = refresh(wiki)
+    assert "open_tickets" not in wiki.article() and len(server.asked) < 20
+    assert "page 2 of 1000000000 of /tickets brings nothing new" in result.err
 
 
 @pytest.mark.parametrize("names", [[], ["Acme Corp", "acme corp "]])
@@ -369,3 +371,82 @@ def test_the_line_on_hours_never_fails(text: bytes) -> None:
 def test_a_number_is_finite_or_none(value: object) -> None:
     found = syncro.number(value)
     assert found is None or (abs(found) < float("inf") and not isinstance(value, bool))
+
+
+NOT_UNDERSTOOD: list[tuple[str, Callable[[dict[str, object]], object]]] = [
+    ("no pages", lambda found: {**found, "meta": {}}),
+    ("no ids", lambda found: {**found, "tickets": [{"customer_id": 77}]}),
+    ("ids that are no numbers", lambda found: {**found, "tickets": [{"id": "x7", "customer_id": 77}]}),
+    ("rows that are none", lambda found: {**found, "tickets": [7]}),
+    ("an id without end", lambda found: {**found, "tickets": [{"id": 10**400, "customer_id": 77}]}),
+]
+
+
+@pytest.mark.parametrize(("what", "spoil"), NOT_UNDERSTOOD, ids=[name for name, _ in NOT_UNDERSTOOD])
+def test_an_answer_that_cannot_be_understood_keeps_the_old_figure(
+    wiki: Wiki, server: Server, what: str, spoil: Callable[[dict[str, object]], object]
+) -> None:
+    wiki.machine.write("wiki/clients/acme.md", ARTICLE.replace("tags:", f"{BLOCK}tags:"))
+    server.tickets = [{"id": n, "customer_id": 77, "status": "New"} for n in range(60)]
+    server.trap = lambda path, count: (
+        ok(spoil(paged(server.tickets, "tickets", 1))) if path.endswith("/tickets") else None
+    )
+    result = refresh(wiki)
+    assert "  open_tickets: 9\n" in wiki.article() and "[WARN] Syncro: its answer to /tickets" in result.err
+
+
+def test_numbers_sent_as_text_are_understood(wiki: Wiki, server: Server) -> None:
+    server.tickets = [{"id": str(n), "customer_id": "77", "status": "New"} for n in range(30)]
+    server.trap = lambda path, count: None
+    refresh(wiki)
+    assert "  open_tickets: 30\n" in wiki.article()
+
+
+def test_the_answer_has_to_be_about_the_customer_that_was_asked_for(wiki: Wiki, server: Server) -> None:
+    wiki.machine.write("wiki/clients/acme.md", ARTICLE.replace("tags:", f"{BLOCK}tags:"))
+    server.customer = {"id": 99, "business_name": "Berg & Partner", "prepay_hours": "7"}
+    result = refresh(wiki)
+    assert "  prepaid_hours: 7\n" in wiki.article() and "answered with another one" in result.err
+    assert "customer_id: 77" in wiki.article()
+
+
+def test_the_customer_is_the_clients_and_never_a_drafts_title(wiki: Wiki, server: Server) -> None:
+    (wiki.machine.top / "wiki/clients/acme.md").unlink()
+    server.customer["business_name"] = "Berg & Partner"
+    wiki.say(DRAFT, title="Berg & Partner")
+    for _ in range(2):
+        result = wiki.compile("--full")
+        assert "customer_id" not in wiki.article() and "no customer is called 'acme' there" in result.err
+    wiki.machine.write("clients/acme/README.md", "# Berg & Partner\n")
+    wiki.compile("--full")
+    assert "customer_id: 77" in wiki.article()
+
+
+FIGURES = [
+    ("Open tickets: 20.", "Open tickets: (verify)."),
+    ("Remaining hours: 99", "Remaining hours: (verify)"),
+    ("Tickets (open): 7", "Tickets (open): (verify)"),
+    ("| Prepaid | Open |\n|---|---|\n| 25 | 9 |", "| (verify) | (verify) |"),
+    ("| Prepaid | Open |\n|---|---|\n| 20 | 60 |", "| 20 | 60 |"),
+    ("60 open tickets, 20 prepaid hours, 4 hours this month", "60 open tickets, 20 prepaid hours, 4 hours this month"),
+    ("Offene Tickets: 60, Guthaben 20,0 h", "Offene Tickets: 60, Guthaben 20,0 h"),
+    ("60 prepaid hours and 20 open tickets", "(verify) prepaid hours and (verify) open tickets"),
+]
+
+
+@pytest.mark.parametrize(("line", "want"), FIGURES)
+def test_each_figure_proves_itself_alone(line: str, want: str) -> None:
+    told = {"open_tickets": 60.0, "prepaid_hours": 20.0, "hours_this_month": 4.0}
+    text = draft.tidy(f"# Acme\n\n## Overview\n\n{line}\n\nmore\n")
+    assert f"\n{want}\n" in verify(text, Evidence("", [], billing=told)).body
+
+
+@pytest.mark.parametrize("value", ["9" * 400, "1e999", ".inf", ".nan", "-1e300", "[1]", "9" * 5000])
+def test_a_figure_of_any_size_ends_in_no_traceback(wiki: Wiki, server: Server, value: str) -> None:
+    block = BLOCK.replace("open_tickets: 9", f"open_tickets: {value}").replace(
+        "customer_id: 77", f"customer_id: {value}"
+    )
+    wiki.machine.write("wiki/clients/acme.md", ARTICLE.replace("tags:", f"{block}tags:"))
+    wiki.say(DRAFT.replace("## Patterns", f"Open tickets: {'9' * 500}. Ports {'8' * 30}.\n\n## Patterns"))
+    for result in (wiki.compile("--full"), wiki.run("check"), wiki.run("hours", "acme")):
+        assert "Traceback" not in result.text

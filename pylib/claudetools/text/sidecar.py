@@ -5,7 +5,8 @@
      "claims": [{"text": "<the article's line, trimmed>",
                  "cites": [{"log": "<path from the top>", "lines": [12, 15], "says": "<16 hex digits>"}]}],
      "uncited": ["<a line that the compile wrote without a source>", ...],
-     "rejected": [{"text": "<the article's line, trimmed>", "value": "<what reads (verify) there>", "why": "<words>"}]}
+     "rejected": [{"text": "<the article's line, trimmed>", "value": "<what reads (verify) there>", "why": "<words>"}],
+     "title": "<the title in the front matter, where a draft gave it and no person>"}
 
 `says` is the beginning of the sha256 of the cited lines: a log that was corrected no longer says the same.
 """
@@ -50,12 +51,13 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Sidecar:
-    """`read`: each log that the article has absorbed, with its digest at that time."""
+    """`read`: each log that the article has absorbed, with its digest at that time. `title`: as a draft called it."""
 
     read: Mapping[str, str] = field(default_factory=dict)
     claims: Sequence[Claim] = ()
     uncited: Sequence[str] = ()
     rejected: Sequence[Rejected] = ()
+    title: str = ""
 
     def compiled(self) -> frozenset[str]:
         """The lines that a compile wrote, and not a person."""
@@ -82,7 +84,8 @@ def parse(text: str | None) -> Sidecar:
     lines = [item for item in uncited if isinstance(item, str)] if isinstance(uncited, list) else []
     refused = found.get("rejected")
     doubts = [one for item in refused if (one := parse_rejected(item))] if isinstance(refused, list) else []
-    return Sidecar(kept, known, lines, doubts)
+    title = found.get("title")
+    return Sidecar(kept, known, lines, doubts, title if isinstance(title, str) else "")
 
 
 def parse_claim(item: Any) -> Claim | None:
@@ -114,6 +117,8 @@ def write(article: str, sidecar: Sidecar) -> str:
     found = {"version": VERSION, "article": article, "read": dict(sorted(sidecar.read.items())), "claims": claims}
     if sidecar.uncited:
         found["uncited"] = list(sidecar.uncited)
+    if sidecar.title:
+        found["title"] = sidecar.title
     if sidecar.rejected:
         found["rejected"] = [{"text": one.text, "value": one.value, "why": one.why} for one in sidecar.rejected]
     return json.dumps(found, indent=1, ensure_ascii=False) + "\n"

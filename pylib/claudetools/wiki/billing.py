@@ -11,7 +11,7 @@ syncro:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -45,14 +45,21 @@ def of(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def figures(block: Mapping[str, Any]) -> dict[str, float] | None:
     """The figures of a block; None where Syncro has never said anything."""
-    found = {key: float(block[key]) for key in FIGURES if isinstance(block.get(key), int | float)}
+    found = {key: value for key in FIGURES if (value := syncro.number(block.get(key))) is not None}
     return found or None
 
 
 def ask(
-    store: Store, target: Target, values: Mapping[str, Any], title: str, now: datetime, environ: Mapping[str, str]
+    store: Store,
+    target: Target,
+    values: Mapping[str, Any],
+    names: Sequence[str],
+    now: datetime,
+    environ: Mapping[str, str],
 ) -> Told:
     """Ask Syncro for a client's figures; where it does not tell, the last ones stay and are marked stale.
+
+    `names`: what the client may be called there, for as long as its `customer_id` is not known.
 
     Without an address (CLAUDETOOLS_SYNCRO_URL, or git config claudetools.syncroUrl) there is no Syncro, and no word.
     """
@@ -65,7 +72,7 @@ def ask(
     known = before.get("customer_id")
     try:
         with syncro.Syncro(url, token.read_token(store.place, environ), seconds(environ)) as connection:
-            found = syncro.fetch(connection, known if isinstance(known, int) else None, title, now)
+            found = syncro.fetch(connection, syncro.whole(known), names, now)
     except (syncro.SyncroFailed, token.NoToken) as error:
         kept = "; the figures of " + str(before.get("as_of") or "before")[:16] + " stay" if figures(before) else ""
         return Told({"stale": True} if figures(before) else {}, [f"Syncro: {error}{kept}."])

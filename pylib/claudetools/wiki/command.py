@@ -112,8 +112,9 @@ def read_article(article: str, full: bool, logs: Sequence[str]) -> None:
         cli.info(f"{wanted} has absorbed all {len(found.sources)} logs; to read them all the same: --full")
         return
     shown = reading.shown_in(found, full)
-    keep_reading(store, found.id, reading.note(found, shown))
-    click.echo(prompt.write(found, shown, for_file=True), nl=False)
+    id = reading.new_id()
+    keep_reading(store, id, reading.write_note(id, wanted, reading.note(found, shown)))
+    click.echo(prompt.write(found, shown, id), nl=False)
 
 
 @wiki.command("apply")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from claudetools.text import article_index, sidecar
 from claudetools.text.front import Unreadable
 from claudetools.text.sidecar import Sidecar
 from claudetools.text.target import Target
-from claudetools.wiki import article, billing, desk, prompt, reading, synthesizer, turn
+from claudetools.wiki import article, billing, desk, facts, prompt, reading, synthesizer, turn
 from claudetools.wiki.draft import Refused, parse_answer
 from claudetools.wiki.reading import Reading
 from claudetools.wiki.sources import Source
@@ -44,18 +44,18 @@ class Outcome:
 def compile_article(
     store: Store, target: Target, full: bool, more: Sequence[str], environ: Mapping[str, str]
 ) -> Outcome:
-    """Draft and land one article. Never raises for what can go wrong outside of this program."""
+    """Read, let the synthesizer draft, apply. Never raises for what can go wrong outside of this program."""
+    limit = synthesizer.seconds(environ)  # for waiting and drafting together: a save waits no longer
     try:
-        with turn.turn(store.scratch, target, cli.info) as waited:
+        with turn.turn(store.scratch, target, cli.info, limit) as waited:
             found = reading.read(store, target, more)
             if not found.is_due and (waited or not full):
                 return Outcome(target, "absorbed", len(found.sources))
             if not found.sources:
                 raise Refused(f"no log of {target} is there to compile from")
             shown = reading.shown_in(found, full)
-            answer = synthesizer.ask(prompt.write(found, shown), environ, cli.info)
-            title, text = parse_answer(answer)
-            return land(store, found, shown, title, text, environ)
+            answer = synthesizer.ask(prompt.write(found, shown), environ, cli.info, limit - waited)
+            return apply(store, target, reading.note(found, shown), answer, environ)
     except TROUBLE as error:
         return refresh(store, target, more, environ, words_for(error))
 
@@ -63,26 +63,27 @@ def compile_article(
 def apply_draft(
     store: Store, target: Target, note: Mapping[str, Any], text: bytes, environ: Mapping[str, str]
 ) -> Outcome:
-    """Land the draft of an agent's own subagent, made from the reading that `note` remembers."""
-    labels = note["labels"]
+    """Apply a draft that an agent's subagent made, and the agent has looked at."""
     try:
-        with turn.turn(store.scratch, target, cli.info):
-            more = [path for path, _ in labels.values()]
-            now = reading.read(store, target, more)
-            known = {source.path: source for source in now.sources}
-            if note["article"] != reading.article_digest(now):
-                raise Changed(target.path)
-            read = [
-                Source(label, path, digest, known[path].lines)
-                for label, (path, digest) in labels.items()
-                if path in known
-            ]
-            title, markdown = parse_answer(text)
-            found = Reading(target, now.data, now.text, now.values, now.sidecar, read, now.problems)
-            shown = [source for source in read if source.path in note["shown"]]
-            return land(store, found, shown, title, markdown, environ)
+        with turn.turn(store.scratch, target, cli.info, synthesizer.seconds(environ)):
+            return apply(store, target, note, text, environ)
     except TROUBLE as error:
         return refresh(store, target, (), environ, words_for(error))
+
+
+def apply(store: Store, target: Target, note: Mapping[str, Any], text: bytes, environ: Mapping[str, str]) -> Outcome:
+    """Prove a draft, made from the reading that `note` remembers, and land it. Raises what TROUBLE names."""
+    labels = note["labels"]
+    now = reading.read(store, target, [path for path, _ in labels.values()])
+    if note["article"] != reading.article_digest(now):
+        raise Changed(target.path)
+    known = {source.path: source for source in now.sources}
+    read = [
+        replace(known[path], label=label, digest=digest) for label, (path, digest) in labels.items() if path in known
+    ]
+    title, markdown = parse_answer(text)
+    shown = [source for source in read if source.path in note["shown"]]
+    return land(store, replace(now, sources=read), shown, title, markdown, environ)
 
 
 def land(
@@ -90,8 +91,7 @@ def land(
 ) -> Outcome:
     """Prove the draft and put it in the article's place, with sidecar and index. Raises what TROUBLE names."""
     target, now = found.target, desk.now(store.place)
-    name = found.title if found.values.get("title") else title or found.title
-    told = billing.ask(store, target, found.values, name, now, environ)
+    told = billing.ask(store, target, found.values, customer_names(store, found), now, environ)
     evidence = Evidence(
         found.body,
         found.sources,
@@ -99,22 +99,44 @@ def land(
         found.sidecar.uncited,
         billing.figures({**(billing.of(found.values)), **told.fields}),
         desk.vault_check(store.place),
-        (name, target.slug),
+        (found.title, target.slug),
         desk.tree_check(store.place, target.folder),
         [source.path for source in found.new],
     )
     verdict = verify(text, evidence)
-    head = article.take_apart(found.text)
-    whole = article.change(
-        head.opening + "".join(head.lines) + head.closing + "\n" + verdict.body.lstrip("\n"),
-        {**heading(found, title), **record(found, now), "stale": False, **told.change()},
-    )
-    store.replace(target.path, found.data, whole.encode())
+    if not title or (facts.find(title) and verify(f"# x\n\n## x\n\n{title}\n", evidence).rejected):
+        title = found.title
+    values = {**heading(found, title), **record(found, now), "stale": False, **told.change()}
+    place(store, found, verdict.body, values)
     absorbed = {path: digest for path, digest in found.sidecar.read.items() if path not in {s.path for s in shown}}
     absorbed |= {source.path: source.digest for source in shown}
-    write_sidecar(store, target, Sidecar(absorbed, verdict.claims, verdict.uncited, verdict.rejected))
+    drafted = found.sidecar.title if found.values.get("title") else title
+    write_sidecar(store, target, Sidecar(absorbed, verdict.claims, verdict.uncited, verdict.rejected, drafted))
     write_index(store)
     return Outcome(target, "compiled", len(shown), verdict=verdict, notes=[*found.problems, *told.notes])
+
+
+def place(store: Store, found: Reading, body: str, values: Mapping[str, Any]) -> None:
+    """Put the new text below the front matter as it is now: a refresh may have written there. Raises Changed."""
+    data, text = found.data, found.text
+    for _ in range(5):
+        head = article.take_apart(text)
+        whole = head.opening + "".join(head.lines) + head.closing + "\n" + body.lstrip("\n")
+        with suppress(Changed):
+            store.replace(found.target.path, data, article.change(whole, values).encode())
+            return
+        text = store.text(found.target.path) or ""
+        data = text.encode() or None
+        if article.take_apart(text).body.strip() != found.body.strip():
+            raise Changed(found.target.path)
+    raise Changed(found.target.path)
+
+
+def customer_names(store: Store, found: Reading) -> list[str]:
+    """What the client may be called at Syncro: as a person wrote, never as a draft called itself."""
+    title = found.values.get("title")
+    mine = [title] if isinstance(title, str) and title and title != found.sidecar.title else []
+    return list(dict.fromkeys([*mine, *desk.client_names(store, found.target), found.target.slug.replace("-", " ")]))
 
 
 def refresh(store: Store, target: Target, more: Sequence[str], environ: Mapping[str, str], reason: str = "") -> Outcome:
@@ -124,7 +146,7 @@ def refresh(store: Store, target: Target, more: Sequence[str], environ: Mapping[
         if not found.sources and found.data is None:
             return Outcome(target, "untouched", reason=reason or f"there is neither an article nor a log of {target}")
         now = desk.now(store.place)
-        told = billing.ask(store, target, found.values, found.title, now, environ)
+        told = billing.ask(store, target, found.values, customer_names(store, found), now, environ)
         for _ in range(5):
             values = {**heading(found, ""), **record(found, now), **told.change()}
             values |= {"stale": True} if found.is_due or reason else {}

@@ -13,6 +13,9 @@ from claudetools.core import clock
 from claudetools.core.identity import DEFAULT_TIMEZONE, Invalid, load_json, own_file, read_vaults
 from claudetools.core.place import Place
 from claudetools.logs.person import where_identity_is
+from claudetools.text import front
+from claudetools.text.target import Target
+from claudetools.wiki.store import Store, Unusable
 
 SUFFIX = re.compile(r"\.(age|gpg|asc|sops|enc|ya?ml|json|env|txt|md|kdbx|ini)$", re.IGNORECASE)
 
@@ -31,6 +34,22 @@ def now(place: Place) -> datetime:
     name = read_identity(place).get("timezone")
     zone = clock.read_zone(name) if isinstance(name, str) else None
     return clock.now(zone or clock.read_zone(DEFAULT_TIMEZONE) or clock.read_zone("UTC"))  # type: ignore[arg-type]
+
+
+def client_names(store: Store, target: Target) -> list[str]:
+    """What a client's own folder calls it: `customer`, `name` or `title` in the front matter of a text at its top, or
+    that text's heading."""
+    found = []
+    for name in ("README.md", "index.md", "client.md", f"{target.slug}.md") if target.type == "client" else ():
+        try:
+            text = store.text(f"{target.folder}/{target.slug}/{name}") or ""
+            values = front.read_front(text)
+        except (Unusable, front.Unreadable):
+            continue
+        told = [values.get(key) for key in ("customer", "business_name", "name", "title")]
+        heading = re.search(r"(?m)^#[ \t]+(.+?)[ \t#]*$", text)
+        found += [one for one in [*told, heading[1] if heading else None] if isinstance(one, str) and one.strip()]
+    return found
 
 
 def vault_folders(place: Place) -> list[str]:

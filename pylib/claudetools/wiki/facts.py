@@ -61,12 +61,15 @@ def typed(found: Sequence[Fact], line: str) -> Iterator[Fact]:
     """The facts; a plain number in a clause that speaks of ports, and has none, is one: "the VLAN has the ID 30"."""
     for fact in found:
         kind = fact.kind
-        if kind == "number" and not COUNTED.match(line, fact.end):
+        if kind == "number":
             start = max(line.rfind(sign, 0, fact.start) for sign in (". ", "; ", "\u2502", "! ")) + 1
             clause = line[start : fact.start]
-            said = [one for one in COUNTABLE if KIND_WORDS[one].search(clause)]
-            if len(said) == 1 and not any(other.kind == said[0] and other.start >= start for other in found):
-                kind = said[0]
+            said = [(one, words) for one in COUNTABLE if (words := KIND_WORDS[one].search(clause))]
+            if len(said) == 1:
+                one, words = said[0]
+                listed = clause[words.end() :].lstrip().startswith(":")  # "VLANs: 10 voice, 20 guest"
+                others = any(other.kind == one and other.start >= start for other in found)
+                kind = one if listed or not (others or COUNTED.match(line, fact.end)) else kind
         yield fact if kind == fact.kind else replace(fact, kind=kind)
 
 

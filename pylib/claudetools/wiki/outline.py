@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 KEPT = re.compile(r"\b(patterns?|history)\b", re.IGNORECASE)
 # "Credentials & Secrets", "New credentials", "Passwords": a short heading, not one that tells of a password's reset.
 SECRET = re.compile(
-    r"(?i)(?!update\b)(?=(?:\S+\s*){1,5}$).*\b(?:credentials?|secrets?)\b|(?:passwords?|api keys?|tokens?)\W*$"
+    r"(?i)(?!update\b)(?=(?:\S+\s*){1,5}$).*\b(?:credentials?|secrets?|zugangsdaten|kennw(?:o|ö)rter|passw(?:o|ö)rter)\b|"
+    r"(?:passwords?|passwort|kennwort|api keys?|tokens?)(?:\s*(?:,|&|and|und|/)\s*[\w ]{1,20})?\W*$|"
+    r"(?:logins?|users?|accounts?)\s*(?:,|&|and|und|/)\s*(?:passwords?|passw(?:o|ö)rter|keys?)\W*$"
 )
 
 

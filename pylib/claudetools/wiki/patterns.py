@@ -104,6 +104,7 @@ PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("port", r"(?<=[\w.\]]:)\d{2,5}(?![\w:.]\d|\d)"),
         ("port", r"\b(?P<value>\d{1,5})/(?:tcp|udp)\b"),
         ("ports", rf"\b{PROTOCOL}(?:[ :/(]{{1,2}}|\s+(?:on|auf|over|at|via|is on|runs on|moved to)\s+(?:port\s+)?)(?P<value>\d{{2,5}})\b(?![.:]\d)"),
+        ("port", r"\b(?:is|runs|listens|reachable|answers|available|console|ui)\s(?:on|at|auf)\s(?P<value>\d{2,5})\b(?![.:/,]\d|\s?[a-z%€$])"),
         ("ports", rf"\bports?\b[^\w\n]{{0,6}}(?:(?:tcp|udp|no\.?|number|is|to|from|was)[ /]+)*(?P<value>\d{{1,5}}(?:{AND}\d{{1,5}})*)(?![.:]\d)"),
         ("vlans", rf"\bvlans?{NAMED}[^\w\n]{{0,5}}(?P<value>\d{{1,4}}(?:{AND}\d{{1,4}})*)\b(?!\.\d)"),
         ("vlans", r"\bvlans?\b(?:\s(?:for|of|fürs?)\s[\w -]{1,25}|\s[\w-]{1,15})?\s?(?:is|=|:|id|\(|\(id|ist|hat|has|has id|uses|got|to)\s?:?\s?(?P<value>\d{1,4})\b(?!\.\d)"),

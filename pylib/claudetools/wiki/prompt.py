@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from claudetools.core.messages import visible
 from claudetools.wiki.reading import Reading
 from claudetools.wiki.sources import Source, shown_lines
 
@@ -32,11 +33,11 @@ Pass the Markdown on stdin to: wiki apply {target} --reading {id} --keep -
 """
 
 
-def write(reading: Reading, shown: Sequence[Source], for_file: bool = False) -> str:
-    """The whole prompt. `for_file`: for an agent that drafts into a file, and not for a command that answers."""
+def write(reading: Reading, shown: Sequence[Source], id: str = "") -> str:
+    """The whole prompt. `id`: of the reading, for an agent that hands its draft in; "" for a command that answers."""
     rules = RULES.format(target=reading.target, title=reading.title)
-    asked = DRAFT.format(target=reading.target, id=reading.id) if for_file else ANSWER
-    parts = [rules + asked, numbered("A", reading.target.path, shown_lines(reading.body, mask=False))]
+    asked = DRAFT.format(target=reading.target, id=id) if id else ANSWER
+    parts = [rules + asked, numbered("A", reading.target.path, shown_lines(reading.body))]
     left_out = len(reading.sources) - len(shown)
     if left_out:
         parts.append(f"{left_out} more logs are not shown; what they say is in the article.\n")
@@ -47,4 +48,6 @@ def write(reading: Reading, shown: Sequence[Source], for_file: bool = False) -> 
 def numbered(label: str, path: str, lines: Sequence[str | None]) -> str:
     """One text between marks that it cannot forge: each of its lines begins with its label and number."""
     shown = [f"{label}:{number}| {'[hidden]' if line is None else line}" for number, line in enumerate(lines, 1)]
-    return "\n".join([f"=== {label}: {path} ===", *(shown or ["(there is none yet)"]), f"=== end of {label} ===", ""])
+    return "\n".join(
+        [f"=== {label}: {visible(path)} ===", *(shown or ["(there is none yet)"]), f"=== end of {label} ===", ""]
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,12 +52,6 @@ class Reading:
         """Whether a compile would bring something: no article, new logs, or an article that is marked stale."""
         return self.data is None or bool(self.new) or self.values.get("stale") is True
 
-    @property
-    def id(self) -> str:
-        """The same for the same article and logs: a draft names it, so that it is never laid over another text."""
-        seen = [hashlib.sha256(self.data or b"").hexdigest(), *(f"{s.path} {s.digest}" for s in self.sources)]
-        return hashlib.sha256("\n".join([str(self.target), *seen]).encode()).hexdigest()[:12]
-
 
 def read(store: Store, target: Target, more: Sequence[str] = ()) -> Reading:
     """Read it all. Raises Unusable and Unreadable for an article that cannot be changed safely."""
@@ -64,8 +59,11 @@ def read(store: Store, target: Target, more: Sequence[str] = ()) -> Reading:
     values = article.read(text or "", target.path)
     named = [path for path in article.sources_of(values) if path.endswith(".md")]
     older = [path for name in redirects.aliases(store, target) for path in store.logs(name)]
-    found, problems = sources.gather(store, target, [*older, *named, *more])
-    missing = [words for words in problems if "is not there" not in words]
+    wanted = list(dict.fromkeys([*named, *more]))
+    refused = {path: words for path in wanted if (words := sources.why_not(target, path, older))}
+    found, problems = sources.gather(store, target, [*older, *(path for path in wanted if path not in refused)])
+    missing = [f"{path} {words}" for path, words in refused.items()]
+    missing += [words for words in problems if "is not there" not in words]
     known = sidecar.parse(store.text(target.sidecar))
     return Reading(target, None if text is None else text.encode(), text or "", values, known, found, missing)
 
@@ -83,16 +81,25 @@ def shown_in(reading: Reading, full: bool) -> list[Source]:
     return [source for source in reading.sources if source in shown]
 
 
-def note(reading: Reading, shown: Sequence[Source]) -> str:
-    """What `wiki apply` needs to remember of it, as JSON."""
-    labels = {source.label: [source.path, source.digest] for source in reading.sources}
-    told = {"id": reading.id, "target": str(reading.target), "article": article_digest(reading)}
-    return json.dumps({**told, "labels": labels, "shown": [source.path for source in shown]}) + "\n"
+def new_id() -> str:
+    """What a draft names its reading by: another one for each reading, for each belongs to the session that read."""
+    return secrets.token_hex(6)
+
+
+def note(reading: Reading, shown: Sequence[Source]) -> dict[str, Any]:
+    """What a draft's reading is remembered by: the article's text, the labels of the logs, the logs that were shown."""
+    labels = {source.label: (source.path, source.digest) for source in reading.sources}
+    return {"article": article_digest(reading), "labels": labels, "shown": [source.path for source in shown]}
+
+
+def write_note(id: str, target: Target, found: dict[str, Any]) -> str:
+    """The note as JSON."""
+    return json.dumps({"id": id, "target": str(target), **found}) + "\n"
 
 
 def article_digest(reading: Reading) -> str:
-    """By which the article is recognised as unchanged; "" for none."""
-    return "" if reading.data is None else hashlib.sha256(reading.data).hexdigest()
+    """By which the article's text is recognised as unchanged, whatever a refresh does above it; "" for none."""
+    return "" if reading.data is None else hashlib.sha256(reading.body.strip().encode()).hexdigest()
 
 
 def recall(text: str, target: Target, id: str) -> dict[str, Any] | None:

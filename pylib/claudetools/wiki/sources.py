@@ -6,10 +6,14 @@ Neither a synthesizer nor a sidecar ever sees a Credentials section: its lines k
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from claudetools.core.messages import visible
+from claudetools.logs.sections import is_log_path
+from claudetools.text import detector
 from claudetools.text.target import Target
 from claudetools.wiki import outline
 from claudetools.wiki.rendered import without_unseen
@@ -18,10 +22,12 @@ from claudetools.wiki.store import Store, Unusable
 HEADING = re.compile(r"[ \t]*(#{2,6})[ \t]+(.*?)[ \t#]*$")
 BOLD = re.compile(r"[ \t]*(?:[-*][ \t]+)?(?:\*\*|__)([^*_]+)(?:\*\*|__):?[ \t]*$")
 UNDERLINE = re.compile(r" {0,3}(=+|-+)\s*$")
+NAMED = r"(?:pass(?:word|wd|phrase|wort)?|kennwort|pwd|secret|token|(?:api|access|private)[ _-]?key|psk|pin)"
+# Where the detector is not sure, a model need not see it either: what is called a password, here or in the next line.
 ASSIGNED = re.compile(
-    r"(?i)\b((?:pass(?:word|wd|phrase)?|pwd|secret|token|(?:api|access|private)[ _-]?key|psk|pin)\b[*`\"']*"
-    r"\s*(?:[:=]|\bis\b)+[*`\"']*\s*[`\"']?)(?!vault\b|\(|see\b|in\b|stored\b|op:)([^\s`\"'|]+)"
+    rf"(?i)\b({NAMED}\b[*`\"']*\s*(?:[:=]|\bis\b)+[*`\"']*\s*[`\"']?)(?!vault\b|\(|see\b|in\b|stored\b|op:)([^\s`\"'|]+)"
 )
+BELOW = re.compile(rf"(?i)[\s>*+-]*(?:\w+ )?{NAMED}[*`]*\s*[:=][*`]*\s*$")
 PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 HIDDEN = "[hidden]"
 
@@ -46,11 +52,9 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def shown_lines(text: str, mask: bool = True) -> list[str | None]:
-    """The lines of a text, made safe to show; None for those of a Credentials section or a private key.
-
-    `mask`: also `password: ...` in other sections.
-    """
+def shown_lines(text: str) -> list[str | None]:
+    """The lines of a text, made safe to show: None for those of a Credentials section or a private key, and without
+    what the one detector, or the name before it, tells to be a credential. For a model, for pages, for messages."""
     lines = text.replace("\r\n", "\n").split("\n")
     if lines and not lines[-1]:
         lines.pop()
@@ -63,9 +67,12 @@ def shown_lines(text: str, mask: bool = True) -> list[str | None]:
         inside = inside or bool(PRIVATE_KEY.search(line))
         hidden[number] = hidden[number] or inside
         inside = inside and "-----END" not in line
+        if BELOW.fullmatch(line) and (below := next((n for n in range(number + 1, len(lines)) if lines[n].strip()), 0)):
+            hidden[below] = hidden[below] or not lines[below].lstrip().startswith(("#", "|"))
+    masked = detector.mask("\n".join(lines), HIDDEN).split("\n") if lines else []
     return [
-        None if secret else ASSIGNED.sub(rf"\1{HIDDEN}" if mask else r"\g<0>", visible(without_unseen(line), "\t"))
-        for line, secret in zip(lines, hidden, strict=True)
+        None if secret else ASSIGNED.sub(rf"\1{HIDDEN}", visible(without_unseen(line), "\t"))
+        for line, secret in zip(masked, hidden, strict=True)
     ]
 
 
@@ -96,6 +103,23 @@ def end_of_secret(lines: list[str], start: int, level: int) -> int:
         if section.atx and section.level <= level and (section.level > 1 or level == 1):
             return start + 1 + section.start
     return len(lines)
+
+
+def why_not(target: Target, path: str, older: Sequence[str] = ()) -> str:
+    """Why a file is no source of the article, in words; "" for one that is. `older`: logs under its old names.
+
+    A source is a session log inside of the tree. One client's article is not made from another client's logs.
+    """
+    parts = path.split("/")
+    if path in older:
+        return ""
+    if path != posixpath.normpath(path) or path.startswith(("/", "../", "~")) or ".git" in parts or "\\" in path:
+        return "is no path inside of the repository; it was not read"
+    if not is_log_path(path):
+        return "is no session log; it was not read"
+    if target.type == parts[0].removesuffix("s") == "client" and parts[1:2] != [target.slug]:
+        return f"is a log of another client; it was not read for {target}"
+    return ""
 
 
 def gather(store: Store, target: Target, more: list[str]) -> tuple[list[Source], list[str]]:

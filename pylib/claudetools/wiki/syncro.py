@@ -10,7 +10,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -27,6 +27,7 @@ SECONDS = 40.0  # for all requests together
 TRIES = 4
 MOST_PAGES = 200
 LARGEST = 4 * 1024 * 1024  # bytes of one answer
+LARGEST_NUMBER = 10**15
 LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
@@ -130,20 +131,26 @@ class Syncro:
         return bytes(data)
 
     def rows(self, path: str, key: str, **params: str | int) -> Iterator[dict[str, Any]]:
-        """The rows of all pages."""
-        seen: set[Any] = set()
+        """The rows of all pages, each with its id. Raises SyncroFailed for pages and rows that cannot be understood."""
+        seen: set[int] = set()
         for page in range(1, MOST_PAGES + 1):
             answer = self.get(path, page=page, **params)
             found = answer.get(key)
             if not isinstance(found, list):
                 raise SyncroFailed(f"its answer to {path} has no list {key!r}")
-            new = [row for row in found if isinstance(row, dict) and row.get("id") not in seen]
-            seen |= {row.get("id") for row in new}
+            if not all(isinstance(row, dict) and whole(row.get("id")) is not None for row in found):
+                raise SyncroFailed(f"its answer to {path} has rows without a number `id`")
+            new = [row for row in found if whole(row["id"]) not in seen]
+            seen |= {int(row["id"]) for row in new}
             yield from new
             meta = answer.get("meta")
-            pages = meta.get("total_pages") if isinstance(meta, dict) else None
-            if not new or not isinstance(pages, int) or page >= pages:
+            pages = whole(meta.get("total_pages")) if isinstance(meta, dict) else None
+            if pages is None:
+                raise SyncroFailed(f"its answer to {path} does not say how many pages there are")
+            if page >= pages:
                 return
+            if not new:
+                raise SyncroFailed(f"page {page} of {pages} of {path} brings nothing new")
         raise SyncroFailed(f"{path} has more than {MOST_PAGES} pages")
 
 
@@ -206,58 +213,88 @@ def number(value: Any) -> float | None:
         found = float(value)
     except (ValueError, OverflowError):
         return None
-    return found if math.isfinite(found) else None
+    return found if math.isfinite(found) and abs(found) < LARGEST_NUMBER else None
 
 
-def find_customer(syncro: Syncro, name: str) -> int:
-    """The id of the one customer of that name. Raises SyncroFailed."""
-    found = syncro.get("/customers/autocomplete", query=name).get("customers")
-    same = {
-        row["id"]
-        for row in (found if isinstance(found, list) else [])
-        if isinstance(row, dict)
-        and isinstance(row.get("id"), int)
-        and str(row.get("business_name") or row.get("name")).strip().casefold() == name.strip().casefold()
-    }
-    if len(same) != 1:
-        many = f"{len(same)} customers are" if same else "no customer is"
-        raise SyncroFailed(f"{many} called {name!r} there; write the right customer_id under syncro: in the article")
-    return int(same.pop())
+def whole(value: Any) -> int | None:
+    """A whole number that is not negative, also one that is sent as text; None for anything else."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < LARGEST_NUMBER else None
 
 
-def fetch(syncro: Syncro, customer: int | None, name: str, now: datetime) -> Figures:
+def find_customer(syncro: Syncro, names: Sequence[str]) -> int:
+    """The id of the one customer that is called by the first of these names that is known. Raises SyncroFailed."""
+    for name in names:
+        found = syncro.get("/customers/autocomplete", query=name).get("customers")
+        same = {
+            id
+            for row in (found if isinstance(found, list) else [])
+            if isinstance(row, dict)
+            and (id := whole(row.get("id"))) is not None
+            and str(row.get("business_name") or row.get("name")).strip().casefold() == name.strip().casefold()
+        }
+        if len(same) == 1:
+            return same.pop()
+        if same:
+            raise SyncroFailed(f"{len(same)} customers are called {name!r} there; {WHERE}")
+    raise SyncroFailed(f"no customer is called {' or '.join(map(repr, names))} there; {WHERE}")
+
+
+WHERE = "write the right customer_id under syncro: in the article"
+
+
+def fetch(syncro: Syncro, customer: int | None, names: Sequence[str], now: datetime) -> Figures:
     """The figures of a customer, found by name where the id is not known. Raises SyncroFailed."""
-    customer = find_customer(syncro, name) if customer is None else customer
+    customer = find_customer(syncro, names) if customer is None else customer
     told = syncro.get(f"/customers/{customer}").get("customer")
     if not isinstance(told, dict):
         raise SyncroFailed("its answer has no customer")
-    open_ids = {row.get("id") for row in tickets(syncro, customer, status="Not Closed")}
-    return Figures(customer, len(open_ids), hours(syncro, customer, open_ids, now), number(told.get("prepay_hours")))
+    if whole(told.get("id")) != customer:
+        raise SyncroFailed(f"it was asked for customer {customer} and answered with another one")
+    prepaid = told.get("prepay_hours")
+    if prepaid is not None and number(prepaid) is None:
+        raise SyncroFailed("the prepaid hours in its answer are no number")
+    open_ids = {int(row["id"]) for row in tickets(syncro, customer, status="Not Closed") if is_open(row)}
+    return Figures(customer, len(open_ids), hours(syncro, customer, open_ids, now), number(prepaid))
+
+
+def is_open(ticket: Mapping[str, Any]) -> bool:
+    """Whether a ticket is not resolved, should the server not look at the status that it was asked for."""
+    status = str(ticket.get("status") or "").casefold()
+    return not ticket.get("resolved_at") and status not in ("resolved", "closed", "invoiced")
 
 
 def tickets(syncro: Syncro, customer: int, **params: str) -> Iterator[dict[str, Any]]:
     """The customer's tickets; what the server sends of others is left out."""
     for row in syncro.rows("/tickets", "tickets", customer_id=customer, **params):
-        if row.get("customer_id", customer) == customer:
+        if whole(row.get("customer_id", customer)) == customer:
             yield row
 
 
-def hours(syncro: Syncro, customer: int, known: set[Any], now: datetime) -> float:
+def hours(syncro: Syncro, customer: int, known: set[int], now: datetime) -> float:
     """Hours of labour on the customer's tickets since the month began. Timers name a ticket, not a customer."""
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     span = {"created_at_gt": month.isoformat(), "created_at_lt": now.isoformat()}
     timers = list(syncro.rows("/ticket_timers", "ticket_timers", **span))
-    wanted = {row.get("ticket_id") for row in timers} - known
+    wanted = {id for row in timers if (id := whole(row.get("ticket_id"))) is not None} - known
     mine = set(known)
     for row in tickets(syncro, customer) if wanted else ():
-        mine.add(row.get("id"))
-        wanted.discard(row.get("id"))
+        mine.add(int(row["id"]))
+        wanted.discard(int(row["id"]))
         if not wanted:
             break
-    total = 0.0
-    for row in timers:
-        seconds = number(row.get("active_duration"))
-        seconds = number(row.get("billable_time")) if seconds is None else seconds
-        if row.get("ticket_id") in mine and row.get("end_time") and seconds and seconds > 0:
-            total += seconds
-    return round(total / 3600, 2)
+    return round(sum(seconds_in(row) for row in timers if whole(row.get("ticket_id")) in mine) / 3600, 2)
+
+
+def seconds_in(timer: Mapping[str, Any]) -> float:
+    """How long a timer ran; 0 for one that still runs. Raises SyncroFailed where that cannot be understood."""
+    if not timer.get("end_time"):
+        return 0.0
+    for key in ("active_duration", "billable_time"):
+        if timer.get(key) is not None:
+            found = number(timer[key])
+            if found is None:
+                raise SyncroFailed(f"the {key} of timer {timer['id']} is no number of seconds")
+            return max(found, 0.0)
+    return 0.0

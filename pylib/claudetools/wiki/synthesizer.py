@@ -70,9 +70,10 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {"DISABLE_AUTOUPDATER": "1", "CLAUDE_CODE_MAX_RETRIES": "1", **kept}
 
 
-def ask(prompt: str, environ: Mapping[str, str], tell: Callable[[str], None]) -> bytes:
-    """The answer. Raises Refused with the reason when there is none. `tell` is called while it takes long."""
-    words, limit = command(environ), seconds(environ)
+def ask(prompt: str, environ: Mapping[str, str], tell: Callable[[str], None], limit: float) -> bytes:
+    """The answer, within `limit` seconds. Raises Refused with the reason when there is none. `tell` is called while it
+    takes long."""
+    words = command(environ)
     with tempfile.TemporaryFile() as asked, tempfile.TemporaryDirectory(prefix="claudetools-") as folder:
         asked.write(prompt.encode("utf-8", "replace"))
         asked.seek(0)

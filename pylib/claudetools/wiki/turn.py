@@ -11,27 +11,24 @@ from typing import IO
 from claudetools.core.checkpoint import checkpoint
 from claudetools.text.target import Target
 
-PATIENCE = 240.0
-
 
 class Busy(Exception):
     """Another compile of the article has not ended in time."""
 
 
 @contextmanager
-def turn(scratch: str, target: Target, tell: Callable[[str], None], patience: float = PATIENCE) -> Iterator[bool]:
-    """Hold the article's turn. Gives whether it had to be waited for. The system ends it with the process.
+def turn(scratch: str, target: Target, tell: Callable[[str], None], patience: float) -> Iterator[float]:
+    """Hold the article's turn. Gives for how many seconds it was waited for. The system ends it with the process.
 
     Raises Busy.
     """
     path = os.path.join(scratch, f"{target.type}-{target.slug}.turn")
     with open(path, "ab") as file:
-        began, told, waited = time.monotonic(), False, False
+        began, told, waited = time.monotonic(), False, 0.0
         while not take(file):
             if not waited:
                 checkpoint("wiki-waiting")
-            waited = True
-            passed = time.monotonic() - began
+            passed = waited = max(time.monotonic() - began, 0.001)
             if passed >= patience:
                 raise Busy(f"another session is compiling {target} for more than {patience:.0f} s")
             if passed >= 2 and not told:
