@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from test_agent_hooks import fire, prompt, recorded, start
 from test_tool_hooks import Agent
 from world import Machine
 
+ID = f"s-{os.getpid()}"  # of this process alone: whose a process is, its environment tells
 LATER = "python3 make.py"  # may write anything
 
 
@@ -43,8 +45,8 @@ class Task:
 
 @pytest.fixture
 def agent(machine: Machine) -> Agent:
-    start(machine, "s1")
-    return Agent(machine, "s1")
+    start(machine, ID)
+    return Agent(machine, ID)
 
 
 @pytest.fixture
@@ -73,15 +75,15 @@ def test_what_it_writes_later_is_its_sessions(agent: Agent, task: Task) -> None:
     result = agent.machine.sync()
     assert result.code == 0 and owner(agent.machine, "made.txt") == "", result.text
     assert agent.machine.git("ls-files", "made.txt") == ""  # it waits for that session's save
-    assert agent.machine.sync(env={"CLAUDETOOLS_SESSION_ID": "s1"}).code == 0
-    assert owner(agent.machine, "made.txt") == "s1"
+    assert agent.machine.sync(env={"CLAUDETOOLS_SESSION_ID": ID}).code == 0
+    assert owner(agent.machine, "made.txt") == ID
 
 
 def test_once_its_process_has_ended_nothing_more_is_its_sessions(agent: Agent, task: Task) -> None:
     task.write()
     task.end()
     agent.bash("true; :")
-    assert [e.path for e in agent.edits] == ["made.txt"] and calls.under_way(agent.place, "s1") == []
+    assert [e.path for e in agent.edits] == ["made.txt"] and calls.under_way(agent.place, ID) == []
     agent.machine.write("mine.txt", "a person's\n")
     assert agent.machine.sync().code == 0
     assert agent.machine.git("ls-files", "mine.txt", "made.txt") == "mine.txt"
@@ -91,22 +93,22 @@ def test_it_is_over_when_the_client_says_so(agent: Agent, task: Task) -> None:
     task.write()
     payload, _ = recorded("UserPromptSubmit", agent.machine)
     said = "<task-notification>\n<task-id>b2</task-id>\n<status>completed</status>\n</task-notification>"
-    fire(agent.machine, "user-prompt", {**payload, "session_id": "s1", "prompt": said})
-    assert [call.background for call in calls.under_way(agent.place, "s1")] == ["b1"]
-    fire(agent.machine, "user-prompt", {**payload, "session_id": "s1", "prompt": said.replace("b2", "b1")})
-    assert calls.under_way(agent.place, "s1") == [] and [e.path for e in agent.edits] == ["made.txt"]
+    fire(agent.machine, "user-prompt", {**payload, "session_id": ID, "prompt": said})
+    assert [call.background for call in calls.under_way(agent.place, ID)] == ["b1"]
+    fire(agent.machine, "user-prompt", {**payload, "session_id": ID, "prompt": said.replace("b2", "b1")})
+    assert calls.under_way(agent.place, ID) == [] and [e.path for e in agent.edits] == ["made.txt"]
 
 
 def test_a_person_cannot_be_taken_for_the_client(agent: Agent, task: Task) -> None:
-    prompt(agent.machine, "s1")
-    assert [call.background for call in calls.under_way(agent.place, "s1")] == ["b1"]
+    prompt(agent.machine, ID)
+    assert [call.background for call in calls.under_way(agent.place, ID)] == ["b1"]
 
 
 def test_it_is_over_when_its_session_ends(agent: Agent, task: Task) -> None:
     task.write()
     payload, _ = recorded("SessionEnd-other", agent.machine)
-    fire(agent.machine, "session-end", {**payload, "session_id": "s1"})
-    assert [e.path for e in agent.edits] == ["made.txt"] and calls.under_way(agent.place, "s1") == []
+    fire(agent.machine, "session-end", {**payload, "session_id": ID})
+    assert [e.path for e in agent.edits] == ["made.txt"] and calls.under_way(agent.place, ID) == []
 
 
 def test_other_commands_of_the_session_leave_it_open(agent: Agent, task: Task) -> None:
@@ -115,22 +117,22 @@ def test_other_commands_of_the_session_leave_it_open(agent: Agent, task: Task) -
     task.write()
     agent.bash("echo three > three.md")
     assert {e.path for e in agent.edits} == {"one.md", "two.md", "three.md", "made.txt"}
-    assert [call.background for call in calls.under_way(agent.place, "s1")] == ["b1"]
+    assert [call.background for call in calls.under_way(agent.place, ID)] == ["b1"]
 
 
 @pytest.mark.parametrize("command", [f"{LATER} &", f"nohup {LATER} > /dev/null 2>&1 &", f"({LATER}&)"])
 def test_a_process_that_the_shell_itself_leaves_behind(agent: Agent, command: str) -> None:
     task = begin(agent, command, {})
     task.write()
-    assert [call.background for call in calls.under_way(agent.place, "s1")] == ["&"]
+    assert [call.background for call in calls.under_way(agent.place, ID)] == ["&"]
     task.end()
     agent.bash("true; :")
-    assert calls.under_way(agent.place, "s1") == [] and [e.path for e in agent.edits] == ["made.txt"]
+    assert calls.under_way(agent.place, ID) == [] and [e.path for e in agent.edits] == ["made.txt"]
 
 
 def test_a_command_that_leaves_nothing_behind_is_over(agent: Agent) -> None:
     agent.bash("echo a > a.md & wait; echo b > b.md")
-    assert calls.under_way(agent.place, "s1") == [] and {e.path for e in agent.edits} == {"a.md", "b.md"}
+    assert calls.under_way(agent.place, ID) == [] and {e.path for e in agent.edits} == {"a.md", "b.md"}
 
 
 def test_a_process_that_has_left_its_parents_is_known_by_its_environment(agent: Agent, tmp_path: Path) -> None:
@@ -140,12 +142,12 @@ def test_a_process_that_has_left_its_parents_is_known_by_its_environment(agent: 
     fifo = tmp_path / "fifo"
     subprocess.run(["mkfifo", str(fifo)], check=True)
     script = f"(exec setsid bash -c 'read _ < {fifo}; echo made > made.txt') > /dev/null 2>&1 & echo $!"
-    env = agent.machine.env({"CLAUDE_CODE_SESSION_ID": "s1"})
+    env = agent.machine.env({"CLAUDE_CODE_SESSION_ID": ID})
     subprocess.run(["bash", "-c", script], cwd=agent.machine.top, env=env, check=True, stdout=subprocess.PIPE)
     agent.after("Bash", told, {"stdout": "", "stderr": "", "backgroundTaskId": "b1"})
     payload, _ = recorded("UserPromptSubmit", agent.machine)
-    fire(agent.machine, "user-prompt", {**payload, "session_id": "s1"})
-    assert [call.background for call in calls.under_way(agent.place, "s1")] == ["b1"]
+    fire(agent.machine, "user-prompt", {**payload, "session_id": ID})
+    assert [call.background for call in calls.under_way(agent.place, ID)] == ["b1"]
     fifo.write_text("\n")
 
 
@@ -162,13 +164,13 @@ def test_an_answer_that_says_nothing_ends_the_command(agent: Agent, answer: obje
     agent.before("Bash", {"command": "echo a > a.md"})
     agent.machine.write("a.md", "a\n")
     agent.after("Bash", {"command": "echo a > a.md"}, answer)
-    assert calls.under_way(agent.place, "s1") == [] and [e.path for e in agent.edits] == ["a.md"]
+    assert calls.under_way(agent.place, ID) == [] and [e.path for e in agent.edits] == ["a.md"]
 
 
 def test_what_is_kept_of_it_is_read_with_care(agent: Agent, task: Task) -> None:
-    (path,) = (Path(agent.place.tree) / "sessions" / "s1" / "open").iterdir()
+    (path,) = (Path(agent.place.tree) / "sessions" / ID / "open").iterdir()
     found = json.loads(path.read_text())
     for key, value in ("background", 1), ("told", None), ("first", "x"):
         path.write_text(json.dumps({**found, key: value}))
-        assert calls.under_way(agent.place, "s1")[0].background == ""
+        assert calls.under_way(agent.place, ID)[0].background == ""
     path.write_text(json.dumps(found))
