@@ -140,9 +140,9 @@ def test_60_of_60_shared_edits_come_apart(habit: str) -> None:
     for seed in range(60):
         split, wrote = trial(habit, seed)
         assert all(len(found) == 1 for found in split.together), seed
-        for who, lines in wrote.items():
+        for who, made in wrote.items():
             added = [line for line in split.version({who}).splitlines(True) if not line.startswith(b"l")]
-            assert sorted(added) == sorted(lines), (seed, who)
+            assert sorted(added) == sorted(made), (seed, who)
 
 
 def test_changes_of_one_line_stay_together_and_of_others_do_not() -> None:
