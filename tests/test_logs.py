@@ -15,7 +15,7 @@ from claudetools.core.place import Place
 from claudetools.logs import sections
 from claudetools.sessions import ledger, registry
 from commands import run_tools
-from world import TOOLKIT, Machine, Result, World, write_identity
+from world import TOOLKIT, Machine, Result, World, log_text, write_identity
 
 TOOLS = TOOLKIT / "scripts" / "claudetools.sh"
 NOON = 1780686131  # 2026-06-05 12:02:11 in Los Angeles
@@ -378,6 +378,55 @@ def test_broken_front_matter_is_named_not_raised(mike: Machine) -> None:
     assert result.code == 65
     assert f"{path}:1: front matter is not valid YAML" in result.out
     assert log(mike, "append", session="a", body="x\n").code == 0, "the line that names the session is whole"
+
+
+def test_a_colleagues_good_log_is_no_error(world: World, mike: Machine) -> None:
+    howard = world.machine("WIN-7", "howard")
+    path = DAY_LOG.replace("mike", "howard")
+    howard.write(path, log_text(howard))
+    howard.push()
+    mike.sync()
+    told = log(mike, "check", path)
+    assert told.code == 0 and "whoami" not in told.out, told.text
+    mike.write("session-logs/2026-06-05-howard-copy.md", mike.read(path))
+    assert log(mike, "check", "session-logs/2026-06-05-howard-copy.md").code == 65, "new here, and not mike's"
+
+
+# --- list ----------------------------------------------------------------------------
+
+
+def topics(machine: Machine, *args: str) -> list[str]:
+    result = log(machine, "list", *args, "--json")
+    assert result.code == 0, result.text
+    return [one["topic"] for one in json.loads(result.out)]
+
+
+def test_what_howard_did_for_acme_yesterday(mike: Machine) -> None:
+    mike.write("clients/Acme/x.md", "")
+    fill(mike, made(mike, "new", "firewall", "--client", "acme", session="a", now=NOON - 2 * DAY))
+    fill(mike, made(mike, "new", "general", session="b"))
+    made(mike, "new", "empty", "--client", "acme", session="c")
+    for topic, day in (("isp", "2026-06-04"), ("dns", "2026-06-01")):
+        text = f"---\nuser: howard\ntopic: {topic}\n---\n\n## Session Summary\n\nx\n"
+        mike.write(f"clients/Acme/session-logs/{day}-howard-{topic}.md", text)
+    assert topics(mike, "--user", "Howard Lee", "--client", "acme", "--since", "yesterday") == ["isp"]
+    assert topics(mike, "--client", "ACME") == ["isp", "firewall", "dns"]
+    assert topics(mike, "--since", "today") == ["general"]
+    assert topics(mike, "--since", "2026-06-03", "--user", "mike") == ["general", "firewall"]
+    assert log(mike, "append", session="a", body="x\n").code == 0
+    assert topics(mike, "--client", "acme", "--since", "today") == ["firewall"], "it was added to today"
+    shown = log(mike, "list", "--user", "howard").out.split("\n")
+    assert shown[0] == "2026-06-04  howard      client Acme         isp"
+    assert shown[1].strip() == "clients/Acme/session-logs/2026-06-04-howard-isp.md"
+    for args, words in (
+        (("--since", "soon"), "is no day"),
+        (("--user", "nobody"), "names no one person"),
+        (("--client", "nobody"), "There is no folder clients/nobody"),
+        (("--client", "a", "--project", "b"), "not to both"),
+    ):
+        result = log(mike, "list", *args)
+        assert result.code == 64 and words in result.err, result.text
+    assert log(mike, "list", "--since", "2026-07-01").out == "No log.\n"
 
 
 # --- adopt ---------------------------------------------------------------------------

@@ -11,12 +11,12 @@ from typing import Any
 
 import click
 
-from claudetools.core import cli, clock
+from claudetools.core import cli, clock, git
 from claudetools.core.messages import counted, visible
 from claudetools.core.place import Place
 from claudetools.logs import adopt as adopting
 from claudetools.logs import check as checking
-from claudetools.logs import credentials, make, missing, sections, shelf, write
+from claudetools.logs import credentials, listing, make, missing, sections, shelf, write
 from claudetools.logs.person import read_facts, read_person
 from claudetools.logs.record import record
 from claudetools.notes.people import read_people
@@ -170,6 +170,55 @@ def own_logs(place: Place, session: str, command: str) -> list[str]:
     return found
 
 
+@log.command("list")
+@click.option("--client", default="", help="Only of that client.", metavar="NAME")
+@click.option("--project", default="", help="Only of that project.", metavar="NAME")
+@click.option("--user", default="", help="Only of that person.", metavar="NAME")
+@click.option("--since", default="", help="A day: 2026-06-05, yesterday, or how many days ago.", metavar="DAY")
+@AS_JSON
+def list_logs(client: str, project: str, user: str, since: str, as_json: bool) -> None:
+    """List logs, everybody's, the latest first.
+
+    What did Howard do for acme yesterday? log list --user howard --client acme --since yesterday
+    """
+    place = cli.here()
+    if project and client:
+        raise click.UsageError("A log belongs to a project or to a client, not to both.")
+    day = listing.day_of(since, clock.now(person_zone(place)).date()) if since else None
+    if since and day is None:
+        raise click.UsageError(f"--since {visible(since)} is no day; such as 2026-06-05, today, yesterday, 7.")
+    rows = listing.find(place, day, one_person(place, user), known_scope(place, project, client))
+    if as_json:
+        print(json.dumps([row._asdict() for row in rows]))
+        return
+    for row in rows:
+        print(visible(f"{row.last}  {row.user:10}  {row.scope or 'general':18}  {row.topic}"))
+        print(f"            {visible(from_here(row.path))}")
+    if not rows:
+        print("No log.")
+
+
+def one_person(place: Place, name: str) -> str:
+    """The id of the person of that name, "" where none is asked for. Raises Stop."""
+    people = read_people(place.top)
+    found = people.find(name) if name else None
+    if found and people.listed and (found.unknown or found.everyone or len(found.ids) != 1):
+        known = ", ".join(sorted(people.people))
+        raise cli.Stop(cli.USAGE, f"users.json names no one person {visible(name)!r}.", f"It knows {visible(known)}.")
+    return next(iter(found.ids), name) if found else ""
+
+
+def known_scope(place: Place, project: str, client: str) -> str:
+    """The folder of a project or client that is there, "" where none is asked for. Raises Stop."""
+    for scope, name in zip(shelf.SCOPES, (project, client), strict=True):
+        if name:
+            found = shelf.known_folder(os.path.join(place.top, scope), name)
+            if not found:
+                raise cli.Stop(cli.USAGE, f"There is no folder {scope}/{visible(name)}.", f"See: ls {scope}")
+            return f"{scope}/{found}"
+    return ""
+
+
 @log.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @click.option("--fix", is_flag=True, help="Add the sections that are missing, each at its place.")
@@ -188,7 +237,8 @@ def check(file: str, fix: bool, as_json: bool) -> int:
         record(place, registry.writer_id(os.environ), place.relative(file) or file, *contents)
     with open(file, "rb") as opened:
         data = opened.read()
-    found = checking.find_faults(os.path.basename(file), data.decode("utf-8", "replace"), person.block)
+    block = "" if is_committed(place, file) else person.block  # what is committed is its author's
+    found = checking.find_faults(os.path.basename(file), data.decode("utf-8", "replace"), block)
     found += note_faults(place, data) + credential_faults(place, data.decode("utf-8", "replace"))
     held = any(not fault.mild for fault in found)
     if as_json:
@@ -201,6 +251,12 @@ def check(file: str, fix: bool, as_json: bool) -> int:
     if sections.missing_sections(data.decode("utf-8", "replace")) and held and not fix and not as_json:
         print(f"        Add what is missing: {cli.program(place)} log check --fix {shlex.quote(visible(file))}")
     return cli.HELD if held else cli.OK
+
+
+def is_committed(place: Place, file: str) -> bool:
+    """Whether HEAD has the log: whose it is was judged when it was committed."""
+    name = f"HEAD:{place.relative(os.path.realpath(file)) or file}"
+    return bool(git.run(place.top, "rev-parse", "-q", "--verify", name, ok=(0, 1, 128)).strip())
 
 
 @log.command()
