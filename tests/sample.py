@@ -57,13 +57,14 @@ def leave_to_the_lab(items: Iterable[pytest.Item], seed: int) -> None:
 
 
 def leave_most(items: Iterable[pytest.Item], seed: int) -> None:
-    """For a run after each edit: all that needs no repository, the core, and a part of the rest."""
-    rest = {item.nodeid: item for item in items if needs_a_folder(item) and not item.get_closest_marker("core")}
+    """For a run after each edit: all that needs no repository and is no matrix, the core, and a part of the rest."""
+    rest = {item.nodeid: item for item in items if takes_long(item) and not item.get_closest_marker("core")}
     leave(rest, FAST, seed)
 
 
-def needs_a_folder(item: pytest.Item) -> bool:
-    return "tmp_path" in getattr(item, "fixturenames", ())
+def takes_long(item: pytest.Item) -> bool:
+    folders = {"tmp_path", "open_world"} & set(getattr(item, "fixturenames", ()))
+    return bool(folders) or item.get_closest_marker("sampled") is not None
 
 
 def leave(places: Mapping[str, pytest.Item], every: int, seed: int) -> None:

@@ -179,9 +179,9 @@ def judge(machine: Machine, *args: str, **env: str) -> Result:
 
 
 @pytest.fixture
-def mike(machine: Machine) -> Machine:
+def mike(world: World) -> Machine:
+    machine = world.synced({})
     machine.extra_env["CLAUDETOOLS_HOSTNAME"] = machine.name
-    assert machine.sync().code == 0
     return machine
 
 

@@ -16,7 +16,7 @@ from claudetools.core.place import Place, find_place
 from claudetools.sessions import registry
 from commands import run_tools
 from test_cost import wrap_path
-from world import SYNC, TOOLKIT, Machine, Result, World, log_body, write_identity
+from world import SYNC, TOOLKIT, Machine, Result, World, first_sync, log_body, write_identity
 
 CLAUDETOOLS = TOOLKIT / "scripts" / "claudetools.sh"
 LOG = "clients/acme/session-logs/2026-06-05-howard-acme-isp.md"
@@ -28,15 +28,13 @@ RULER = "=" * 60
 
 @pytest.fixture
 def mike(world: World) -> Machine:
-    machine = world.machine("LINUX-01", "mike")
-    assert machine.sync().code == 0
+    (machine,) = world.take(first_sync((), "LINUX-02"), "LINUX-01")
     return machine
 
 
 @pytest.fixture
 def howard(world: World, mike: Machine) -> Machine:
-    machine = world.machine("LINUX-02", "howard")
-    assert machine.sync().code == 0
+    (machine,) = world.take(first_sync((), "LINUX-02"), "LINUX-02")
     return machine
 
 

@@ -11,7 +11,7 @@ import pytest
 from claudetools.core import settings
 from claudetools.core.place import find_place
 from installing import TOOLKIT as AT_REST
-from world import TOOLKIT, TOOLS, Machine, Result, World, log_text
+from world import TOOLKIT, TOOLS, Machine, Result, World, first_sync, log_text
 
 FILE = ".claude/claudetools.json"
 HOSTILE = {
@@ -30,8 +30,7 @@ HOSTILE = {
 
 @pytest.fixture
 def pair(world: World) -> tuple[Machine, Machine]:
-    mike, howard = world.machine(), world.machine("MAC-02", "howard")
-    assert mike.sync().code == 0 and howard.sync().code == 0
+    mike, howard = world.take(first_sync((), "MAC-02"), "LINUX-01", "MAC-02")
     return mike, howard
 
 

@@ -13,6 +13,7 @@ from claudetools.attribution.edits import digest
 from claudetools.sessions import calls, ledger, windows
 from claudetools.text import article_index
 from forced import KILL_GROUP, at, ended, was_reached
+from splitting import save
 from test_agent_hooks import prompt
 from world import SYNC, Machine, World
 
@@ -30,6 +31,11 @@ def show(machine: Machine, commit: str, path: str) -> str:
 
 def message(machine: Machine, commit: str = "HEAD") -> str:
     return machine.git("log", "-1", "--format=%B", commit)
+
+
+def files(machine: Machine) -> set[str]:
+    """What HEAD holds."""
+    return set(machine.git("ls-tree", "-r", "--name-only", "HEAD").split("\n"))
 
 
 def log(machine: Machine) -> list[str]:
@@ -178,29 +184,25 @@ def test_two_whose_lines_hang_together_go_when_both_have_saved(shared: Machine, 
     assert sorted(ids(shared, 1)[0]) == ["one", "two"] and shared.status() == ""
 
 
-def test_who_goes_on_after_asking_has_not_asked_for_that(shared: Machine, world: World) -> None:
+def test_who_goes_on_after_asking_has_not_asked_for_that(shared: Machine) -> None:
     one, two, three = Agent(shared, "one"), Agent(shared, "two"), Agent(shared, "three")
     one.replace(LIST, "l3\n", "l3 of one\n")
     two.replace(LIST, "l3 of one\n", "l3 of both\n")
     three.append("c.txt", "of three")
-    assert one.sync("--dry-run").code == 0, "looking asks for nothing"
-    assert two.sync().out.startswith("[OK] Nothing saved, 1 file waiting for another session.")
-    assert three.sync().code == 0 and ids(shared, 1) == [["three"]], "somebody else's save does not take them"
+    assert save(shared, "two").waiting() == [LIST]
+    assert save(shared, "three").ids == [["three"]], "somebody else's save does not take them"
     two.append(LIST, "half done")
-    result = one.sync()
-    assert result.out.startswith("[OK] Nothing saved, 1 file waiting for another session."), result.text
-    assert "l3\n" in world.remote_file(LIST)
-    assert two.sync().code == 0
-    assert sorted(ids(shared, 1)[0]) == ["one", "two"] and shared.status() == ""
+    saved = save(shared, "one")
+    assert (saved.ids, saved.waiting()) == ([], [LIST])
+    assert [sorted(names) for names in save(shared, "two").ids] == [["one", "two"]] and shared.status() == ""
 
 
-def test_commands_that_ran_at_once_go_when_both_have_saved(shared: Machine, world: World) -> None:
+def test_commands_that_ran_at_once_go_when_both_have_saved(shared: Machine) -> None:
     one, two = Agent(shared, "one"), Agent(shared, "two")
     one.write("made.txt", b"by a command\n", "window", began=100.0, time=110.0)
     two.record("made.txt", None, b"by a command\n", "window", began=105.0, time=115.0)
-    assert "Waiting: made.txt" in one.sync().out
-    assert two.sync().code == 0 and "made.txt" in world.remote_files()
-    assert sorted(ids(shared, 1)[0]) == ["one", "two"]
+    assert save(shared, "one").waiting() == ["made.txt"]
+    assert [sorted(names) for names in save(shared, "two").ids] == [["one", "two"]] and shared.status() == ""
 
 
 def test_commands_that_ran_at_once_are_contested_until_one_ends(shared: Machine, world: World) -> None:
@@ -217,47 +219,44 @@ def test_commands_that_ran_at_once_are_contested_until_one_ends(shared: Machine,
 
 def test_a_change_that_two_commands_may_have_made_is_one_step_once_it_is_saved(shared: Machine) -> None:
     shared.write("made.txt", b"first\n")
-    assert shared.sync().code == 0
+    save(shared)
     one, two, three = (Agent(shared, name) for name in ("one", "two", "three"))
     one.write("made.txt", b"first\nsecond\n", "window", began=100.0, time=110.0)
     two.record("made.txt", b"first\n", b"first\nsecond\n", "window", began=105.0, time=115.0)
-    assert one.sync("--all").code == 0 and ids(shared, 1) == [["one", "two"]]
+    assert save(shared, "one", mode="all").ids == [["one", "two"]]
     three.write("made.txt", b"first\nsecond\nthird\n", "window", began=120.0, time=121.0)
-    assert one.sync("--all").code == 0 and ids(shared, 1) == [["three"]], message(shared)
+    assert save(shared, "one", mode="all").ids == [["three"]]
 
 
-@pytest.mark.sampled(2)
 @pytest.mark.parametrize("data", [b"\0\1\2", b""])
-def test_what_has_no_lines_goes_as_a_whole(shared: Machine, world: World, data: bytes) -> None:
+def test_what_has_no_lines_goes_as_a_whole(shared: Machine, data: bytes) -> None:
     one, two = Agent(shared, "one"), Agent(shared, "two")
     one.write("a.bin", data)
     two.write("b.bin", data)
-    assert one.sync().code == 0
-    assert "a.bin" in world.remote_files() and "b.bin" not in world.remote_files()
+    save(shared, "one")
+    assert {"a.bin"} == files(shared) & {"a.bin", "b.bin"}
     two.write("a.bin", data + b"\0")
     one.write("c.bin", data)
-    assert one.sync().code == 0
-    assert world.remote_git("show", "main:a.bin").encode() == data and "c.bin" in world.remote_files()
-    assert two.sync().code == 0 and shared.status() == ""
+    save(shared, "one")
+    assert shared.git("show", "HEAD:a.bin").encode() == data and "c.bin" in files(shared)
+    assert save(shared, "two").ids == [["two"]] and shared.status() == ""
 
 
-def test_deletions_modes_and_moves_belong_to_who_made_them(shared: Machine, world: World) -> None:
+def test_deletions_modes_and_moves_belong_to_who_made_them(shared: Machine) -> None:
     for name in ("gone.txt", "moved.txt", "run.sh"):
         shared.write(name, f"{name}\n")
-    assert shared.sync().code == 0
+    save(shared)
     one, two = Agent(shared, "one"), Agent(shared, "two")
     one.write("gone.txt", None, "window")
     two.write("moved.txt", None, "window")
     two.write("new-name.txt", b"moved.txt\n", "window")
     (shared.top / "run.sh").chmod(0o755)
     one.record("run.sh", b"run.sh\n", b"run.sh\n", "window", was="100644")
-    assert one.sync().code == 0
-    files = world.remote_files()
-    assert "gone.txt" not in files and "moved.txt" in files and "new-name.txt" not in files
-    assert world.remote_git("ls-tree", "main", "run.sh").startswith("100755")
-    assert two.sync().code == 0
-    assert "moved.txt" not in world.remote_files() and "new-name.txt" in world.remote_files()
-    assert ids(shared, 2) == [["two"], ["one"]] and shared.status() == ""
+    assert save(shared, "one").ids == [["one"]]
+    assert files(shared) & {"gone.txt", "moved.txt", "new-name.txt"} == {"moved.txt"}
+    assert shared.git("ls-tree", "HEAD", "run.sh").startswith("100755")
+    assert save(shared, "two").ids == [["two"]]
+    assert files(shared) & {"moved.txt", "new-name.txt"} == {"new-name.txt"} and shared.status() == ""
 
 
 @pytest.mark.sampled(4)
@@ -287,27 +286,26 @@ def test_a_renamed_file_goes_with_what_others_have_not_saved_in_it(shared: Machi
     shared.assert_sound()
 
 
-def test_a_new_file_goes_with_the_lines_and_the_mode_of_who_saves(shared: Machine, world: World) -> None:
+def test_a_new_file_goes_with_the_lines_and_the_mode_of_who_saves(shared: Machine) -> None:
     one, two = Agent(shared, "one"), Agent(shared, "two")
     one.write("new.sh", b"of one\n")
     (shared.top / "new.sh").chmod(0o755)
     two.append("new.sh", "of two")
-    assert one.sync().code == 0
-    assert world.remote_file("new.sh") == "of one\n"
-    assert world.remote_git("ls-tree", "main", "new.sh").startswith("100755")
-    assert two.sync().code == 0 and shared.status() == ""
-    assert world.remote_file("new.sh") == "of one\nof two\n"
+    save(shared, "one")
+    assert show(shared, "HEAD", "new.sh") == "of one\n"
+    assert shared.git("ls-tree", "HEAD", "new.sh").startswith("100755")
+    assert save(shared, "two").ids == [["two"]] and shared.status() == ""
+    assert show(shared, "HEAD", "new.sh") == "of one\nof two\n"
 
 
-def test_a_renamed_folder_of_ones_own_waits_for_nobody(shared: Machine, world: World) -> None:
+def test_a_renamed_folder_of_ones_own_waits_for_nobody(shared: Machine) -> None:
     one, two = Agent(shared, "one"), Agent(shared, "two")
     two.write("b.txt", b"b\n")
     text = one.read(LIST)
     one.write(LIST, None, "window")
     one.write("clients/acme-group/notes.md", text, "window")
-    assert one.sync().code == 0
-    assert LIST not in world.remote_files() and "clients/acme-group/notes.md" in world.remote_files()
-    assert ids(shared, 1) == [["one"]]
+    assert save(shared, "one").ids == [["one"]]
+    assert LIST not in files(shared) and "clients/acme-group/notes.md" in files(shared)
 
 
 def test_a_file_in_the_place_of_a_folder_goes_as_a_whole(shared: Machine, world: World) -> None:
@@ -324,36 +322,35 @@ def test_a_file_in_the_place_of_a_folder_goes_as_a_whole(shared: Machine, world:
     shared.assert_sound()
 
 
-def test_crlf_and_a_missing_last_line_feed_split_too(shared: Machine, world: World) -> None:
+def test_crlf_and_a_missing_last_line_feed_split_too(shared: Machine) -> None:
     shared.write(".gitattributes", "dos.txt text eol=crlf\n")
     shared.write("dos.txt", "a\r\nb\r\n")
     shared.write("raw.txt", "a\r\nb")
-    assert shared.sync().code == 0
+    save(shared)
     one, two = Agent(shared, "one"), Agent(shared, "two")
     for path in ("dos.txt", "raw.txt"):
         one.write(path, (one.read(path) or b"") + b"one\r\n")
         two.write(path, b"two\r\n" + (two.read(path) or b""))
-    assert one.sync().code == 0
-    assert world.remote_file("dos.txt") == "a\nb\none\n"
-    assert world.remote_git("cat-file", "blob", "main:raw.txt") == "a\r\nbone\r\n".replace("\r\n", "\n")
-    assert two.sync().code == 0 and shared.status() == ""
-    assert world.remote_file("dos.txt") == "two\na\nb\none\n"
+    assert save(shared, "one").ids == [["one"]]
+    assert show(shared, "HEAD", "dos.txt") == "a\nb\none\n"
+    assert shared.run("git", "show", "HEAD:raw.txt").out == "a\r\nbone\r\n"
+    assert save(shared, "two").ids == [["two"]] and shared.status() == ""
+    assert show(shared, "HEAD", "dos.txt") == "two\na\nb\none\n"
 
 
 # --- undone, lost, lying -------------------------------------------------------------
 
 
-def test_a_deliberate_undo_never_comes_back(shared: Machine, world: World) -> None:
+def test_a_deliberate_undo_never_comes_back(shared: Machine) -> None:
     one = Agent(shared, "one")
     one.append(LIST, "mistake")
     one.write("draft.txt", b"x\n")
     shared.git("checkout", "--", LIST)
     (shared.top / "draft.txt").unlink()
     one.write("kept.txt", b"x\n")
-    assert one.sync().code == 0
-    assert "mistake" not in world.remote_file(LIST) and "draft.txt" not in world.remote_files()
+    save(shared, "one")
     assert shared.git("show", "--format=", "--name-only", "HEAD") == "kept.txt"
-    assert one.sync().code == 0 and shared.status() == ""
+    assert save(shared, "one").ids == [] and shared.status() == ""
 
 
 def test_a_plain_commit_takes_nothing_along_and_is_done(shared: Machine, world: World) -> None:
@@ -459,13 +456,11 @@ def test_what_the_callers_own_command_made_is_its_own(shared: Machine) -> None:
     use = start_command(me)
     shared.write("made.txt", "x\n")
     shared.write(LIST, shared.read(LIST) + "made\n")
-    result = me.sync()
-    assert result.code == 0, result.text
+    assert save(shared, "me").ids == [["me"], []]
     end_command(me, use)
-    assert ids(shared, 2) == [["me"], []], result.text
     assert shared.git("show", "--format=", "--name-only", "HEAD").split() == [LIST, "made.txt"]
     assert shared.git("show", "--format=", "--name-only", "HEAD~1") == "before.txt"
-    assert me.sync().out.startswith("[OK] Nothing to do.") and shared.status() == ""
+    assert save(shared, "me").ids == [] and shared.status() == ""
 
 
 def test_what_another_ones_command_is_making_waits_for_it(shared: Machine, world: World) -> None:
@@ -682,7 +677,7 @@ def test_a_formatter_in_the_hook_gives_each_session_its_own_lines(shared: Machin
 # --- the wiki's index ------------------------------------------------------------------
 
 
-def test_each_commit_has_the_index_of_its_own_articles(shared: Machine, world: World) -> None:
+def test_each_commit_has_the_index_of_its_own_articles(shared: Machine) -> None:
     def compile_article(agent: Agent, slug: str) -> None:
         agent.write(f"wiki/clients/{slug}.md", f"---\ntitle: {slug.upper()}\n---\ntext\n".encode())
         articles = {f"wiki/clients/{p.name}": p.read_bytes() for p in (shared.top / "wiki/clients").glob("*.md")}
@@ -691,19 +686,18 @@ def test_each_commit_has_the_index_of_its_own_articles(shared: Machine, world: W
         )
 
     compile_article(Agent(shared, "zero"), "zulu")
-    assert shared.sync("--all").code == 0
+    save(shared, mode="all")
     one, two, ended = Agent(shared, "one"), Agent(shared, "two"), Agent(shared, "ended")
     for agent, slug in ((ended, "dodo"), (two, "bravo"), (one, "acme")):
         compile_article(agent, slug)
     ended.end()
-    result = one.sync()
-    assert result.code == 0 and ids(shared, 2) == [["one"], ["ended"]], result.text
+    assert save(shared, "one").ids == [["one"], ["ended"]]
     for commit, names in (("HEAD", {"ACME", "DODO", "ZULU"}), ("HEAD~1", {"DODO", "ZULU"})):
         text = show(shared, commit, "wiki/index.md")
         assert {name for name in ("ACME", "BRAVO", "DODO", "ZULU") if name in text} == names
     assert shared.git("show", "--format=", "--name-only", "HEAD").split() == ["wiki/clients/acme.md", "wiki/index.md"]
-    assert two.sync().code == 0
-    assert shared.status() == "" and world.remote_file("wiki/index.md") == shared.read("wiki/index.md")
+    save(shared, "two")
+    assert shared.status() == "" and show(shared, "HEAD", "wiki/index.md") == shared.read("wiki/index.md")
 
 
 # --- kills -------------------------------------------------------------------------------

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
+import splitting
 from agents import Agent
 from world import Machine, World
 
@@ -26,11 +28,9 @@ def change(draw: random.Random, number: int, lines: list[str], line: str) -> Non
         lines.insert(len(lines) * (number + 1) // 7, line)
 
 
-def play(machine: Machine, world: World, rounds: int, seed: int) -> int:
+def play(machine: Machine, rounds: int, seed: int, save: Callable[[Agent], object]) -> int:
     """The rounds; asserts what came of them. Gives the number of edits of the shared file."""
     draw = random.Random(seed)
-    machine.write(SHARED, "".join(f"line {n}\n" for n in range(40)))
-    assert machine.sync().code == 0
     agents = [Agent(machine, f"s{n}") for n in range(6)]
     wrote: list[str] = []
     for _ in range(rounds):
@@ -41,15 +41,11 @@ def play(machine: Machine, world: World, rounds: int, seed: int) -> int:
             agent.write(SHARED, ("\n".join(lines) + "\n").encode(), "edit")
             agent.append(f"{agent.id}.txt", wrote[-1])
         for agent in draw.sample(agents, draw.randint(1, 6)):
-            result = agent.sync("--no-push")
-            assert result.code == 0, result.text
+            save(agent)
     for agent in agents:
-        result = agent.sync()
-        assert result.code == 0, result.text
+        save(agent)
     assert machine.status() == ""
     judge(machine, wrote)
-    assert world.remote_file(SHARED) == machine.read(SHARED)
-    machine.assert_sound()
     return len(wrote)
 
 
@@ -68,14 +64,25 @@ def judge(machine: Machine, wrote: list[str]) -> None:
     assert set(wrote) <= set(machine.read(SHARED).splitlines())
 
 
-def test_six_sessions_share_a_file(machine: Machine, world: World) -> None:
-    assert play(machine, world, 3, seed=1) == 18
+@pytest.fixture
+def machine(world: World) -> Machine:
+    return world.synced({SHARED: "".join(f"line {n}\n" for n in range(40))})
+
+
+def test_six_sessions_share_a_file(machine: Machine) -> None:
+    assert play(machine, 5, 1, lambda agent: splitting.save(machine, agent.id)) == 30
 
 
 @pytest.mark.lab
-def test_six_sessions_share_a_file_for_100_rounds(
+def test_six_sessions_share_a_file_for_100_rounds_of_syncs(
     machine: Machine, world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    edits = play(machine, world, 100, seed=2)
+    def sync(agent: Agent) -> None:
+        result = agent.sync()
+        assert result.code == 0, result.text
+
+    edits = play(machine, 100, 2, sync)
+    assert world.remote_file(SHARED) == machine.read(SHARED)
+    machine.assert_sound()
     with capsys.disabled():
         print(f"\n100 rounds, {edits} edits of one file: 0 foreign lines, 0 missing ", end="")

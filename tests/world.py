@@ -247,7 +247,7 @@ class World:
             old = other.machines[name]
             home = self.root / old.home.name
             shutil.copytree(old.home, home, symlinks=True, ignore=shutil.ignore_patterns("pycache"))
-            self.machines[name] = machine = replace(old, home=home, top=home / "ops")
+            self.machines[name] = machine = replace(old, home=home, top=home / "ops", extra_env={**old.extra_env})
             git = machine.top / ".git"
             if (git / "claudetools/identity.of").exists():  # a link to what says so
                 (git / "claudetools/identity.of").unlink()
@@ -316,14 +316,15 @@ def first_clone() -> World:
 
 
 @cache
-def first_sync(files: tuple[tuple[str, str], ...]) -> World:
-    """A machine that has sent these files by the first sync of its clone."""
+def first_sync(files: tuple[tuple[str, str], ...], second: str = "") -> World:
+    """A machine that has sent these files by the first sync of its clone, and Howard's, which has synced as well."""
     world = World(folder_until_the_end("synced"))
     machine = world.machine()
     for path, text in files:
         machine.write(path, text)
-    result = machine.sync()
-    assert result.code == 0, result.text
+    for one in (machine, world.machine(second, "howard")) if second else (machine,):
+        result = one.sync()
+        assert result.code == 0, result.text
     return world
 
 
