@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claudetools.attribution.chain import PUT_BACK, Step, Touch, count_gaps, history, in_order
+from claudetools.attribution.chain import PUT_BACK, HistoryStep, Touch, count_gaps, history, in_order
 from claudetools.attribution.edits import Edit
 from claudetools.attribution.weave import NOBODY
 
@@ -46,14 +46,14 @@ def test_who_worked_on_what_came_back_came_after_it() -> None:
     story: list[tuple[str, str | None]] = [("s2", "head"), ("", None), ("s0", "head"), ("s1", "b"), ("s0", "c")]
     touches = records_of(story)
     touches[0] = touches[0]._replace(done=True)
-    assert history(touches, "head", "c").steps == [Step("s1", "b"), Step("s0", "c")]
+    assert history(touches, "head", "c").steps == [HistoryStep("s1", "b"), HistoryStep("s0", "c")]
 
 
 def test_contents_tell_more_than_a_clock_that_was_set_back() -> None:
     touches = records_of([("s1", "b"), ("s2", "c"), ("s1", "d")])
     late = touches[0].edit._replace(began=91.0, time=91.5)
     touches[0] = touches[0]._replace(edit=late)
-    assert history(touches, "a", "d").steps == [Step("s1", "b"), Step("s2", "c"), Step("s1", "d")]
+    assert history(touches, "a", "d").steps == [HistoryStep("s1", "b"), HistoryStep("s2", "c"), HistoryStep("s1", "d")]
 
 
 def test_what_comes_back_with_an_older_text_is_whose_it_was() -> None:
@@ -65,7 +65,7 @@ def test_what_comes_back_with_an_older_text_is_whose_it_was() -> None:
     ]
     steps = history(touches, "b", "b21").steps
     assert [step for step in steps if step.owner != NOBODY] == [
-        step for step in steps if step in (Step("s1", "b1"), Step("s2", "b2"), Step("s1", "b21"))
+        step for step in steps if step in (HistoryStep("s1", "b1"), HistoryStep("s2", "b2"), HistoryStep("s1", "b21"))
     ], steps
 
 
@@ -74,4 +74,4 @@ def test_a_record_that_changed_nothing_says_nothing_about_the_order() -> None:
         Touch("s1", Edit("file", "b", "b", tool=PUT_BACK, began=1.0, time=1.1, seq=1)),
         Touch("s2", Edit("file", "a", "b", began=1.2, time=1.3, seq=1)),
     ]
-    assert history(touches, "a", "b").steps == [Step("s2", "b")]
+    assert history(touches, "a", "b").steps == [HistoryStep("s2", "b")]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claudetools.attribution.edits import digest
-from claudetools.sessions.changes import Change, change_of, patched, plain, replaced
+from claudetools.sessions.changes import ToolChange, change_of, patched, plain, replaced
 from claudetools.sessions.sight import NOTHING, Sight
 
 BOM = "\ufeff"
@@ -49,31 +49,31 @@ def edit(old: str, new: str, original: str | None, **more: Any) -> tuple[dict[st
 
 def test_an_edit_is_exact() -> None:
     found = change_of("Edit", *edit("two", "2", "one\ntwo\n"), seen("one\ntwo\n"), seen("one\n2\n"))
-    assert found == Change("edit", b"one\ntwo\n", b"one\n2\n")
+    assert found == ToolChange("edit", b"one\ntwo\n", b"one\n2\n")
 
 
 def test_a_write_of_a_new_file_is_exact() -> None:
     answer: dict[str, Any] = {"type": "create", "content": "x\n", "structuredPatch": [], "originalFile": None}
     given = {"file_path": "a", "content": "x\n"}
-    assert change_of("Write", given, answer, seen(None), seen("x\n")) == Change("write", None, b"x\n")
-    assert change_of("Write", given, answer, None, seen("x\n")) == Change("write", None, b"x\n")
+    assert change_of("Write", given, answer, seen(None), seen("x\n")) == ToolChange("write", None, b"x\n")
+    assert change_of("Write", given, answer, None, seen("x\n")) == ToolChange("write", None, b"x\n")
 
 
 def test_an_overwrite_is_exact() -> None:
     answer = {"type": "update", "content": "x\n", "originalFile": "old\n"}
     found = change_of("Write", {"content": "x\n"}, answer, seen("old\n"), seen("x\n"))
-    assert found == Change("write", b"old\n", b"x\n")
+    assert found == ToolChange("write", b"old\n", b"x\n")
 
 
 def test_what_another_session_wrote_behind_it_is_not_taken_for_its_own() -> None:
     found = change_of("Edit", *edit("two", "2", "one\ntwo\n"), seen("one\ntwo\n"), seen("one\n2\nthree\n"))
-    assert found == Change("edit", b"one\ntwo\n", b"one\n2\n")
+    assert found == ToolChange("edit", b"one\ntwo\n", b"one\n2\n")
 
 
 def test_what_another_session_wrote_just_before_it_is_not_either() -> None:
     given, answer = edit("two", "2", "zero\none\ntwo\n")
     found = change_of("Edit", given, answer, seen("one\ntwo\n"), seen("zero\none\n2\n"))
-    assert found == Change("edit", b"zero\none\ntwo\n", b"zero\none\n2\n")
+    assert found == ToolChange("edit", b"zero\none\ntwo\n", b"zero\none\n2\n")
 
 
 def test_what_the_client_does_beyond_the_strings_is_seen_in_the_patch() -> None:
@@ -81,19 +81,19 @@ def test_what_the_client_does_beyond_the_strings_is_seen_in_the_patch() -> None:
     given, answer = edit("two", "", "one\ntwo\nthree\n")
     answer["structuredPatch"] = hunks("one\ntwo\nthree\n", "one\nthree\n")
     found = change_of("Edit", given, answer, None, seen("one\nthree\n"))
-    assert found == Change("edit", b"one\ntwo\nthree\n", b"one\nthree\n")
+    assert found == ToolChange("edit", b"one\ntwo\nthree\n", b"one\nthree\n")
 
 
 def test_several_edits_at_once() -> None:
     given: dict[str, Any] = {"edits": [{"old_string": "a", "new_string": "b"}, {"old_string": "b", "new_string": "c"}]}
     answer = {"originalFileContents": "a\n"}
-    assert change_of("MultiEdit", given, answer, None, seen("c\n")) == Change("edit", b"a\n", b"c\n")
+    assert change_of("MultiEdit", given, answer, None, seen("c\n")) == ToolChange("edit", b"a\n", b"c\n")
 
 
 def test_an_agent_that_tells_no_original_is_believed_by_what_was_seen() -> None:
     given = {"old_string": "two", "new_string": "2"}
     found = change_of("Edit", given, {}, seen("one\ntwo\n"), seen("one\n2\n"))
-    assert found == Change("edit", b"one\ntwo\n", b"one\n2\n")
+    assert found == ToolChange("edit", b"one\ntwo\n", b"one\n2\n")
     assert change_of("Edit", given, {}, seen("one\ntwo\n"), seen("one\n2\nthree\n")) is None
     assert change_of("Edit", given, {}, None, seen("one\n2\n")) is None
 

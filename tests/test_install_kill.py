@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from claudetools.install import command, place, plan, steps
-from claudetools.install.call import Call
+from claudetools.install.call import InstallCall
 from claudetools.install.toolkit import SHIMS
 from installing import INSTALL, OWN_HOOK, OWN_SYNC, TOOLKIT, difference, run_install, tree_of
 from world import Machine, clean_environment
@@ -99,7 +99,7 @@ class Stage:
 
     def run(self, job: str, repo: Path, toolkit: Path, stop: int = -1) -> int:
         """The number of places that were passed. Killed at place number `stop`."""
-        call = Call(job, toolkit, str(repo), "install.sh", "1")
+        call = InstallCall(job, toolkit, str(repo), "install.sh", "1")
         self.count, self.stop = 0, stop
         plan.carry_out(command.make_plan(call, place.open_place(str(repo), False)))
         return self.count

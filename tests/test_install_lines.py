@@ -37,7 +37,7 @@ lines = st.sampled_from(
     later=st.sampled_from([b"", b"later\n"]),
 )
 def test_what_is_added_comes_out_to_the_byte(
-    section: marked.Section, content: list[bytes], eol: bytes, last: bool, bom: bool, later: bytes
+    section: marked.TextSection, content: list[bytes], eol: bytes, last: bool, bom: bool, later: bytes
 ) -> None:
     before = (marked.BOM if bom else b"") + eol.join(content) + (eol if last and content else b"")
     after, added = marked.with_section(before, section, None)

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claudetools.install import agent_settings, json_text
-from claudetools.install.merged import Merged, as_record, merged_from
-from claudetools.install.place import Refused
+from claudetools.install.merged import MergedSettings, as_record, merged_from
+from claudetools.install.place import NotInstallable
 from installing import PIN, RECORD, TOOLKIT, copy_toolkit, run_install
 from world import Machine
 
@@ -274,8 +274,8 @@ def test_what_is_merged_into_any_json_comes_out_to_the_byte(data: Any, style: An
     text = text.replace("\n", "\r\n") if crlf else text
     before = json.loads(text)
     try:
-        after, merged = agent_settings.with_entries(text, OURS, Merged())
-    except Refused:
+        after, merged = agent_settings.with_entries(text, OURS, MergedSettings())
+    except NotInstallable:
         return  # something else is where our lists have to go
     if crlf and "\n" in text:
         assert "\n" not in after.replace("\r\n", "")

@@ -36,11 +36,7 @@ HEAVY = {"click", "argparse", "subprocess", "typing", "dataclasses", "yaml", "in
 
 UPWARDS: set[tuple[str, str]] = set()
 CIRCLES: set[str] = set()
-SAME_NAME = {
-    *("Call", "Change", "Commit", "Entry", "Event", "Found", "Kept", "Line", "Merged", "Objects", "Outcome"),
-    *("Person", "Place", "Plan", "Reader", "Refused", "Restored", "Row", "Section", "Split", "Step", "Unreadable"),
-    "Verdict",
-}
+SAME_NAME: set[str] = set()
 # How many modules of ours an event loads; the aim is 8.
 HOOK_MODULES = {"session_start": 12, "user_prompt": 13, "session_end": 11, "pre_tool_use": 17, "post_tool_use": 17}
 

@@ -30,7 +30,7 @@ class Touch(NamedTuple):
     done: bool = False
 
 
-class Step(NamedTuple):
+class HistoryStep(NamedTuple):
     """The file became `after` (the name of a content, None: no file) by a session, NOBODY, or one of several that
     cannot be told apart ("id&id")."""
 
@@ -43,7 +43,7 @@ class History:
     """What the path went through since it was as HEAD has it. `vague`: sessions that changed it in a way that only the
     whole path shows."""
 
-    steps: list[Step] = field(default_factory=list)
+    steps: list[HistoryStep] = field(default_factory=list)
     vague: set[str] = field(default_factory=set)
 
     @property
@@ -147,9 +147,9 @@ def piece_of(edit: Edit) -> tuple[object, ...]:
     return edit.began, edit.time, edit.before, edit.after
 
 
-def link(ordered: list[Touch], head: str | None, tree: str | None) -> list[Step]:
+def link(ordered: list[Touch], head: str | None, tree: str | None) -> list[HistoryStep]:
     """The records as steps, with a step for every gap."""
-    steps: list[Step] = []
+    steps: list[HistoryStep] = []
     state, seen, last = head, {head}, NOBODY
     makers = makers_of(ordered)
     for touch in ordered:
@@ -159,13 +159,13 @@ def link(ordered: list[Touch], head: str | None, tree: str | None) -> list[Step]
         stale = edit.kind == "window" and edit.before in seen
         if edit.before != state and edit.after != state and not stale:
             # What was there before has come back: the lines are whose they were.
-            steps.append(Step(owner if owner == last and edit.before not in seen else NOBODY, edit.before))
+            steps.append(HistoryStep(owner if owner == last and edit.before not in seen else NOBODY, edit.before))
         if edit.after != state:
-            steps.append(Step(owner, edit.after))
+            steps.append(HistoryStep(owner, edit.after))
         state, last = edit.after, owner
         seen |= {edit.before, edit.after}
     if state != tree:
-        steps.append(Step(NOBODY, tree))
+        steps.append(HistoryStep(NOBODY, tree))
     return steps
 
 
@@ -188,4 +188,4 @@ def settle_claim(made: History, claim: Touch) -> None:
     last = next((n for n in range(len(made.steps), 0, -1) if made.steps[n - 1].after == claim.edit.after), 0)
     for n, step in enumerate(made.steps[:last]):
         if step.owner == NOBODY or OR in step.owner:
-            made.steps[n] = Step(claim.session, step.after)
+            made.steps[n] = HistoryStep(claim.session, step.after)

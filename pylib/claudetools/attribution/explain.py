@@ -45,7 +45,7 @@ class Window(NamedTuple):
     reach: object = NAMES
 
 
-class Event(NamedTuple):
+class WindowEvent(NamedTuple):
     """An arc, or (`arc` False) a sighting of `after`. It happened between `began` and `time`."""
 
     time: float
@@ -92,15 +92,19 @@ def dated(witnesses: Iterable[Witness]) -> list[Witness]:
     return found
 
 
-def events_of(witnesses: Iterable[Witness]) -> list[Event]:
+def events_of(witnesses: Iterable[Witness]) -> list[WindowEvent]:
     """All events in the order of time. A window begins before anything else of the same moment and ends after it."""
     sightings, arcs = [], []
     for session, edit in witnesses:
         if edit.kind == "window":
-            sightings.append((edit.began, 0, session, Event(edit.began, edit.began, False, None, edit.before, edit)))
-            sightings.append((edit.time, 2, session, Event(edit.time, edit.time, False, None, edit.after, edit)))
+            sightings.append(
+                (edit.began, 0, session, WindowEvent(edit.began, edit.began, False, None, edit.before, edit))
+            )
+            sightings.append((edit.time, 2, session, WindowEvent(edit.time, edit.time, False, None, edit.after, edit)))
         elif edit.kind in ARCS:
-            arcs.append((edit.time, 1, session, Event(edit.time, edit.earliest, True, edit.before, edit.after, edit)))
+            arcs.append(
+                (edit.time, 1, session, WindowEvent(edit.time, edit.earliest, True, edit.before, edit.after, edit))
+            )
     found = sorted([*sightings, *arcs], key=lambda item: (item[0], item[1], item[2], item[3].edit.seq))
     events = [event for *_, event in found]
     for *_, arc in sorted(arcs, key=lambda item: item[0], reverse=True):
@@ -108,7 +112,7 @@ def events_of(witnesses: Iterable[Witness]) -> list[Event]:
     return events
 
 
-def put_where_it_fits(events: list[Event], arc: Event) -> None:
+def put_where_it_fits(events: list[WindowEvent], arc: WindowEvent) -> None:
     """A record is written a moment after the change: what was seen since the call began tells more about its time."""
     at = events.index(arc)
     first = at
@@ -125,7 +129,7 @@ def put_where_it_fits(events: list[Event], arc: Event) -> None:
             return
 
 
-def seen_by(event: Event) -> str | None:
+def seen_by(event: WindowEvent) -> str | None:
     """What lay there when the event happened: before an arc, at a sighting."""
     return event.before if event.arc else event.after
 
@@ -141,7 +145,7 @@ class Walk:
         self.since = 0.0
         self.past: list[tuple[str | None, float]] = []  # contents that were there, and when they were replaced
 
-    def follow(self, events: list[Event]) -> list[Witness]:
+    def follow(self, events: list[WindowEvent]) -> list[Witness]:
         """The pieces that no arc explains."""
         first = events[0]
         self.content = first.before if first.arc else first.after
@@ -162,13 +166,13 @@ class Walk:
             self.since = max(self.since, event.began)
         return self.pieces
 
-    def is_fork(self, arc: Event) -> bool:
+    def is_fork(self, arc: WindowEvent) -> bool:
         """Whether the tool had read what lay there while its call was under way, and wrote over what came since: that
         explains itself (lost.py), no command has brought the old content back."""
         read = any(content == arc.before and replaced >= arc.began for content, replaced in self.past)
         return arc.edit.exact and arc.before != self.content and read
 
-    def goes_before(self, arc: Event, event: Event) -> bool:
+    def goes_before(self, arc: WindowEvent, event: WindowEvent) -> bool:
         """Whether this arc starts from the content at hand and explains why `event` sees another one."""
         return (
             arc.arc
@@ -177,7 +181,7 @@ class Walk:
             and arc.before != UNKNOWN
         )
 
-    def bridge(self, event: Event, content: str | None, mode: str | None) -> None:
+    def bridge(self, event: WindowEvent, content: str | None, mode: str | None) -> None:
         """Somebody has written between the content at hand and what this event has seen."""
         unseen = content == UNKNOWN and self.content == UNKNOWN and event.time != event.edit.began
         if (content, mode) == (self.content, self.mode) and not unseen:

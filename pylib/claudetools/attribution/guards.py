@@ -30,7 +30,7 @@ ALL = {".", "./", ":/", ":/.", "*", ":/*", ":"}
 DEEPEST = 4
 
 
-class Found(NamedTuple):
+class Danger(NamedTuple):
     """A command that touches more than its session's own. `git`: in short; `why`; `instead`: the safe commands;
     `folder`: where it runs, seen from where the whole command starts (UNKNOWN_FOLDER: a variable names it); `paths`:
     only these are at stake (empty: the whole tree); `loses`: it writes into the tree, so a restore point helps;
@@ -49,9 +49,9 @@ HEAD = "head"  # as `stake`: the session that made the commit at HEAD
 WORKTREE = "worktree"  # the sessions in the linked worktree at `folder`
 
 
-def find(command: str, depth: int = 0, folder: str = "", alias: Callable[[str], str] = lambda _: "") -> list[Found]:
+def find(command: str, depth: int = 0, folder: str = "", alias: Callable[[str], str] = lambda _: "") -> list[Danger]:
     """Every such command, in order. `alias`: what one of git's aliases stands for, "" for none."""
-    found: list[Found] = []
+    found: list[Danger] = []
     for whole_words in simple_commands(command):
         words = without_prefix(whole_words)
         if not words:
@@ -76,15 +76,15 @@ def find(command: str, depth: int = 0, folder: str = "", alias: Callable[[str], 
     return found
 
 
-def removal(words: list[str], folder: str) -> list[Found]:
+def removal(words: list[str], folder: str) -> list[Danger]:
     """`rm`: of files that others are changing."""
     _, paths = parted(words)
     named = tuple(path.split("*")[0].rpartition("/")[0] or "." if "*" in path else path for path in paths)
     why = "deletes what other sessions have not saved"
-    return [Found("rm", why, f"wait for their save, then delete: {SYNC}", folder, named)] if named else []
+    return [Danger("rm", why, f"wait for their save, then delete: {SYNC}", folder, named)] if named else []
 
 
-def judge(words: list[str], folder: str, depth: int = 0, alias: Callable[[str], str] = lambda _: "") -> list[Found]:
+def judge(words: list[str], folder: str, depth: int = 0, alias: Callable[[str], str] = lambda _: "") -> list[Danger]:
     """What a git command does to others."""
     hooks = any(word.lower().startswith("core.hookspath=") for word in words if words[0] == "-c")
     while words and words[0].startswith("-"):
@@ -118,44 +118,44 @@ def without_texts(words: list[str]) -> list[str]:
     return kept
 
 
-def add(options: list[str], paths: list[str], _: bool) -> Found | None:
+def add(options: list[str], paths: list[str], _: bool) -> Danger | None:
     """Staging: of named paths it is nobody else's business."""
     everything = has_option(options, "A", "--all", "--no-ignore-removal") or has_option(options, "u", "--update")
     if has_option(options, "n", "--dry-run") or not (set(paths) & ALL or (everything and not paths)):
         return None
     why = "stages what other sessions have not saved; the next commit would take it along"
-    return Found("git add of everything", why, f"git add -- FILE, or save your own work: {SYNC}", "", loses=False)
+    return Danger("git add of everything", why, f"git add -- FILE, or save your own work: {SYNC}", "", loses=False)
 
 
-def commit(options: list[str], paths: list[str], _: bool) -> Found | None:
+def commit(options: list[str], paths: list[str], _: bool) -> Danger | None:
     """What stages by itself, and what takes another's commit for its own."""
     if "--dry-run" not in options and "--amend" in options:
         why = "made the last commit, and this rewrites it: its message, author and session would be yours"
-        return Found("git commit --amend", why, f"a commit of your own: {SYNC}", "", loses=False, stake=HEAD)
+        return Danger("git commit --amend", why, f"a commit of your own: {SYNC}", "", loses=False, stake=HEAD)
     if not has_option(options, "a", "--all", stop="mFCcSut") or "--dry-run" in options:
         return None
     why = "commits what other sessions have not saved as yours"
-    return Found("git commit -a", why, f"git commit -m TEXT -- FILE, or save your own work: {SYNC}", "", loses=False)
+    return Danger("git commit -a", why, f"git commit -m TEXT -- FILE, or save your own work: {SYNC}", "", loses=False)
 
 
-def stash(options: list[str], paths: list[str], _: bool) -> Found | None:
+def stash(options: list[str], paths: list[str], _: bool) -> Danger | None:
     """Everything but looking."""
     if paths[:1] and paths[0] in ("list", "show", "create"):
         return None
     why = "takes away, or writes over, what other sessions have not saved"
-    return Found("git stash", why, f"save your own work: {SYNC}. Another version to look at: git show REV:FILE", "")
+    return Danger("git stash", why, f"save your own work: {SYNC}. Another version to look at: git show REV:FILE", "")
 
 
-def reset(options: list[str], paths: list[str], _: bool) -> Found | None:
+def reset(options: list[str], paths: list[str], _: bool) -> Danger | None:
     """Moving the index alone touches no file."""
     mode = next((o for o in options if o in ("--hard", "--merge", "--keep")), "")
     if not mode:
         return None
     why = "writes over what other sessions have not saved"
-    return Found(f"git reset {mode}", why, "git restore -- FILE, for your own files", "")
+    return Danger(f"git reset {mode}", why, "git restore -- FILE, for your own files", "")
 
 
-def checkout(options: list[str], paths: list[str], dashes: bool) -> Found | None:
+def checkout(options: list[str], paths: list[str], dashes: bool) -> Danger | None:
     """Of all, of some files, or of a branch."""
     if has_option(options, "f", "--force", stop="bB") or set(paths) & ALL:
         return whole("git checkout .")
@@ -169,36 +169,36 @@ def checkout(options: list[str], paths: list[str], dashes: bool) -> Found | None
     return switch(options, paths, dashes)
 
 
-def switch(options: list[str], paths: list[str], _: bool) -> Found | None:
+def switch(options: list[str], paths: list[str], _: bool) -> Danger | None:
     """Always: there is one branch for everybody."""
     return BRANCH
 
 
-def branch(options: list[str], paths: list[str], _: bool) -> Found | None:
+def branch(options: list[str], paths: list[str], _: bool) -> Danger | None:
     """Only the name of the branch that everybody is on."""
     moves = has_option(options, "m", "--move") or has_option(options, "M")
     return BRANCH if moves and len(paths) < 2 else None
 
 
-def symbolic_ref(options: list[str], paths: list[str], _: bool) -> Found | None:
+def symbolic_ref(options: list[str], paths: list[str], _: bool) -> Danger | None:
     """HEAD, when it is written."""
     return BRANCH if paths[:1] == ["HEAD"] and len(paths) > 1 else None
 
 
-def bisect(options: list[str], paths: list[str], _: bool) -> Found | None:
+def bisect(options: list[str], paths: list[str], _: bool) -> Danger | None:
     """Everything but looking."""
     return None if paths[:1] in (["log"], ["view"], ["visualize"], ["terms"], ["help"]) or not paths else BRANCH
 
 
-def remove(options: list[str], paths: list[str], _: bool) -> Found | None:
+def remove(options: list[str], paths: list[str], _: bool) -> Danger | None:
     """`git rm`: the index is everybody's."""
     if has_option(options, "n", "--dry-run", "--cached") or not paths:
         return None
     why = "stages a deletion in the index that all of them share; the next commit would take it along"
-    return Found("git rm", why, f"rm FILE, for a file that only you have changed, then {SYNC}", "")
+    return Danger("git rm", why, f"rm FILE, for a file that only you have changed, then {SYNC}", "")
 
 
-def push(options: list[str], paths: list[str], _: bool) -> Found | None:
+def push(options: list[str], paths: list[str], _: bool) -> Danger | None:
     """Only what may take commits off the remote."""
     forced = has_option(options, "f", "--force", "--force-with-lease", "--mirror", stop="o")
     gone = has_option(options, "d", "--delete", stop="o")
@@ -207,18 +207,18 @@ def push(options: list[str], paths: list[str], _: bool) -> Found | None:
     ):
         return None
     why = "may take away what other sessions have sent"
-    return Found("a forced git push", why, f"{SYNC} (it rebases and sends)", "", loses=False)
+    return Danger("a forced git push", why, f"{SYNC} (it rebases and sends)", "", loses=False)
 
 
-def worktree(options: list[str], paths: list[str], _: bool) -> Found | None:
+def worktree(options: list[str], paths: list[str], _: bool) -> Danger | None:
     """Removing one takes what is not saved in it."""
     if paths[:1] != ["remove"] or len(paths) < 2:
         return None
     why = "deletes the folder that they work in"
-    return Found("git worktree remove", why, "wait until they have ended", "", loses=False, stake=WORKTREE)
+    return Danger("git worktree remove", why, "wait until they have ended", "", loses=False, stake=WORKTREE)
 
 
-def config(options: list[str], paths: list[str], _: bool) -> Found | None:
+def config(options: list[str], paths: list[str], _: bool) -> Danger | None:
     """Only the hooks: what keeps secrets and other sessions' work out of a commit."""
     if paths[:1] and paths[0] in ("set", "unset", "get"):
         action, paths = paths[0], paths[1:]
@@ -229,7 +229,7 @@ def config(options: list[str], paths: list[str], _: bool) -> Found | None:
     return HOOKS
 
 
-def restore(options: list[str], paths: list[str], _: bool) -> Found | None:
+def restore(options: list[str], paths: list[str], _: bool) -> Danger | None:
     """Of all or of some files; the index alone is not looked at."""
     if has_option(options, "S", "--staged") and not has_option(options, "W", "--worktree"):
         return None
@@ -238,39 +238,39 @@ def restore(options: list[str], paths: list[str], _: bool) -> Found | None:
     return whole("git restore of files")._replace(paths=tuple(paths)) if paths else None
 
 
-def whole(what: str) -> Found:
+def whole(what: str) -> Danger:
     """Files are written over."""
     why = "writes over what other sessions have not saved"
-    return Found(what, why, "git restore -- FILE, for files that only you have changed", "")
+    return Danger(what, why, "git restore -- FILE, for files that only you have changed", "")
 
 
-def clean(options: list[str], paths: list[str], _: bool) -> Found | None:
+def clean(options: list[str], paths: list[str], _: bool) -> Danger | None:
     """Only where it deletes."""
     if has_option(options, "n", "--dry-run", stop="e") or not has_option(options, "f", "--force", stop="e"):
         return None
-    return Found("git clean", "deletes files that other sessions have just made", "rm FILE, for your own files", "")
+    return Danger("git clean", "deletes files that other sessions have just made", "rm FILE, for your own files", "")
 
 
-def incoming(name: str, options: list[str]) -> Found | None:
+def incoming(name: str, options: list[str]) -> Danger | None:
     """pull, merge, rebase."""
     if {"--abort", "--quit", "--show-current-patch"} & set(options):
         return None
     why = "writes into files that other sessions are changing, and may stop half way in a conflict for all of them"
-    return Found(f"git {name}", why, f"{SYNC} (it receives and sends without touching anybody's unsaved work)", "")
+    return Danger(f"git {name}", why, f"{SYNC} (it receives and sends without touching anybody's unsaved work)", "")
 
 
-def no_rule(*_: object) -> Found | None:
+def no_rule(*_: object) -> Danger | None:
     """It takes nothing."""
     return None
 
 
-BRANCH = Found(
+BRANCH = Danger(
     "changing the branch",
     "changes the branch, and files, under every session that works in this folder",
     "a folder of your own: git worktree add ../NAME BRANCH",
     "",
 )
-HOOKS = Found(
+HOOKS = Danger(
     "setting core.hooksPath",
     "turns the hooks off that keep secrets and unsaved work of others out of commits",
     "mend what the hook names",
@@ -278,7 +278,7 @@ HOOKS = Found(
     loses=False,
 )
 FORGES = [("gh", ["pr"]), ("hub", ["pr"]), ("glab", ["mr"]), ("tea", ["pr"]), ("tea", ["pulls"])]
-RULES: dict[str, Callable[[list[str], list[str], bool], Found | None]] = {
+RULES: dict[str, Callable[[list[str], list[str], bool], Danger | None]] = {
     "add": add,
     "stage": add,
     "commit": commit,

@@ -33,7 +33,7 @@ def is_nobody(owner: str) -> bool:
 
 
 @dataclass
-class Line:
+class WovenLine:
     """One line: the step that put it in, the step that took it out (None: it is there), whether HEAD has it."""
 
     text: bytes
@@ -46,7 +46,7 @@ class Line:
 class Split:
     """The outcome for one path. `owners` have a change; those in a set of `together` go out together or not at all."""
 
-    lines: list[Line]
+    lines: list[WovenLine]
     step_owners: list[str]
     owners: frozenset[str] = field(init=False)
     together: tuple[frozenset[str], ...] = field(init=False)
@@ -56,7 +56,7 @@ class Split:
         object.__setattr__(self, "owners", owners)
         object.__setattr__(self, "together", tuple(connected(owners, self.ties())))
 
-    def owner_of(self, line: Line) -> str | None:
+    def owner_of(self, line: WovenLine) -> str | None:
         """Whose change this line is; None where HEAD and the tree agree."""
         if line.in_head == (line.taken is None):
             return None
@@ -99,7 +99,7 @@ class Weave:
 
     def __init__(self, base: bytes) -> None:
         self.step_owners = [SAVED]  # step 0 is the base
-        self.lines = [Line(text, 0) for text in split_lines(base)]
+        self.lines = [WovenLine(text, 0) for text in split_lines(base)]
 
     def apply(self, owner: str, after: bytes) -> None:
         """Whoever `owner` is made the file hold `after`."""
@@ -121,7 +121,7 @@ class Weave:
         for i in range(start, end):
             if self.may_come_back(self.lines[i], step):
                 places.setdefault(self.lines[i].text, []).append(i)
-        inserted: list[tuple[int, Line]] = []
+        inserted: list[tuple[int, WovenLine]] = []
         for text in texts:
             found = places.get(text, [])
             n = bisect_left(found, start)
@@ -130,7 +130,7 @@ class Weave:
                 inserted = [(min(place, found[n]), line) for place, line in inserted]
                 start = at = found[n] + 1
             else:
-                inserted.append((at, Line(text, self.writer_of(text, step))))
+                inserted.append((at, WovenLine(text, self.writer_of(text, step))))
         for place, line in reversed(inserted):
             self.lines.insert(place, line)
 
@@ -145,7 +145,7 @@ class Weave:
                         return line.put
         return step
 
-    def may_come_back(self, line: Line, step: int) -> bool:
+    def may_come_back(self, line: WovenLine, step: int) -> bool:
         """Its own step, or nobody's (an undo), brings anybody's line back; another session only what was saved."""
         if line.taken is None or line.taken == step or self.step_owners[line.taken] == SAVED:
             return False
@@ -197,7 +197,7 @@ class Weave:
         for i in range(start, end):
             if self.lines[i].taken is not None:
                 places.setdefault(self.lines[i].text, []).append(i)
-        lost: list[tuple[int, Line]] = []
+        lost: list[tuple[int, WovenLine]] = []
         for text in texts:
             found = places.get(text, [])
             n = bisect_left(found, start)
@@ -205,6 +205,6 @@ class Weave:
                 self.lines[found[n]].in_head = True
                 start = found[n] + 1
             else:
-                lost.append((start, Line(text, 0, taken.get(text, 0), True)))
+                lost.append((start, WovenLine(text, 0, taken.get(text, 0), True)))
         for place, line in reversed(lost):
             self.lines.insert(place, line)

@@ -32,10 +32,10 @@ import time
 
 from claudetools.checkout import late
 from claudetools.checkout.plan import (
+    CheckoutPlan,
     Damaged,
     Journal,
-    Plan,
-    Step,
+    PathStep,
     add_unsettled,
     read_journal,
     read_unsettled,
@@ -151,7 +151,7 @@ class Advance:
         self.top, self.git_dir, self.state = top, git_dir, tree_state
         self.journal_path = os.path.join(tree_state, "journal")
         self.stamps: dict[bytes, files.Stamp] = {}  # of paths that this run judged or wrote
-        self.plan = Plan(top, os.path.join(tree_state, "swap"))
+        self.plan = CheckoutPlan(top, os.path.join(tree_state, "swap"))
         self.judge = Judge(top, git_dir, self.plan, self.stamps)
         self.swaps = Swaps(self.judge, tree_state)
         self.followers = Followers(top, git_dir, tree_state, claim)
@@ -195,7 +195,7 @@ class Advance:
             return self.begin(journal)
         return self.go_on(journal, steps, 0)
 
-    def go_on(self, journal: Journal, steps: list[Step], again: int) -> int:
+    def go_on(self, journal: Journal, steps: list[PathStep], again: int) -> int:
         """From here on a killed run is finished by the next one."""
         self.plan.save(steps)
         for change, reason in self.judge.apart if journal.ref else ():
@@ -211,7 +211,7 @@ class Advance:
         if os.stat(self.state).st_dev != os.stat(self.top).st_dev:
             raise OSError("this folder and its .git lie on different file systems: files cannot be exchanged there")
 
-    def was_put_back(self, step: Step, ours: set[bytes]) -> bool:
+    def was_put_back(self, step: PathStep, ours: set[bytes]) -> bool:
         """Whether the path holds again what it held before NEW. What was edited on top of NEW stays."""
         path = step.change.path
         return step.action != "index" and (path in ours or not step.merged) and path not in self.swaps.unsettled
@@ -325,7 +325,7 @@ class Advance:
         for step in self.plan.load():
             with contextlib.suppress(FileNotFoundError):
                 if step.used and os.lstat(self.plan.place(step)).st_ino != step.inode:
-                    kept.append(late.Kept(step.number, step.change.path, step.used))
+                    kept.append(late.ReplacedInode(step.number, step.change.path, step.used))
         late.Shelf(self.top, self.plan.folder, kept).save()
         root = os.path.join(self.state, "late")
         os.makedirs(root, mode=0o700, exist_ok=True)

@@ -29,7 +29,7 @@ READ_TIMES = 10**9, 2 * 10**9  # in turn: a run that is killed after giving one 
 MARKER_TIME = 1000 * 10**9  # later than those: the shell looks for files that are newer (glance.sh)
 
 
-class Kept:
+class ReplacedInode:
     """One replaced inode. `used`: "blob:<oid>" or "file": what it held when its content was last accounted for.
 
     `inode` is that of the file prepared to replace it: while that one lies here, nothing was exchanged.
@@ -56,22 +56,22 @@ class Carried(NamedTuple):
 class Shelf:
     """The replaced inodes of one advance."""
 
-    def __init__(self, top: str, folder: str, kept: list[Kept]) -> None:
+    def __init__(self, top: str, folder: str, kept: list[ReplacedInode]) -> None:
         self.top, self.folder, self.kept = top, folder, kept
 
-    def place(self, item: Kept) -> str:
+    def place(self, item: ReplacedInode) -> str:
         return os.path.join(self.folder, str(item.number))
 
     def save(self) -> None:
         files.write_whole(os.path.join(self.folder, MANIFEST), json.dumps([k.row for k in self.kept]).encode())
 
-    def is_used(self, item: Kept, data: bytes) -> bool:
+    def is_used(self, item: ReplacedInode, data: bytes) -> bool:
         kind, _, oid = item.used.partition(":")
         if kind == "blob":
             return files.Content("file", data).oid(oid) == oid
         return self.used_bytes(item) == data
 
-    def used_bytes(self, item: Kept) -> bytes:
+    def used_bytes(self, item: ReplacedInode) -> bytes:
         """The bytes that have been accounted for."""
         kind, _, oid = item.used.partition(":")
         if kind == "blob":
@@ -79,7 +79,7 @@ class Shelf:
         with open(f"{self.place(item)}.used", "rb") as file:
             return file.read()
 
-    def account(self, item: Kept, data: bytes) -> None:
+    def account(self, item: ReplacedInode, data: bytes) -> None:
         """Written after the data was carried over: a crash repeats that and never skips it."""
         files.write_whole(f"{self.place(item)}.used", data)
         item.used = "file"
@@ -104,7 +104,7 @@ class Shelf:
             self.save()
         return carried, conflicts
 
-    def look_at(self, item: Kept, carried: list[Carried], conflicts: list[tuple[bytes, str]]) -> None:
+    def look_at(self, item: ReplacedInode, carried: list[Carried], conflicts: list[tuple[bytes, str]]) -> None:
         place = self.place(item)
         try:
             info = os.lstat(place)
@@ -197,7 +197,7 @@ class Shelf:
 
     def exchange(self, path: bytes, folder: int, name: bytes, current: files.Content, data: bytes) -> None:
         """Put `data` at `path`. What comes out is kept like the others, and looked at in turn."""
-        item = Kept(max(k.number for k in self.kept) + 1, path, "file")
+        item = ReplacedInode(max(k.number for k in self.kept) + 1, path, "file")
         place = self.place(item)
         files.write_whole(place, data)
         os.chmod(place, current.permissions)
@@ -234,7 +234,7 @@ def read_shelf(top: str, folder: str) -> Shelf:
     with open(os.path.join(folder, MANIFEST), encoding="utf-8") as file:
         rows = json.load(file)
     try:
-        return Shelf(top, folder, [Kept(row[0], os.fsencode(row[1]), *row[2:]) for row in rows])
+        return Shelf(top, folder, [ReplacedInode(row[0], os.fsencode(row[1]), *row[2:]) for row in rows])
     except (TypeError, LookupError) as error:
         raise ValueError(f"{folder}: no list of copies") from error
 

@@ -32,7 +32,7 @@ class Journal(NamedTuple):
     stage: str = "swapping"
 
 
-class Step(NamedTuple):
+class PathStep(NamedTuple):
     """What happens at one path. `used` is late.Kept's; `inode` that of the prepared file.
 
     A new decision for a path gets a new number, so that the files of a number always belong to one decision.
@@ -52,7 +52,7 @@ class Step(NamedTuple):
         return self.action == "write" and self.oid != self.change.new_oid
 
 
-class Plan:
+class CheckoutPlan:
     """The steps of one advance and their prepared files, in `folder`."""
 
     def __init__(self, top: str, folder: str) -> None:
@@ -69,14 +69,14 @@ class Plan:
         """Forget what was planned."""
         files.remove_folder(self.folder)
 
-    def step(self, change: git.Change, action: str, mode: str = "", oid: str = "") -> Step:
+    def step(self, change: git.Change, action: str, mode: str = "", oid: str = "") -> PathStep:
         self.number += 1
-        return Step(self.number, change, action, mode, oid)
+        return PathStep(self.number, change, action, mode, oid)
 
-    def place(self, step: Step) -> str:
+    def place(self, step: PathStep) -> str:
         return os.path.join(self.folder, str(step.number))
 
-    def prepared(self, all_steps: list[Step]) -> list[Step]:
+    def prepared(self, all_steps: list[PathStep]) -> list[PathStep]:
         """The steps with their inodes: git has written the new files, with filters and modes, into `swap/<number>`."""
         steps = [s for s in all_steps if s.action in ("write", "create")]
         if not steps:
@@ -97,15 +97,15 @@ class Plan:
         files.remove_folder(tree)
         return [s._replace(inode=inodes.get(s.number, 0)) for s in all_steps]
 
-    def save(self, steps: Iterable[Step]) -> None:
+    def save(self, steps: Iterable[PathStep]) -> None:
         files.write_whole(os.path.join(self.folder, "plan"), json.dumps([step_row(s) for s in steps]).encode())
 
-    def replace(self, step: Step) -> None:
+    def replace(self, step: PathStep) -> None:
         """One more line for the same path; the last one counts."""
         with open(os.path.join(self.folder, "plan.again"), "a", encoding="utf-8") as file:
             file.write(json.dumps(step_row(step)) + "\n")
 
-    def load(self) -> list[Step]:
+    def load(self) -> list[PathStep]:
         """The steps; [] when the swap folder has been put away already. Raises Damaged, OSError."""
         path = os.path.join(self.folder, "plan")
         try:
@@ -127,17 +127,17 @@ class Plan:
         return list(steps.values())
 
 
-def step_row(step: Step) -> list[object]:
+def step_row(step: PathStep) -> list[object]:
     """A step as it is saved in the plan."""
     c = step.change
     change = [os.fsdecode(c.path), c.old_mode, c.new_mode, c.old_oid, c.new_oid]
     return [step.number, change, step.action, step.mode, step.oid, step.inode, step.used]
 
 
-def row_step(row: list) -> Step:  # type: ignore[type-arg]
+def row_step(row: list) -> PathStep:  # type: ignore[type-arg]
     """The step of a saved row."""
     number, (path, *sides), action, mode, oid, inode, used = row
-    return Step(number, git.Change(os.fsencode(path), *sides), action, mode, oid, inode, used)
+    return PathStep(number, git.Change(os.fsencode(path), *sides), action, mode, oid, inode, used)
 
 
 def save_journal(path: str, journal: Journal) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from claudetools.checkout.plan import Plan, Step, add_unsettled
+from claudetools.checkout.plan import CheckoutPlan, PathStep, add_unsettled
 from claudetools.core import files, git, index
 from claudetools.core.checkpoint import checkpoint
 from claudetools.core.job import tell
@@ -37,7 +37,7 @@ def is_machines_own(path: bytes) -> bool:
 class Judge:
     """Judges the paths of one tree. `stamps` gets those of what it looked at."""
 
-    def __init__(self, top: str, git_dir: str, plan: Plan, stamps: dict[bytes, files.Stamp]) -> None:
+    def __init__(self, top: str, git_dir: str, plan: CheckoutPlan, stamps: dict[bytes, files.Stamp]) -> None:
         self.top, self.git_dir, self.plan, self.stamps = top, git_dir, plan, stamps
         self.gone: set[bytes] = set()
         self.hidden: set[bytes] = set()
@@ -45,7 +45,7 @@ class Judge:
         self.flags: dict[bytes, str] | None = None
         self.apart: list[tuple[git.Change, str]] = []  # not to be looked at by git, and edited: they wait alone
 
-    def judge_all(self, changes: Sequence[git.Change]) -> tuple[list[Step], list[tuple[bytes, str]]]:
+    def judge_all(self, changes: Sequence[git.Change]) -> tuple[list[PathStep], list[tuple[bytes, str]]]:
         """The steps of all paths, and those that are blocked with the reason."""
         self.gone = {c.path for c in changes if c.deleted}
         self.hidden = index.hidden_paths(self.top, changes)
@@ -69,7 +69,7 @@ class Judge:
             _, self.flags = index.entries(self.top, os.path.join(self.git_dir, "index"))
         return self.flags.get(path, "")
 
-    def when_calm(self, path: bytes, judge: Callable[[], Step]) -> Step:
+    def when_calm(self, path: bytes, judge: Callable[[], PathStep]) -> PathStep:
         """A file that is being rewritten is cut off or missing for a moment: a refusal counts once it is still."""
         deadline = time.monotonic() + LATELY
         still = 0
@@ -83,7 +83,7 @@ class Judge:
             time.sleep(0.01)
             still = still + 1 if files.stamp(self.top, path) == before else 0
 
-    def judge(self, change: git.Change) -> Step:
+    def judge(self, change: git.Change) -> PathStep:
         """The step for one path. Raises Blocked."""
         if is_machines_own(change.path):
             tell("own-untracked" if change.deleted else "own", files.shown(change.path))
@@ -103,7 +103,7 @@ class Judge:
             raise Blocked("cannot be read: permission denied") from None
         return self.judge_content(change, current)
 
-    def judge_content(self, change: git.Change, current: files.Content) -> Step:
+    def judge_content(self, change: git.Change, current: files.Content) -> PathStep:
         """What to do given what the path holds now. Raises Blocked."""
         side = self.side_of(change, current)
         if change.deleted:
@@ -130,7 +130,7 @@ class Judge:
         what = {"folder": "a folder", "link": "a link"}.get(current.kind, "a file")
         raise Blocked(f"{what} of that name is here already, with other content, and git does not track it")
 
-    def judge_edited(self, change: git.Change, current: files.Content) -> Step:
+    def judge_edited(self, change: git.Change, current: files.Content) -> PathStep:
         """Three-way merge on clean bytes, those that git would store."""
         if current.kind != "file" or git.SYMLINK in (change.old_mode, change.new_mode):
             raise Blocked("changed here and by the other side")
@@ -166,7 +166,7 @@ class Judge:
         found = (os.path.join(at, n) for at, _, names in os.walk(os.path.join(top, path)) for n in names)
         return all(os.path.relpath(file, top) in self.gone for file in found)
 
-    def based_on(self, current: files.Content, step: Step) -> Step:
+    def based_on(self, current: files.Content, step: PathStep) -> PathStep:
         """Remember the bytes that this step is based on, for late writes."""
         if current.kind != "file":
             return step
@@ -195,7 +195,7 @@ class Swaps:
         self.unsettled: dict[bytes, str] = {}  # with the reason
         self.gives_way = False  # there is no other side: whoever writes in the same moment has his way
 
-    def perform(self, step: Step) -> int:
+    def perform(self, step: PathStep) -> int:
         """One path. 1 if the tree changed now, else 0. Losing a race makes the path unsettled, never wrong."""
         try:
             return {"remove": self.remove, "create": self.create, "write": self.write}[step.action](step)
@@ -209,14 +209,14 @@ class Swaps:
             self.leave_unsettled(step, error.strerror or "cannot be written")
         return 0
 
-    def leave_unsettled(self, step: Step, reason: str) -> None:
+    def leave_unsettled(self, step: PathStep, reason: str) -> None:
         """The snapshot holds the path back until it is settled."""
         if not self.gives_way:
             add_unsettled(self.state, step.change, reason)
         self.unsettled[step.change.path] = reason
         tell("unsettled", files.shown(step.change.path), reason)
 
-    def remove(self, step: Step) -> int:
+    def remove(self, step: PathStep) -> int:
         place, path = self.plan.place(step), step.change.path
         if os.path.lexists(place):
             return 0
@@ -243,7 +243,7 @@ class Swaps:
             except OSError:
                 return
 
-    def create(self, step: Step) -> int:
+    def create(self, step: PathStep) -> int:
         place = self.plan.place(step)
         if not os.path.lexists(place):
             return 0
@@ -267,7 +267,7 @@ class Swaps:
             with contextlib.suppress(OSError):
                 os.rmdir(at)
 
-    def write(self, step: Step) -> int:
+    def write(self, step: PathStep) -> int:
         if files.was_exchanged(self.plan.place(step), step.inode):
             self.note_merged(step)
             return 0
@@ -290,13 +290,13 @@ class Swaps:
         self.note_merged(step)
         return 1
 
-    def note_merged(self, step: Step) -> None:
+    def note_merged(self, step: PathStep) -> None:
         """Where the path got something else than the other side's text: that this was so, also of a killed run's."""
         if step.merged:
             with open(f"{self.plan.place(step)}.used", "rb") as file:
                 self.merged[step.change.path] = (git.store(self.top, file.read()), step.oid)
 
-    def fit(self, step: Step) -> Step:
+    def fit(self, step: PathStep) -> PathStep:
         """The step, or another one if the path was edited after the plan was made: prepared and in the plan as well."""
         current = files.look_in_tree(self.top, step.change.path)
         if self.is_used(step, current):
@@ -309,7 +309,7 @@ class Swaps:
         self.plan.replace(again)
         return again
 
-    def is_used(self, step: Step, current: files.Content) -> bool:
+    def is_used(self, step: PathStep, current: files.Content) -> bool:
         """Whether the path still holds what the plan was made for."""
         if current.kind == "link":
             return not step.used and self.judge.side_of(step.change, current) == "old"

@@ -16,10 +16,10 @@ from typing import Any
 from claudetools.core.messages import counted, visible
 from claudetools.install import json_text
 from claudetools.install.json_text import Keys
-from claudetools.install.merged import Merged
-from claudetools.install.place import SETUP, Place, Refused, refuse_links
+from claudetools.install.merged import MergedSettings
+from claudetools.install.place import SETUP, NotInstallable, Repository, refuse_links
 from claudetools.install.plan import Plan
-from claudetools.install.record import Known
+from claudetools.install.record import KnownKeys
 from claudetools.install.steps import look, put_text
 from claudetools.install.text import BOM
 
@@ -67,11 +67,13 @@ def commands_in(entry: Any) -> set[str]:
     return {str(h["command"]) for h in handlers if isinstance(h, dict) and "command" in h}
 
 
-def with_entries(text: str | None, wanted: list[tuple[Keys, Any]], before: Merged) -> tuple[str, Merged]:
+def with_entries(
+    text: str | None, wanted: list[tuple[Keys, Any]], before: MergedSettings
+) -> tuple[str, MergedSettings]:
     """The file with what is wanted in it. Refused when the user's part of it cannot be added to."""
     created = text is None or before.created
     text = "{}\n" if text is None else text
-    merged = Merged([], list(before.made), dict(before.blank), created)
+    merged = MergedSettings([], list(before.made), dict(before.blank), created)
     for path, entry in before.entries:
         if (path, entry) not in wanted:
             text = without_entry(text, path, entry, merged)
@@ -99,7 +101,7 @@ def with_line(text: str, line: str) -> str:
     return text
 
 
-def with_container(text: str, path: Keys, merged: Merged) -> str:
+def with_container(text: str, path: Keys, merged: MergedSettings) -> str:
     """The file with a list at `path`. Refused when something else is there."""
     data = json.loads(text)
     for depth in range(1, len(path) + 1):
@@ -114,7 +116,7 @@ def with_container(text: str, path: Keys, merged: Merged) -> str:
             data = json.loads(text)
         elif not isinstance(there, kind):
             expected = "a list" if kind is list else "an object"
-            raise Refused(
+            raise NotInstallable(
                 SETUP,
                 f"{NAME}: key {visible('.'.join(head))!r} is no {expected.split()[1]}; the agent expects {expected}.",
                 "Nothing was changed. Correct it, then install again.",
@@ -128,7 +130,7 @@ def has_no_key(data: Any, path: Keys) -> bool:
     return isinstance(parent, dict) and path[-1] not in parent
 
 
-def without_entry(text: str, path: Keys, entry: Any, merged: Merged) -> str:
+def without_entry(text: str, path: Keys, entry: Any, merged: MergedSettings) -> str:
     """The file without one entry of ours, and without the containers that were made for it alone."""
     text = json_text.remove(text, path, entry, blank=merged.blank.get(path, ""))
     while path and path in merged.made and json_text.inside_of(text, path) is not None:
@@ -139,9 +141,9 @@ def without_entry(text: str, path: Keys, entry: Any, merged: Merged) -> str:
     return text
 
 
-def without_ours(text: str, before: Merged) -> str | None:
+def without_ours(text: str, before: MergedSettings) -> str | None:
     """The file as it was; None when it was not there and nobody added to it."""
-    merged = Merged([], list(before.made), before.blank)
+    merged = MergedSettings([], list(before.made), before.blank)
     for path, entry in reversed(before.entries):
         text = without_entry(text, path, entry, merged)
     return None if before.created and not json.loads(text) else text
@@ -150,7 +152,7 @@ def without_ours(text: str, before: Merged) -> str | None:
 # --- planning --------------------------------------------------------------------
 
 
-def read_text(place: Place, name: str = NAME) -> tuple[str | None, bytes]:
+def read_text(place: Repository, name: str = NAME) -> tuple[str | None, bytes]:
     """The file's text and its byte order mark. Refused, by line, when it is no JSON that we may add to."""
     refuse_links(place.top, name)
     found = look(place.top / name)
@@ -171,12 +173,12 @@ def read_text(place: Place, name: str = NAME) -> tuple[str | None, bytes]:
     return text, mark
 
 
-def unusable(message: str) -> Refused:
+def unusable(message: str) -> NotInstallable:
     """Nothing of a file that we do not understand is touched."""
-    return Refused(SETUP, f"{message}.", "Nothing was changed. Correct it, then run the same command again.")
+    return NotInstallable(SETUP, f"{message}.", "Nothing was changed. Correct it, then run the same command again.")
 
 
-def is_left_alone(plan: Plan, place: Place) -> bool:
+def is_left_alone(plan: Plan, place: Repository) -> bool:
     """A link, or something that is no file: what it leads to may belong to other repositories."""
     if look(place.top / NAME).kind in ("absent", "file"):
         return False
@@ -187,7 +189,7 @@ def is_left_alone(plan: Plan, place: Place) -> bool:
     return True
 
 
-def plan_settings(plan: Plan, place: Place, known: Known, wanted: list[tuple[Keys, Any]]) -> Merged:
+def plan_settings(plan: Plan, place: Repository, known: KnownKeys, wanted: list[tuple[Keys, Any]]) -> MergedSettings:
     """Our entries in the user's settings, shown as a diff. What is ours from now on."""
     before = known.settings
     if (not wanted and not before.entries) or is_left_alone(plan, place):
@@ -198,7 +200,7 @@ def plan_settings(plan: Plan, place: Place, known: Known, wanted: list[tuple[Key
     return merged
 
 
-def plan_removal(plan: Plan, place: Place, known: Known) -> None:
+def plan_removal(plan: Plan, place: Repository, known: KnownKeys) -> None:
     """The user's settings without ours. An entry of ours that was edited is the user's: it is named."""
     before = known.settings
     if not before.entries or look(place.top / NAME).kind != "file":
@@ -213,7 +215,7 @@ def plan_removal(plan: Plan, place: Place, known: Known) -> None:
         plan.stays.append(f"{NAME}: {counted(left, 'entry')} that you changed; without claudetools it does nothing")
 
 
-def plan_change(plan: Plan, place: Place, before: str | None, after: str | None, mark: bytes) -> None:
+def plan_change(plan: Plan, place: Repository, before: str | None, after: str | None, mark: bytes) -> None:
     """One step, one row for the table, one diff."""
     if before == after:
         return

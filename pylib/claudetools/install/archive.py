@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from claudetools.install.place import NEW, SETUP, Refused, show
+from claudetools.install.place import NEW, SETUP, NotInstallable, show
 
 FOLDERS = (".claude/commands", ".claude/scripts", ".claude/skills", "hooks", "pylib/claudetools", "scripts")
 FILES = ("LICENSE", "pyproject.toml")
@@ -117,5 +117,5 @@ def version_of(toolkit: Path) -> str:
     path = toolkit / "pyproject.toml"
     match = re.search(r'(?m)^version = "([^"]+)"', path.read_text("utf-8")) if path.is_file() else None
     if match is None:
-        raise Refused(SETUP, f"{show(path)} names no version.")
+        raise NotInstallable(SETUP, f"{show(path)} names no version.")
     return match[1]

@@ -9,19 +9,19 @@ from pathlib import Path
 from claudetools.core.settings import accept_pin
 from claudetools.install import agent_settings, archive, pin
 from claudetools.install.archive import Archive, Item
-from claudetools.install.call import Call
+from claudetools.install.call import InstallCall
 from claudetools.install.clone import plan_clone
 from claudetools.install.files import plan_file, plan_removal, plan_sweep
 from claudetools.install.merged import as_record
-from claudetools.install.place import HELD, OLD_HOME, SETUP, Place, Refused, run_git, show
+from claudetools.install.place import HELD, OLD_HOME, SETUP, NotInstallable, Repository, run_git, show
 from claudetools.install.plan import Plan, finish_plan
-from claudetools.install.record import FORMAT, RECORD, Known, as_json
+from claudetools.install.record import FORMAT, RECORD, KnownKeys, as_json
 from claudetools.install.sections import SECTIONS, plan_section
 from claudetools.install.steps import digest_of, look, prune, put
 from claudetools.install.toolkit import ARCHIVE, FORWARDS, OLD_RECORD, WORKFLOWS, files_of, is_pinned
 
 
-def plan_install(place: Place, toolkit: Path, known: Known, call: Call) -> Plan:
+def plan_install(place: Repository, toolkit: Path, known: KnownKeys, call: InstallCall) -> Plan:
     """What has to be done so that the repository has this version. Empty steps: nothing."""
     pinned = pin.read_pin(place)
     packed = archive_for(place, toolkit)
@@ -66,7 +66,7 @@ def plan_install(place: Place, toolkit: Path, known: Known, call: Call) -> Plan:
     return finish_plan(plan, place, known, record | pending)
 
 
-def archive_for(place: Place, toolkit: Path) -> Archive:
+def archive_for(place: Repository, toolkit: Path) -> Archive:
     """The archive of the toolkit: the one that is there, where it holds the same. Another machine's zlib may pack it
     otherwise, which is no other version. Refused for an unpacked copy that holds something else than its archive."""
     contents, version = archive.contents_of(toolkit), archive.version_of(toolkit)
@@ -80,7 +80,7 @@ def archive_for(place: Place, toolkit: Path) -> Archive:
             for name, data in archive.names_of(whole).items()
             if name not in contents or contents[name].data != data
         ]
-        raise Refused(
+        raise NotInstallable(
             HELD,
             f"What was unpacked into {show(toolkit)} is not as it came: {', '.join(other[:5]) or 'files were added'}.",
             "Remove that folder: the next run unpacks it anew.",
@@ -88,7 +88,7 @@ def archive_for(place: Place, toolkit: Path) -> Archive:
     return archive.pack(toolkit)
 
 
-def source_of(call: Call, pinned: dict[str, str], version: str) -> str:
+def source_of(call: InstallCall, pinned: dict[str, str], version: str) -> str:
     """Where to get the version, where a repository has no archive; '' where it has. Once chosen it stays so."""
     there = pinned.get("source", "")
     usual = f"claudetools=={version}"
@@ -97,12 +97,12 @@ def source_of(call: Call, pinned: dict[str, str], version: str) -> str:
     return call.source or (there if there and not there.startswith("claudetools==") else usual)
 
 
-def comes_from_0_1(known: Known) -> bool:
+def comes_from_0_1(known: KnownKeys) -> bool:
     """Whether the folder of 0.1.0 is there, or half of it."""
     return any(path.startswith(f"{OLD_HOME}/") and path not in FORWARDS for path in known.files)
 
 
-def either_version(known: Known, wanted: dict[str, Item]) -> dict[str, list[str]]:
+def either_version(known: KnownKeys, wanted: dict[str, Item]) -> dict[str, list[str]]:
     """While the steps are under way, a file may be the earlier one or the new one."""
     found = {path: sorted(digests) for path, digests in known.files.items()}
     return found | {
@@ -110,7 +110,7 @@ def either_version(known: Known, wanted: dict[str, Item]) -> dict[str, list[str]
     }
 
 
-def warn_of_hidden(plan: Plan, place: Place, wanted: dict[str, Item]) -> None:
+def warn_of_hidden(plan: Plan, place: Repository, wanted: dict[str, Item]) -> None:
     """An agent that finds a skill and a command of one name takes the skill."""
     for path in wanted:
         skill = re.fullmatch(r"\.claude/skills/([^/]+)/SKILL\.md", path)
@@ -121,7 +121,7 @@ def warn_of_hidden(plan: Plan, place: Place, wanted: dict[str, Item]) -> None:
             )
 
 
-def warn_of_rules(plan: Plan, place: Place, paths: list[str]) -> None:
+def warn_of_rules(plan: Plan, place: Repository, paths: list[str]) -> None:
     """What git ignores does not travel, and what it turns is not what was packed. One line for a rule."""
     told = set()
     for path in paths:
@@ -134,7 +134,7 @@ def warn_of_rules(plan: Plan, place: Place, paths: list[str]) -> None:
             told.add(rule)
 
 
-def warn_of_archive(plan: Plan, place: Place) -> None:
+def warn_of_archive(plan: Plan, place: Repository) -> None:
     """Whether our lines, once they are there, have the last word on the archive."""
     if not plan.archive:
         return
@@ -148,16 +148,16 @@ def warn_of_archive(plan: Plan, place: Place) -> None:
             )
 
 
-def plan_for_clone(place: Place, toolkit: Path, known: Known) -> Plan:
+def plan_for_clone(place: Repository, toolkit: Path, known: KnownKeys) -> Plan:
     """What a clone of a repository that has claudetools still needs."""
     if not known.installed:
-        raise Refused(
+        raise NotInstallable(
             SETUP,
             f"{RECORD} is missing; nothing tells what belongs to claudetools here.",
             f"Take it back: git checkout HEAD -- {RECORD}, or install again.",
         )
     if known.local.get("pending"):
-        raise Refused(
+        raise NotInstallable(
             HELD,
             "An installation was interrupted here.",
             "Finish it: run install.sh of the claudetools that it came from. Or take it back: --uninstall",

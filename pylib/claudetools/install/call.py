@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Call:
+class InstallCall:
     """What was asked for, and by which words."""
 
     job: str  # install, check, clone, uninstall

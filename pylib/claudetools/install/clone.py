@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from claudetools.install.place import SETUP, Place, Refused, local_settings, run_git, show
+from claudetools.install.place import SETUP, NotInstallable, Repository, local_settings, run_git, show
 from claudetools.install.plan import Plan, write_local
-from claudetools.install.record import FORMAT, Known
-from claudetools.install.steps import Found, digest_of, keep_hook, look, put_whole, unhook
+from claudetools.install.record import FORMAT, KnownKeys
+from claudetools.install.steps import FoundFile, digest_of, keep_hook, look, put_whole, unhook
 from claudetools.install.toolkit import START
 
 HOOKS = ("pre-commit",)
@@ -18,7 +18,7 @@ COPY = "start.sh"  # of START, in the state folder: what no commit changes
 SETTINGS = {"pull.ff": "only", "merge.autoStash": "false", "rebase.autoStash": "false"}
 
 
-def plan_clone(plan: Plan, place: Place, toolkit: Path, known: Known) -> None:
+def plan_clone(plan: Plan, place: Repository, toolkit: Path, known: KnownKeys) -> None:
     """What is not committed: the hook and git's settings."""
     plan.local = {"format": FORMAT, "hooks": {}, "config": {}, **known.local}
     plan.local = {k: dict(v) if isinstance(v, dict) else v for k, v in plan.local.items() if k != "pending"}
@@ -30,7 +30,7 @@ def plan_clone(plan: Plan, place: Place, toolkit: Path, known: Known) -> None:
     plan_settings(plan, place)
 
 
-def plan_hook(plan: Plan, place: Place, toolkit: Path, name: str) -> None:
+def plan_hook(plan: Plan, place: Repository, toolkit: Path, name: str) -> None:
     """Our shim as git's hook; what was there before stays beside it and runs as well."""
     if place.hooks_are != "ours":
         warn_of_foreign_hooks(plan, place, name)
@@ -40,7 +40,7 @@ def plan_hook(plan: Plan, place: Place, toolkit: Path, name: str) -> None:
     found, other = look(hook), look(before)
     shown_name = show_hook(place, place.hooks / name)
     if found.kind == "other":
-        raise Refused(SETUP, f"{shown_name} is a folder.", "Rename it, then install again.")
+        raise NotInstallable(SETUP, f"{shown_name} is a folder.", "Rename it, then install again.")
     if is_shim(found):
         if found.data == shim and found.executable:
             return
@@ -63,7 +63,7 @@ def plan_hook(plan: Plan, place: Place, toolkit: Path, name: str) -> None:
     plan.step(f"hook {name}", put_whole, hook, shim, 0o755, found)
 
 
-def warn_of_foreign_hooks(plan: Plan, place: Place, name: str) -> None:
+def warn_of_foreign_hooks(plan: Plan, place: Repository, name: str) -> None:
     """Where git looks for hooks is somebody else's choice: what to do there is said, and left to them."""
     call = f"h=$(sh {START} where)"
     if place.hooks_are == "off":
@@ -81,17 +81,17 @@ def warn_of_foreign_hooks(plan: Plan, place: Place, name: str) -> None:
         )
 
 
-def is_shim(found: Found) -> bool:
+def is_shim(found: FoundFile) -> bool:
     """Whether a hook is ours: of this version or of another."""
     return found.data.split(b"\n")[1:2] != [] and found.data.split(b"\n")[1].startswith(SHIM_MARK)
 
 
-def show_hook(place: Place, path: Path) -> str:
+def show_hook(place: Repository, path: Path) -> str:
     """A hook as the user would name it."""
     return show(path.relative_to(place.top)) if path.is_relative_to(place.top) else show(path)
 
 
-def plan_settings(plan: Plan, place: Place) -> None:
+def plan_settings(plan: Plan, place: Repository) -> None:
     """Plain git shall not stash or merge what others are writing. Only what nobody has set in this repository."""
     wanted = {}
     mine, branch = local_settings(place), branch_of(place)
@@ -110,7 +110,7 @@ def plan_settings(plan: Plan, place: Place) -> None:
         plan.step("settings", set_settings, place, wanted, plan)
 
 
-def branch_of(place: Place) -> str:
+def branch_of(place: Repository) -> str:
     """The branch to be synced from now on: the remote's, else the one that the main working tree is on; '' for none."""
     remote = local_settings(place).get("claudetools.remote", "origin")
     head = run_git(place.top, "symbolic-ref", "-q", f"refs/remotes/{remote}/HEAD", ok=(0, 1))[1].strip()
@@ -119,7 +119,7 @@ def branch_of(place: Place) -> str:
     return run_git(place.common, "symbolic-ref", "-q", "HEAD", ok=(0, 1))[1].strip().removeprefix("refs/heads/")
 
 
-def set_settings(place: Place, wanted: dict[str, str], plan: Plan) -> None:
+def set_settings(place: Repository, wanted: dict[str, str], plan: Plan) -> None:
     """All settings in one step. The file as it was stays beside our record: git does not undo its edits to the byte."""
     config = Path(os.path.realpath(place.common / "config"))
     before, edited = look(config), place.state / "config.edited"
@@ -139,7 +139,7 @@ def set_settings(place: Place, wanted: dict[str, str], plan: Plan) -> None:
     put_whole(config, data, config.stat().st_mode & 0o7777, before)
 
 
-def plan_unhook(plan: Plan, place: Place, known: Known, name: str) -> None:
+def plan_unhook(plan: Plan, place: Repository, known: KnownKeys, name: str) -> None:
     """The hook that was there before takes its place again."""
     if place.hooks_are != "ours":
         return
@@ -158,7 +158,7 @@ def plan_unhook(plan: Plan, place: Place, known: Known, name: str) -> None:
             plan.stays.append(f"{shown_name}.before: your earlier hook ({shown_name} is not ours any more)")
 
 
-def plan_unset(plan: Plan, place: Place, known: Known) -> None:
+def plan_unset(plan: Plan, place: Repository, known: KnownKeys) -> None:
     """git's settings: what we set, as long as it is as we set it."""
     now, recorded = local_settings(place), known.local.get("config", {})
     ours = {k: v for k, v in recorded.items() if k in (*SETTINGS, BRANCH) and now.get(k.lower()) == v}
@@ -167,7 +167,7 @@ def plan_unset(plan: Plan, place: Place, known: Known) -> None:
         plan.step("settings", unset_settings, place, ours, known.local.get("config_after", ""))
 
 
-def unset_settings(place: Place, ours: dict[str, str], after: str) -> None:
+def unset_settings(place: Repository, ours: dict[str, str], after: str) -> None:
     """The file as it was, when nobody changed it since; else our keys alone."""
     config = Path(os.path.realpath(place.common / "config"))
     found, before = look(config), look(place.state / "config.before")

@@ -9,16 +9,16 @@ import sys
 from pathlib import Path
 
 from claudetools.install.arrive import plan_for_clone, plan_install, warn_of_archive
-from claudetools.install.call import Call
+from claudetools.install.call import InstallCall
 from claudetools.install.leave import plan_uninstall
-from claudetools.install.place import CANNOT_CREATE, USAGE, Place, Refused, open_place, show
+from claudetools.install.place import CANNOT_CREATE, USAGE, NotInstallable, Repository, open_place, show
 from claudetools.install.plan import Plan, carry_out
 from claudetools.install.record import FORMAT, forget_old, read_known
 from claudetools.install.report import tell, tell_refusal
 from claudetools.install.toolkit import WORKFLOWS
 
 
-def make_plan(call: Call, place: Place) -> Plan:
+def make_plan(call: InstallCall, place: Repository) -> Plan:
     """The plan for what was asked."""
     known = read_known(place, call.state_format)
     if call.job == "uninstall":
@@ -28,13 +28,13 @@ def make_plan(call: Call, place: Place) -> Plan:
     return plan_install(place, call.toolkit, known, call)
 
 
-def refuse_itself(call: Call) -> None:
+def refuse_itself(call: InstallCall) -> None:
     """The folder that the toolkit is kept in is no place to install it to."""
     if os.path.realpath(os.path.expanduser(call.repo)) == os.path.realpath(call.toolkit):
-        raise Refused(USAGE, "This is claudetools itself.", "Name the repository to install it into.")
+        raise NotInstallable(USAGE, "This is claudetools itself.", "Name the repository to install it into.")
 
 
-def run_under_lock(call: Call, place: Place, argv: list[str]) -> int:
+def run_under_lock(call: InstallCall, place: Repository, argv: list[str]) -> int:
     """The same once more, while no sync can run here. with-lock.sh tells who has it when it is taken (75)."""
     script = str(call.toolkit / "scripts" / "with-lock.sh")
     main_file = str(call.toolkit / "pylib" / "claudetools" / "__main__.py")
@@ -43,7 +43,7 @@ def run_under_lock(call: Call, place: Place, argv: list[str]) -> int:
     return subprocess.run((*lock, *again), cwd=place.top, check=False).returncode
 
 
-def parse(argv: list[str]) -> Call:
+def parse(argv: list[str]) -> InstallCall:
     """The arguments as install.sh passes them."""
     parser = argparse.ArgumentParser("install", add_help=False)
     parser.add_argument("--job", choices=("install", "check", "clone", "uninstall"), default="install")
@@ -56,7 +56,7 @@ def parse(argv: list[str]) -> Call:
     for flag in ("--dry-run", "--json", "--allow-cloud", "--locked", "--no-archive"):
         parser.add_argument(flag, action="store_true")
     parser.add_argument("repo")
-    return Call(**vars(parser.parse_args(argv)))
+    return InstallCall(**vars(parser.parse_args(argv)))
 
 
 def main(argv: list[str]) -> int:
@@ -76,7 +76,7 @@ def main(argv: list[str]) -> int:
             if plan.pinned:
                 forget_old(place, plan.pinned)
         return tell(call, place, plan)
-    except Refused as refused:
+    except NotInstallable as refused:
         return tell_refusal(call, refused.code, refused.message, refused.lines)
     except KeyboardInterrupt:
         return tell_refusal(call, 130, "Ended by a signal.", ("Nothing is lost. The same command goes on from here.",))

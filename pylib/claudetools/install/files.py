@@ -9,20 +9,20 @@ from pathlib import Path
 from claudetools.install import agent_settings, pin
 from claudetools.install.archive import Item
 from claudetools.install.clone import HOOKS
-from claudetools.install.place import KEPT, NEW, SETUP, Place, Refused, refuse_links
+from claudetools.install.place import KEPT, NEW, SETUP, NotInstallable, Repository, refuse_links
 from claudetools.install.plan import Plan
-from claudetools.install.record import RECORD, STATE_FILES, Kept, Known
+from claudetools.install.record import RECORD, STATE_FILES, Kept, KnownKeys
 from claudetools.install.sections import SECTIONS
-from claudetools.install.steps import Found, keep, look, put, remove
+from claudetools.install.steps import FoundFile, keep, look, put, remove
 from claudetools.install.toolkit import ARCHIVE
 
 
-def plan_file(plan: Plan, place: Place, known: Known, kept: list[Kept], path: str, item: Item) -> None:
+def plan_file(plan: Plan, place: Repository, known: KnownKeys, kept: list[Kept], path: str, item: Item) -> None:
     """One file of ours: written unless it is there. What is in its way is kept."""
     refuse_links(place.top, path)
     found = look(place.top / path)
     if found.kind == "other":
-        raise Refused(
+        raise NotInstallable(
             SETUP, f"{path} is a folder, and claudetools needs a file there.", "Rename it, then install again."
         )
     if found.kind == "file" and found.data == item.data:
@@ -41,7 +41,7 @@ def plan_file(plan: Plan, place: Place, known: Known, kept: list[Kept], path: st
     plan.step(f"write {path}", put, place.top, path, item.data, item.executable, found)
 
 
-def plan_removal(plan: Plan, place: Place, known: Known, kept: list[Kept], path: str) -> None:
+def plan_removal(plan: Plan, place: Repository, known: KnownKeys, kept: list[Kept], path: str) -> None:
     """A file of an older version that this one does not have any more."""
     found = look(place.top / path)
     if found.kind in ("absent", "other"):
@@ -53,7 +53,7 @@ def plan_removal(plan: Plan, place: Place, known: Known, kept: list[Kept], path:
     plan.step(f"remove {path}", remove, place.top, path, found)
 
 
-def plan_keep(plan: Plan, place: Place, known: Known, kept: list[Kept], path: str, found: Found) -> None:
+def plan_keep(plan: Plan, place: Repository, known: KnownKeys, kept: list[Kept], path: str, found: FoundFile) -> None:
     """A copy that stays. One that a killed run made already is good; any other name that is taken is left alone."""
     earlier = [k for k in known.kept if k.path == path]
     yours = path not in known.files or any(k.whose == "yours" and k.digest == found.digest for k in earlier)
@@ -72,7 +72,7 @@ def plan_keep(plan: Plan, place: Place, known: Known, kept: list[Kept], path: st
         plan.step(f"keep {path}", keep, place.top, path, name, found)
 
 
-def plan_sweep(plan: Plan, place: Place, known: Known, wanted: dict[str, Item]) -> None:
+def plan_sweep(plan: Plan, place: Repository, known: KnownKeys, wanted: dict[str, Item]) -> None:
     """What a killed run had not renamed yet."""
     kept = [f"{KEPT}/{path.removeprefix('.claude/')}" for path in (*wanted, *known.files)]
     names = [*wanted, *known.files, *kept, *(k.kept_as for k in known.kept), *(s.name for s in SECTIONS), RECORD]

@@ -16,15 +16,15 @@ from claudetools.install import agent_settings, pin
 from claudetools.install.clone import HOOKS, plan_unhook, plan_unset
 from claudetools.install.files import plan_sweep, walk
 from claudetools.install.merged import as_record
-from claudetools.install.place import HELD, KEPT, NEW, OLD_HOME, Place, Refused, run_git, show
+from claudetools.install.place import HELD, KEPT, NEW, OLD_HOME, NotInstallable, Repository, run_git, show
 from claudetools.install.plan import Plan, write_local
-from claudetools.install.record import RECORD, Known, forget_local
+from claudetools.install.record import RECORD, KnownKeys, forget_local
 from claudetools.install.sections import SECTIONS, section_without
 from claudetools.install.steps import look, prune, put_text, put_whole, remove, restore, unhook
 from claudetools.install.toolkit import ARCHIVE, OLD_RECORD, SHIMS
 
 
-def plan_uninstall(place: Place, known: Known, toolkit: Path) -> Plan:
+def plan_uninstall(place: Repository, known: KnownKeys, toolkit: Path) -> Plan:
     """What was there before comes back. Refused as a whole when something of ours was changed by hand."""
     plan = Plan(known.version, known.version)
     plan_sweep(plan, place, known, {})
@@ -62,14 +62,14 @@ def plan_uninstall(place: Place, known: Known, toolkit: Path) -> Plan:
     return plan
 
 
-def plan_unhook_vaults(plan: Plan, place: Place) -> None:
+def plan_unhook_vaults(plan: Plan, place: Repository) -> None:
     """The hooks that a sync has put into this machine's clones of the vaults."""
     with suppress(Invalid):
         for path in read_vaults(load_json(str(place.top / ".claude" / "identity.json"), "") or {})[0]:
             plan_unhook_vault(plan, place, place.top / os.path.expanduser(path))
 
 
-def plan_unhook_vault(plan: Plan, place: Place, folder: Path) -> None:
+def plan_unhook_vault(plan: Plan, place: Repository, folder: Path) -> None:
     """The hook in that clone of a vault."""
     if not (folder / ".git").is_dir():
         return
@@ -80,7 +80,7 @@ def plan_unhook_vault(plan: Plan, place: Place, folder: Path) -> None:
         plan.step("unhook vault", unhook, hook, before if had_one else None, False)
 
 
-def scheduled_trees(place: Place) -> list[Path]:
+def scheduled_trees(place: Repository) -> list[Path]:
     """The working trees that this machine's scheduler syncs."""
     found = []
     for record in sorted(place.state.glob("trees/*/schedule")):
@@ -101,13 +101,13 @@ def unschedule(toolkit: Path, tree: Path) -> None:
     done = subprocess.run(call, cwd=tree, capture_output=True, check=False)
     if done.returncode:
         words = shown(done.stderr.strip()[:300])
-        raise Refused(HELD, f"The schedule of {show(tree)} cannot be taken out: {words}", "Nothing was removed.")
+        raise NotInstallable(HELD, f"The schedule of {show(tree)} cannot be taken out: {words}", "Nothing was removed.")
 
 
 def refuse_changed(changed: list[str]) -> None:
     """All or nothing: a file of ours that somebody changed may hold what only they know."""
     if changed:
-        raise Refused(
+        raise NotInstallable(
             HELD,
             "What is ours was changed here since. Nothing was removed.",
             *changed,
@@ -115,7 +115,7 @@ def refuse_changed(changed: list[str]) -> None:
         )
 
 
-def plan_files_back(plan: Plan, place: Place, known: Known) -> None:
+def plan_files_back(plan: Plan, place: Repository, known: KnownKeys) -> None:
     """The user's files to their places, ours away, the shims and what they start last: until then calls work."""
     back = {k.path: k for k in known.kept if k.whose == "yours" and look(place.top / k.kept_as).kind != "absent"}
     for path in sorted({*known.files, *back}, key=order_out):
@@ -139,22 +139,22 @@ def order_out(path: str) -> tuple[bool, bool, bool, str]:
     return path == OLD_RECORD, ARCHIVE.fullmatch(path) is not None, path in SHIMS, path
 
 
-def refuse_unfinished(place: Place) -> None:
+def refuse_unfinished(place: Repository) -> None:
     """Only a sync can finish what a killed sync began."""
     if any(True for _ in place.state.glob("trees/*/journal")):
-        raise Refused(
+        raise NotInstallable(
             HELD, "A receive is unfinished here. Nothing was removed.", "Finish it: bash .claude/scripts/sync.sh"
         )
 
 
-def is_changed(place: Place, known: Known, path: str) -> bool:
+def is_changed(place: Repository, known: KnownKeys, path: str) -> bool:
     """Neither ours nor gone, and not what the user had here before (an uninstall that was killed brought it back)."""
     found = look(place.top / path)
     ours = known.files[path] | {k.digest for k in known.kept if k.path == path and k.whose == "yours"}
     return found.kind != "absent" and found.digest not in ours
 
 
-def what_stays(place: Place, known: Known, plan: Plan) -> list[str]:
+def what_stays(place: Repository, known: KnownKeys, plan: Plan) -> list[str]:
     """What is the user's, though claudetools had to do with it."""
     stays = list(plan.stays)
     if look(place.top / ".claude/identity.json").kind != "absent":
@@ -183,7 +183,7 @@ def what_stays(place: Place, known: Known, plan: Plan) -> list[str]:
     return stays
 
 
-def ignore_what_stays(place: Place) -> None:
+def ignore_what_stays(place: Repository) -> None:
     """This machine's identity must not travel, also when our line in .gitignore is gone."""
     lines = b""
     for name in (".claude/identity.json", ".claudetools-resolve"):

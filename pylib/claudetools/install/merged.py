@@ -13,7 +13,7 @@ OURS = re.compile(r"\.claude/(claudetools|scripts)\b|session-logs/|wiki/")
 
 
 @dataclass
-class Merged:
+class MergedSettings:
     """What is ours: entries, the containers that were made for them, and what empty ones looked like."""
 
     entries: list[tuple[Keys, Any]] = field(default_factory=list)
@@ -21,9 +21,9 @@ class Merged:
     blank: dict[Keys, str] = field(default_factory=dict)
     created: bool = False
 
-    def together_with(self, other: Merged) -> Merged:
+    def together_with(self, other: MergedSettings) -> MergedSettings:
         """What two records say; the second is of a run that did not end."""
-        return Merged(
+        return MergedSettings(
             self.entries + [entry for entry in other.entries if entry not in self.entries],
             self.made + [path for path in other.made if path not in self.made],
             {**other.blank, **self.blank},
@@ -31,7 +31,7 @@ class Merged:
         )
 
 
-def as_record(merged: Merged) -> dict[str, Any]:
+def as_record(merged: MergedSettings) -> dict[str, Any]:
     """As the record has it."""
     return {
         "entries": [[list(path), entry] for path, entry in merged.entries],
@@ -41,10 +41,10 @@ def as_record(merged: Merged) -> dict[str, Any]:
     }
 
 
-def merged_from(record: dict[str, Any]) -> Merged:
+def merged_from(record: dict[str, Any]) -> MergedSettings:
     """What a record says is ours. It may come from another person: only what speaks of us can be ours."""
     entries = [(keys_of(path), entry) for path, entry in record.get("entries", [])]
-    return Merged(
+    return MergedSettings(
         [(path, entry) for path, entry in entries if OURS.search(json.dumps(entry))],
         [keys_of(path) for path in record.get("made", [])],
         {keys_of(path): text for path, text in record.get("blank", []) if not str(text).strip()},

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from claudetools.install import json_text
 from claudetools.install.agent_settings import read_text
-from claudetools.install.place import Place
+from claudetools.install.place import Repository
 from claudetools.install.plan import Plan
 from claudetools.install.steps import look, put_text
 
@@ -16,7 +16,7 @@ NAME = ".claude/claudetools.json"
 KEYS = ("version", "sha256", "source")
 
 
-def read_pin(place: Place) -> dict[str, str]:
+def read_pin(place: Repository) -> dict[str, str]:
     """What is pinned here; nothing where that is nothing. Refused, by line, when the file is no JSON."""
     data = json.loads(read_text(place, NAME)[0] or "{}")
     return {key: data[key] for key in KEYS if isinstance(data.get(key), str)}
@@ -44,13 +44,13 @@ def without_pin(text: str) -> str | None:
     return text if json.loads(text) else None
 
 
-def plan_pin(plan: Plan, place: Place, wanted: dict[str, str]) -> None:
+def plan_pin(plan: Plan, place: Repository, wanted: dict[str, str]) -> None:
     """From this step on, the version that is wanted runs here."""
     text, mark = read_text(place, NAME)
     plan_change(plan, place.top / NAME, text, with_pin(text, wanted), mark)
 
 
-def plan_unpin(plan: Plan, place: Place) -> None:
+def plan_unpin(plan: Plan, place: Repository) -> None:
     """No version any more. What people have written into the file stays."""
     text, mark = read_text(place, NAME)
     after = None if text is None else without_pin(text)

@@ -24,7 +24,7 @@ CLOUD = re.compile(
 CLOUD_NAMES = {"OneDrive": "OneDrive", "Dropbox": "Dropbox", "iCloud": "iCloud", "Google": "Google Drive", "": "iCloud"}
 
 
-class Refused(Exception):
+class NotInstallable(Exception):
     """Nothing was changed. The exit code, what is the matter, and lines that say how to go on."""
 
     def __init__(self, code: int, message: str, *lines: str) -> None:
@@ -33,7 +33,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Place:
+class Repository:
     """One working tree. `hooks` is where git looks for hooks; `hooks_are` "ours", "tree", "outside" or "off"."""
 
     top: Path
@@ -48,34 +48,38 @@ def run_git(folder: Path, *args: str, ok: tuple[int, ...] = (0,)) -> tuple[int, 
     try:
         done = subprocess.run(("git", "-C", os.fspath(folder), *args), capture_output=True, check=False)
     except FileNotFoundError:
-        raise Refused(SETUP, "git is not to be found.", "Install git 2.38 or newer.") from None
+        raise NotInstallable(SETUP, "git is not to be found.", "Install git 2.38 or newer.") from None
     if done.returncode not in ok:
         words = shown(done.stderr.strip()[:300])
-        raise Refused(SETUP, f"git {args[0]} ended with {done.returncode}: {words}")
+        raise NotInstallable(SETUP, f"git {args[0]} ended with {done.returncode}: {words}")
     return done.returncode, os.fsdecode(done.stdout)
 
 
-def open_place(given: str, allow_cloud: bool) -> Place:
+def open_place(given: str, allow_cloud: bool) -> Repository:
     """The working tree whose top is `given`. Refused when it is none, or when claudetools could not work there."""
     path = Path(os.path.abspath(os.path.expanduser(given)))
     if not path.is_dir():
-        raise Refused(SETUP, f"{show(path)} is no folder.", "Name the top of your repository.")
+        raise NotInstallable(SETUP, f"{show(path)} is no folder.", "Name the top of your repository.")
     words = run_git(path, "version")[1]
     version = re.search(r"(\d+)\.(\d+)", words)
     if version is None or (int(version[1]), int(version[2])) < GIT_FLOOR:
-        raise Refused(SETUP, f"git 2.38 or newer is needed (merge-tree --write-tree); this is {words.strip()}.")
+        raise NotInstallable(SETUP, f"git 2.38 or newer is needed (merge-tree --write-tree); this is {words.strip()}.")
     status, out = run_git(path, "rev-parse", "--show-toplevel", ok=(0, 128))
     if status or not out.strip():
         # Also where git refuses a folder of somebody else's; its own words say how to allow it.
-        raise Refused(SETUP, f"{show(path)} is not the working tree of a git repository.", *why_not(path))
+        raise NotInstallable(SETUP, f"{show(path)} is not the working tree of a git repository.", *why_not(path))
     top = Path(out.removesuffix("\n"))
     if not os.path.samefile(top, path):
-        raise Refused(SETUP, f"{show(path)} is a folder inside of a repository.", f"Its top is {show(top)}: name that.")
+        raise NotInstallable(
+            SETUP, f"{show(path)} is a folder inside of a repository.", f"Its top is {show(top)}: name that."
+        )
     if "\n" in str(top):
-        raise Refused(SETUP, f"The path {show(top)} holds a line break; git's answers cannot be told apart there.")
+        raise NotInstallable(
+            SETUP, f"The path {show(top)} holds a line break; git's answers cannot be told apart there."
+        )
     cloud = cloud_folder(path) or cloud_folder(top)
     if cloud and not allow_cloud:
-        raise Refused(
+        raise NotInstallable(
             SETUP,
             f"{show(path)} is kept in sync by {cloud}, which replaces files of the tree and of .git at any time.",
             "Move the repository to a folder of this machine alone; its remote carries it to the others.",
@@ -85,7 +89,7 @@ def open_place(given: str, allow_cloud: bool) -> Place:
         Path(run_git(top, "rev-parse", "--path-format=absolute", *asked)[1].removesuffix("\n"))
         for asked in (("--git-common-dir",), ("--git-path", "hooks"))
     )
-    return Place(top, common, common / "claudetools", hooks, kind_of_hooks(top, common, hooks))
+    return Repository(top, common, common / "claudetools", hooks, kind_of_hooks(top, common, hooks))
 
 
 def why_not(path: Path) -> list[str]:
@@ -138,31 +142,31 @@ def refuse_links(top: Path, path: str) -> None:
             return
         name = show(folder.relative_to(top))
         if stat.S_ISLNK(mode):
-            raise Refused(
+            raise NotInstallable(
                 SETUP,
                 f"{name} is a symbolic link to {show(os.readlink(folder))}; claudetools needs a folder there.",
                 "What was written through it would land elsewhere. Replace the link by a folder, then install again.",
             )
         if not stat.S_ISDIR(mode):
-            raise Refused(
+            raise NotInstallable(
                 SETUP, f"{name} is no folder, and claudetools needs one there.", "Rename it, then install again."
             )
         if (folder / ".git").exists():
-            raise Refused(
+            raise NotInstallable(
                 SETUP,
                 f"{name} is a git repository of its own; what is put there would not travel with this one.",
                 "Take it out, or install into that repository instead.",
             )
 
 
-def local_settings(place: Place) -> dict[str, str]:
+def local_settings(place: Repository) -> dict[str, str]:
     """The repository's own configuration, by keys in lower case; the last value counts."""
     entries = run_git(place.top, "config", "--local", "--includes", "--list", "-z")[1].split("\0")
     pairs = (entry.partition("\n") for entry in entries if entry)
     return {key.lower(): value if gap else "true" for key, gap, value in pairs}
 
 
-def old_bare_logs(place: Place) -> int:
+def old_bare_logs(place: Repository) -> int:
     """How many session logs carry a name that every session of their day shared."""
     names = run_git(place.top, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "*.md")[1].split(
         "\0"

@@ -12,9 +12,9 @@ from functools import partial
 from typing import Any
 
 from claudetools.core.checkpoint import checkpoint
-from claudetools.install.place import Place
-from claudetools.install.record import FORMAT, Kept, Known, as_json
-from claudetools.install.steps import Found, put_whole
+from claudetools.install.place import Repository
+from claudetools.install.record import FORMAT, Kept, KnownKeys, as_json
+from claudetools.install.steps import FoundFile, put_whole
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Plan:
     updated: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     restored: list[str] = field(default_factory=list)
-    kept: list[tuple[Kept, Found]] = field(default_factory=list)
+    kept: list[tuple[Kept, FoundFile]] = field(default_factory=list)
     lines: dict[str, int] = field(default_factory=dict)
     hooks: dict[str, str] = field(default_factory=dict)
     agent: str = ""
@@ -46,7 +46,7 @@ class Plan:
         self.steps.append((name, partial(do, *args)))
 
 
-def finish_plan(plan: Plan, place: Place, known: Known, pending: dict[str, Any]) -> Plan:
+def finish_plan(plan: Plan, place: Repository, known: KnownKeys, pending: dict[str, Any]) -> Plan:
     """The intention before the first step, the record after the last one. Nothing to do when nothing changes."""
     plan.pending = pending
     if all(name == "folders" for name, _ in plan.steps) and plan.local == known.local:
@@ -64,14 +64,14 @@ def carry_out(plan: Plan) -> None:
         do()
 
 
-def write_local(place: Place, plan: Plan) -> None:
+def write_local(place: Repository, plan: Plan) -> None:
     """The record of this clone, with what is about to be done."""
     place.state.mkdir(mode=0o700, exist_ok=True)
     record = {**plan.local, "format": FORMAT, "pending": plan.pending}
     put_whole(place.state / "installed.json", as_json(record), 0o600)
 
 
-def write_final(place: Place, plan: Plan) -> None:
+def write_final(place: Repository, plan: Plan) -> None:
     """The records of this clone when all is done. That of the version is the shell's."""
     if plan.pinned:
         put_whole(place.state / "set-up", f"{plan.pinned}\n".encode(), 0o600)

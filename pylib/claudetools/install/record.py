@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from claudetools.install.merged import Merged, merged_from
-from claudetools.install.place import KEPT, OLD_HOME, SETUP, Place, Refused, refuse_links, show
+from claudetools.install.merged import MergedSettings, merged_from
+from claudetools.install.place import KEPT, OLD_HOME, SETUP, NotInstallable, Repository, refuse_links, show
 from claudetools.install.steps import look
 from claudetools.install.text import Addition
 from claudetools.install.toolkit import OLD_RECORD, SHARED, WORKFLOWS, is_ours
@@ -38,7 +38,7 @@ class Kept:
 
 
 @dataclass
-class Known:
+class KnownKeys:
     """What earlier runs wrote down: both records, and the intention of a run that did not end."""
 
     version: str = ""
@@ -48,11 +48,11 @@ class Known:
     kept: list[Kept] = field(default_factory=list)
     additions: dict[str, Addition] = field(default_factory=dict)
     coming: dict[str, Addition] = field(default_factory=dict)  # of a run that was killed
-    settings: Merged = field(default_factory=Merged)
+    settings: MergedSettings = field(default_factory=MergedSettings)
     local: dict[str, Any] = field(default_factory=dict)
 
 
-def read_known(place: Place, state_format: str) -> Known:
+def read_known(place: Repository, state_format: str) -> KnownKeys:
     """Both records. Refused when one cannot be trusted, or belongs to a newer version."""
     refuse_links(place.top, RECORD)
     refuse_links(place.top, OLD_RECORD)
@@ -60,12 +60,12 @@ def read_known(place: Place, state_format: str) -> Known:
         there = (place.state / "format").read_text().strip()
         # An older one is brought up to date by the next sync.
         if there and not (there.isascii() and there.isdigit() and len(there) < 8 and int(there) <= int(state_format)):
-            raise Refused(
+            raise NotInstallable(
                 SETUP,
                 f"This repository's state is in format {show(there)}, this version knows {state_format}.",
                 "Use the claudetools that this repository has, or a newer one.",
             )
-    known = Known()
+    known = KnownKeys()
     for name in (RECORD, OLD_RECORD):
         record = read_record(place.top / name, f"git checkout HEAD -- {name}")
         if record is not None and not known.installed:
@@ -89,9 +89,9 @@ def read_record(path: Path, remedy: str) -> dict[str, Any] | None:
         if not isinstance(data, dict):
             raise ValueError("no object")
     except ValueError as error:
-        raise Refused(SETUP, f"{show(path)} cannot be read ({error}).", f"Take it back: {remedy}") from error
+        raise NotInstallable(SETUP, f"{show(path)} cannot be read ({error}).", f"Take it back: {remedy}") from error
     if data.get("format") != FORMAT:
-        raise Refused(
+        raise NotInstallable(
             SETUP,
             f"{show(path)} was written by another version (format {data.get('format')!r}).",
             "Use that version, or a newer one.",
@@ -99,7 +99,7 @@ def read_record(path: Path, remedy: str) -> dict[str, Any] | None:
     return data
 
 
-def learn(known: Known, record: dict[str, Any]) -> None:
+def learn(known: KnownKeys, record: dict[str, Any]) -> None:
     """Adds what a record says. It may come from another person: no path in it leads out of our places."""
     try:
         for path, digests in record.get("files", {}).items():
@@ -119,7 +119,7 @@ def learn(known: Known, record: dict[str, Any]) -> None:
         known.settings = known.settings.together_with(merged_from(record.get("settings", {})))
         known.forwards = str(record.get("forwards", known.forwards))
     except (ValueError, TypeError, AttributeError) as error:
-        raise Refused(
+        raise NotInstallable(
             SETUP,
             f"{RECORD} is not as claudetools writes it ({show(error)}).",
             f"Nothing was changed. Take it back: git checkout HEAD -- {RECORD}",
@@ -137,7 +137,7 @@ def as_json(data: object) -> bytes:
     return (json.dumps(data, indent=1, sort_keys=True) + "\n").encode()
 
 
-def forget_old(place: Place, current: str) -> None:
+def forget_old(place: Repository, current: str) -> None:
     """Versions that nobody runs any more, and what was left of one that was not unpacked whole. `current` is a sum."""
     shutil.rmtree(place.state / "helpers", ignore_errors=True)  # of 0.1.0
     last = look(place.state / "pin").data.decode("ascii", "replace").partition(" ")[0]
@@ -151,7 +151,7 @@ def forget_old(place: Place, current: str) -> None:
             shutil.rmtree(f"{place.state}/pycache/{path}", ignore_errors=True)
 
 
-def forget_local(place: Place) -> None:
+def forget_local(place: Repository) -> None:
     """Last of all: until then the next run knows what is left to do. What can be had again goes as well."""
     for name in CACHES:
         shutil.rmtree(place.state / name, ignore_errors=True)

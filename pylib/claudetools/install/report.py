@@ -11,8 +11,8 @@ from pathlib import Path
 
 from claudetools.core.messages import counted
 from claudetools.install import agent_settings
-from claudetools.install.call import Call
-from claudetools.install.place import HELD, Place, old_bare_logs, run_git, show
+from claudetools.install.call import InstallCall
+from claudetools.install.place import HELD, Repository, old_bare_logs, run_git, show
 from claudetools.install.plan import Plan
 from claudetools.install.record import RECORD
 from claudetools.install.steps import look
@@ -30,7 +30,7 @@ def home_path(path: Path) -> str:
     return show(shlex.quote(name))
 
 
-def tell(call: Call, place: Place, plan: Plan) -> int:
+def tell(call: InstallCall, place: Repository, plan: Plan) -> int:
     """The report on stdout, warnings on stderr. The exit code."""
     code = HELD if call.job == "check" and plan.steps else 0
     if call.json:
@@ -54,7 +54,7 @@ def tell_warnings(plan: Plan, code: int) -> int:
     return code
 
 
-def tell_install(call: Call, place: Place, plan: Plan, where: str) -> Iterator[str]:
+def tell_install(call: InstallCall, place: Repository, plan: Plan, where: str) -> Iterator[str]:
     """Plan, result or comparison."""
     program = program_of(call, place)
     rows, again = table(rows_of(plan)), f"{program}{f' --ci {call.ci}' if call.ci else ''} {where}"
@@ -87,7 +87,7 @@ def tell_install(call: Call, place: Place, plan: Plan, where: str) -> Iterator[s
     yield out
 
 
-def program_of(call: Call, place: Place) -> str:
+def program_of(call: InstallCall, place: Repository) -> str:
     """What to type for the installer: of the copy that was unpacked here, what stays when another version comes."""
     return "bash .claude/scripts/claudetools.sh install" if is_pinned(call.toolkit, place) else call.command
 
@@ -109,7 +109,7 @@ def about_old_logs(count: int) -> str:
     return f"{counted(count, 'old log')} named YYYY-MM-DD-session.md {'stays' if count == 1 else 'stay'} valid."
 
 
-def next_commands(place: Place, plan: Plan) -> list[tuple[str, str]]:
+def next_commands(place: Repository, plan: Plan) -> list[tuple[str, str]]:
     """What is left for the user to do."""
     rows = []
     if look(place.top / ".claude/identity.json").kind == "absent":
@@ -118,7 +118,7 @@ def next_commands(place: Place, plan: Plan) -> list[tuple[str, str]]:
     return [*rows, (f'bash .claude/scripts/sync.sh -m "{verb} claudetools {plan.version}"', "commit and send it")]
 
 
-def tell_uninstall(call: Call, place: Place, plan: Plan, where: str) -> Iterator[str]:
+def tell_uninstall(call: InstallCall, place: Repository, plan: Plan, where: str) -> Iterator[str]:
     """What goes, what comes back, what stays."""
     if not plan.steps:
         yield f"[OK] Nothing to do: claudetools is not installed in {where}."
@@ -143,7 +143,7 @@ def tell_uninstall(call: Call, place: Place, plan: Plan, where: str) -> Iterator
         yield f"To commit it: {git} add -A -- {paths} && {git} commit -m 'Remove claudetools' -- {paths}"
 
 
-def print_json(call: Call, place: Place, plan: Plan, code: int) -> None:
+def print_json(call: InstallCall, place: Repository, plan: Plan, code: int) -> None:
     """The same facts as one object."""
     answer = {
         "exit": code,
@@ -172,7 +172,7 @@ def print_json(call: Call, place: Place, plan: Plan, code: int) -> None:
     print(json.dumps(answer))
 
 
-def tell_refusal(call: Call, code: int, message: str, lines: tuple[str, ...]) -> int:
+def tell_refusal(call: InstallCall, code: int, message: str, lines: tuple[str, ...]) -> int:
     """What is the matter, and how to go on."""
     if call.json:
         print(json.dumps({"exit": code, "job": call.job, "problems": [message, *lines]}))

@@ -6,24 +6,24 @@ import os
 from pathlib import Path
 
 from claudetools.install import text
-from claudetools.install.place import SETUP, Place, Refused
+from claudetools.install.place import SETUP, NotInstallable, Repository
 from claudetools.install.plan import Plan
-from claudetools.install.record import Known
-from claudetools.install.steps import Found, look, put_text
-from claudetools.install.text import Addition, Section
+from claudetools.install.record import KnownKeys
+from claudetools.install.steps import FoundFile, look, put_text
+from claudetools.install.text import Addition, TextSection
 
 SECTIONS = (text.GITIGNORE, text.GITATTRIBUTES, text.AGENTS, text.CLAUDE)
 
 
-def file_of(place: Place, section: Section) -> Path | None:
+def file_of(place: Repository, section: TextSection) -> Path | None:
     """The file to edit: what a link of the user's leads to, None when that is outside of the repository."""
     path = place.top / section.name
     if not path.is_symlink():
         if path.exists() and not path.is_file():
-            raise Refused(SETUP, f"{section.name} is no file.", "Rename it, then install again.")
+            raise NotInstallable(SETUP, f"{section.name} is no file.", "Rename it, then install again.")
         return path
     if section.marks != text.HTML_MARKS:
-        raise Refused(
+        raise NotInstallable(
             SETUP,
             f"{section.name} is a symbolic link, which git does not read.",
             "Make a file of it, then install again.",
@@ -32,19 +32,21 @@ def file_of(place: Place, section: Section) -> Path | None:
     return Path(real) if real.startswith(top + os.sep) else None
 
 
-def is_same_file(place: Place, section: Section) -> bool:
+def is_same_file(place: Repository, section: TextSection) -> bool:
     """CLAUDE.md and AGENTS.md may be one file under two names: then it has our text once."""
     one, other = file_of(place, text.AGENTS), file_of(place, text.CLAUDE)
     return section is text.CLAUDE and one is not None and one == other
 
 
-def addition_in(known: Known, section: Section, data: bytes) -> Addition | None:
+def addition_in(known: KnownKeys, section: TextSection, data: bytes) -> Addition | None:
     """What we have put into a file: of a run that was killed, what was there before or what it wanted."""
     said = [added for added in (known.additions.get(section.name), known.coming.get(section.name)) if added]
     return next((added for added in said if added.text in text.plain(data)), said[0] if said else None)
 
 
-def plan_section(plan: Plan, place: Place, known: Known, additions: dict[str, Addition], section: Section) -> None:
+def plan_section(
+    plan: Plan, place: Repository, known: KnownKeys, additions: dict[str, Addition], section: TextSection
+) -> None:
     """Our lines in a file of the user's."""
     path = file_of(place, section)
     if path is None:
@@ -61,8 +63,8 @@ def plan_section(plan: Plan, place: Place, known: Known, additions: dict[str, Ad
     except text.Edited:
         plan.warnings.append(f"{section.name}: the text between our marks was edited by hand; it was left as it is.")
         return
-    except text.Unreadable:
-        raise Refused(
+    except text.UnreadableText:
+        raise NotInstallable(
             SETUP, f"{section.name} is not UTF-8 text (UTF-16?).", "Save it as UTF-8, then install again."
         ) from None
     if added is not None:
@@ -73,10 +75,10 @@ def plan_section(plan: Plan, place: Place, known: Known, additions: dict[str, Ad
 
 
 def section_without(
-    place: Place, known: Known, section: Section, changed: list[str]
-) -> tuple[Path | None, bytes | None, Found]:
+    place: Repository, known: KnownKeys, section: TextSection, changed: list[str]
+) -> tuple[Path | None, bytes | None, FoundFile]:
     """The file without our lines, no path when there is nothing to do. Names it in `changed` when it was edited."""
-    found = Found("absent")
+    found = FoundFile("absent")
     path = file_of(place, section)
     if path is None or is_same_file(place, section) or (found := look(path)).kind != "file":
         return None, None, found

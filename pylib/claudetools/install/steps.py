@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from claudetools.core.checkpoint import checkpoint
-from claudetools.install.place import HELD, KEPT, NEW, OLD_HOME, Refused, refuse_links, show
+from claudetools.install.place import HELD, KEPT, NEW, OLD_HOME, NotInstallable, refuse_links, show
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundFile:
     """What lies at a path. `kind`: "absent", "file", "link" or "other"; `digest` tells contents apart."""
 
     kind: str
@@ -34,17 +34,17 @@ class Found:
         return digest_of(self.data) if self.kind == "file" else f"{self.kind}:{self.data.hex()}"
 
 
-def look(path: Path) -> Found:
+def look(path: Path) -> FoundFile:
     """What lies at a path now; links are not followed."""
     try:
         info = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
-        return Found("absent")
+        return FoundFile("absent")
     if stat.S_ISLNK(info.st_mode):
-        return Found("link", os.fsencode(os.readlink(path)), mtime=info.st_mtime)
+        return FoundFile("link", os.fsencode(os.readlink(path)), mtime=info.st_mtime)
     if not stat.S_ISREG(info.st_mode):
-        return Found("other")
-    return Found("file", path.read_bytes(), bool(info.st_mode & 0o100), info.st_mtime)
+        return FoundFile("other")
+    return FoundFile("file", path.read_bytes(), bool(info.st_mode & 0o100), info.st_mtime)
 
 
 def digest_of(data: bytes) -> str:
@@ -52,18 +52,18 @@ def digest_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def expect(path: Path, planned: Found) -> None:
+def expect(path: Path, planned: FoundFile) -> None:
     """In a shared tree somebody may have written since we looked."""
     found = look(path)
     if (found.kind, found.digest) != (planned.kind, planned.digest):
-        raise Refused(
+        raise NotInstallable(
             HELD,
             f"{show(path)} was written at this very moment and was left alone.",
             "Run the same command again: it goes on from here.",
         )
 
 
-def put_whole(path: Path, data: bytes, mode: int, planned: Found | None = None) -> None:
+def put_whole(path: Path, data: bytes, mode: int, planned: FoundFile | None = None) -> None:
     """Temp file, then rename. `mode` as for a new file, unless it says it all (settings, records)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(path.name + NEW)
@@ -96,13 +96,13 @@ def new_mode(executable: bool) -> int:
     return (0o777 if executable else 0o666) & ~umask
 
 
-def put(top: Path, path: str, data: bytes, executable: bool, planned: Found | None = None) -> None:
+def put(top: Path, path: str, data: bytes, executable: bool, planned: FoundFile | None = None) -> None:
     """A file of ours."""
     refuse_links(top, path)
     put_whole(top / path, data, new_mode(executable), planned)
 
 
-def put_text(path: Path, data: bytes | None, planned: Found) -> None:
+def put_text(path: Path, data: bytes | None, planned: FoundFile) -> None:
     """A file of the user's, with the permissions that it had; None removes it."""
     if data is None:
         expect(path, planned)
@@ -111,7 +111,7 @@ def put_text(path: Path, data: bytes | None, planned: Found) -> None:
     put_whole(path, data, path.stat().st_mode & 0o7777 if planned.kind == "file" else new_mode(False), planned)
 
 
-def keep(top: Path, path: str, kept_as: str, planned: Found) -> None:
+def keep(top: Path, path: str, kept_as: str, planned: FoundFile) -> None:
     """A copy with its time and permissions. The original stays until ours takes its place."""
     refuse_links(top, kept_as)
     target = top / kept_as
@@ -146,7 +146,7 @@ def unhook(hook: Path, before: Path | None, made: bool) -> None:
             hook.parent.rmdir()
 
 
-def restore(top: Path, path: str, kept_as: str, planned: Found) -> None:
+def restore(top: Path, path: str, kept_as: str, planned: FoundFile) -> None:
     """What the user had, back in its place."""
     refuse_links(top, path)
     refuse_links(top, kept_as)
@@ -155,7 +155,7 @@ def restore(top: Path, path: str, kept_as: str, planned: Found) -> None:
     patiently(os.replace, top / kept_as, top / path)
 
 
-def remove(top: Path, path: str, planned: Found) -> None:
+def remove(top: Path, path: str, planned: FoundFile) -> None:
     """A file of ours, as long as it is as it was planned."""
     refuse_links(top, path)
     expect(top / path, planned)

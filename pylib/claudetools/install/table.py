@@ -10,7 +10,7 @@ from claudetools.install import agent_settings, pin
 from claudetools.install.place import OLD_HOME, show
 from claudetools.install.plan import Plan
 from claudetools.install.record import Kept
-from claudetools.install.steps import Found
+from claudetools.install.steps import FoundFile
 from claudetools.install.toolkit import ARCHIVE, SHARED, SHIMS, START, WORKFLOWS
 
 
@@ -100,7 +100,7 @@ def is_in(path: str, folder: str) -> bool:
     return path.startswith(f"{folder}/")
 
 
-def kept_note(entry: Kept, found: Found) -> str:
+def kept_note(entry: Kept, found: FoundFile) -> str:
     """Whose file it was, and where it is now."""
     if found.kind == "link":
         about = f"a link to {show(os.fsdecode(found.data))}"

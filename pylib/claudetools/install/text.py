@@ -17,7 +17,7 @@ class Edited(Exception):
     """Somebody changed the text between our marks."""
 
 
-class Unreadable(Exception):
+class UnreadableText(Exception):
     """The file is in no encoding that git or an agent reads."""
 
 
@@ -31,7 +31,7 @@ class Addition:
 
 
 @dataclass(frozen=True)
-class Section:
+class TextSection:
     """What a file is to hold. A line that the user has already is not added, nor what `same` says is as good."""
 
     name: str
@@ -45,17 +45,19 @@ class Section:
 HTML_MARKS = ("<!-- claudetools: begin -->", "<!-- claudetools: end -->")
 
 # The last line: the archive travels also where archives do not.
-GITIGNORE = Section(".gitignore", (".claude/identity.json", ".claudetools-resolve/", "!.claude/claudetools-*.tar.gz"))
+GITIGNORE = TextSection(
+    ".gitignore", (".claude/identity.json", ".claudetools-resolve/", "!.claude/claudetools-*.tar.gz")
+)
 
 # `auto`: what a user keeps below .claude may be a picture, and `text` alone would turn CRLF inside of it.
 # The archive is what it is, whatever LFS or a line `* text` says above.
-GITATTRIBUTES = Section(
+GITATTRIBUTES = TextSection(
     ".gitattributes",
     (".claude/** text=auto eol=lf", ".claude/claudetools-*.tar.gz -text -filter -diff -merge"),
     same={".claude/** text eol=lf": ".claude/** text=auto eol=lf"},
 )
 
-AGENTS = Section(
+AGENTS = TextSection(
     "AGENTS.md",
     (
         "## Saving: several agents share this folder",
@@ -81,7 +83,7 @@ AGENTS = Section(
     whole=True,
 )
 
-CLAUDE = Section("CLAUDE.md", ("@AGENTS.md",), HTML_MARKS, spaced=True)
+CLAUDE = TextSection("CLAUDE.md", ("@AGENTS.md",), HTML_MARKS, spaced=True)
 IMPORT = re.compile(rb"(?m)(?:^|\s)@(?:\./)?AGENTS\.md\b")
 
 
@@ -91,14 +93,14 @@ def newline_of(data: bytes) -> bytes:
     return b"\r\n" if first > 0 and data[first - 1 : first] == b"\r" else b"\n"
 
 
-def with_section(data: bytes | None, section: Section, known: Addition | None) -> tuple[bytes, Addition | None]:
+def with_section(data: bytes | None, section: TextSection, known: Addition | None) -> tuple[bytes, Addition | None]:
     """The file with our lines in it (`data` None: there is none), and what was added, None when nothing had to be.
 
     Edited when our block was changed by hand: it is left to the user. Unreadable for UTF-16.
     """
     text = data or b""
     if text.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in text:
-        raise Unreadable(section.name)
+        raise UnreadableText(section.name)
     found = find_block(text, section)
     if found is None:
         lines = missing_lines(text, section)
@@ -118,7 +120,7 @@ def with_section(data: bytes | None, section: Section, known: Addition | None) -
     return text, known or Addition(block, False, plain(text) == block)
 
 
-def missing_lines(text: bytes, section: Section) -> tuple[str, ...]:
+def missing_lines(text: bytes, section: TextSection) -> tuple[str, ...]:
     """Those of our lines that the file does not hold yet."""
     if section.whole:
         return section.lines
@@ -129,12 +131,12 @@ def missing_lines(text: bytes, section: Section) -> tuple[str, ...]:
     return tuple(line for line in section.lines if line not in there and f"/{line}" not in there)
 
 
-def block_of(section: Section, lines: tuple[str, ...]) -> str:
+def block_of(section: TextSection, lines: tuple[str, ...]) -> str:
     """The lines between their marks."""
     return "\n".join((section.marks[0], *lines, section.marks[1])) + "\n"
 
 
-def append(text: bytes, block: str, section: Section, created: bool) -> tuple[bytes, Addition]:
+def append(text: bytes, block: str, section: TextSection, created: bool) -> tuple[bytes, Addition]:
     """The block at the end of the file."""
     completes = bool(text.removeprefix(BOM)) and not text.endswith(b"\n")
     added = "\n" if completes else ""
@@ -144,7 +146,7 @@ def append(text: bytes, block: str, section: Section, created: bool) -> tuple[by
     return text + added.replace("\n", newline_of(text).decode()).encode(), Addition(added, completes, created)
 
 
-def find_block(text: bytes, section: Section) -> tuple[int, int] | None:
+def find_block(text: bytes, section: TextSection) -> tuple[int, int] | None:
     """Where our block starts and ends. Edited when only one of its marks is there, or one of them twice."""
     line = rb"(?m)(?:^|\A\xef\xbb\xbf)%s[ \t]*\r?(?:\n|\Z)"
     begin, end = (list(re.finditer(line % re.escape(mark.encode()), text)) for mark in section.marks)
@@ -155,7 +157,7 @@ def find_block(text: bytes, section: Section) -> tuple[int, int] | None:
     return begin[0].end() - len(begin[0][0].removeprefix(BOM)), end[0].end()
 
 
-def without_section(text: bytes, section: Section, known: Addition | None) -> bytes | None:
+def without_section(text: bytes, section: TextSection, known: Addition | None) -> bytes | None:
     """The file as it was before us; None when it was not there. Edited when our block was changed by hand."""
     if known is not None:
         if known.created and plain(text) == known.text:

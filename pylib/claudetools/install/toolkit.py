@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from claudetools.install.archive import Archive, Item, item_of, name_of, names_in
-from claudetools.install.place import OLD_HOME, Place
+from claudetools.install.place import OLD_HOME, Repository
 
 START = ".claude/scripts/claudetools-start.sh"
 SHIMS = (START, *(f".claude/scripts/{name}.sh" for name in ("sync", "whoami-block", "claudetools")))
@@ -42,6 +42,6 @@ def is_ours(path: str) -> bool:
     return path in (*SHIMS, *WORKFLOWS.values()) or ARCHIVE.fullmatch(path) is not None
 
 
-def is_pinned(toolkit: Path, place: Place) -> bool:
+def is_pinned(toolkit: Path, place: Repository) -> bool:
     """Whether the toolkit that runs is the one that was unpacked for this repository."""
     return toolkit.resolve().parent == (place.state / "toolkit").resolve()

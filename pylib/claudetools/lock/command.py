@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 from claudetools.core.place import typed_command
-from claudetools.lock.judging import Verdict, beacon_is_dark, clean, judge, read_record
+from claudetools.lock.judging import OwnerVerdict, beacon_is_dark, clean, judge, read_record
 
 # --- clearing -------------------------------------------------------------------------
 # Clearing a lock whose owner is proved dead, and the claims that dead processes left.
@@ -100,7 +100,7 @@ def sweep(lock: str, state: str, machine: str, boot: str) -> list[str]:
             if os.path.exists(owner) and os.path.samefile(path, owner):
                 continue
             record = read_record(path, claims)
-            if record and judge(record, machine, boot)[0] is Verdict.DEAD:
+            if record and judge(record, machine, boot)[0] is OwnerVerdict.DEAD:
                 for leftover in (path + ".alive", path):
                     with contextlib.suppress(FileNotFoundError):
                         os.unlink(leftover)
@@ -127,7 +127,7 @@ def _sweep_level(level: str, above: str, machine: str, boot: str) -> None:
         record = read_record(os.path.join(claims, name), claims)
         if record is None or beacon_is_dark(record.beacon) is False:
             return
-        if not name.startswith("dead.") and judge(record, machine, boot)[0] is not Verdict.DEAD:
+        if not name.startswith("dead.") and judge(record, machine, boot)[0] is not OwnerVerdict.DEAD:
             return
     for name in names:
         path = os.path.join(claims, name)
@@ -176,9 +176,9 @@ def judge_and_clear(lock: str, state: str, machine: str, boot: str) -> str:
         return "GONE"
     pause_for_test("read")
     verdict, text = judge(record, machine, boot)
-    if verdict is Verdict.HELD:
+    if verdict is OwnerVerdict.HELD:
         return f"HELD {text}"
-    if verdict is Verdict.FOREIGN:
+    if verdict is OwnerVerdict.FOREIGN:
         return f"FOREIGN {text} If that run is over for certain: {doctor(lock)} --break-lock {clean(record.token)}"
     pause_for_test("verdict")
     try:
@@ -200,8 +200,8 @@ def show(lock: str, state: str, machine: str, boot: str) -> int:
         print("The lock is free.")
         return 0
     verdict, text = judge(record, machine, boot)
-    print(text if verdict is not Verdict.DEAD else f"{record.label} is dead; the next sync clears its lock.")
-    return 73 if verdict is Verdict.FOREIGN else 0
+    print(text if verdict is not OwnerVerdict.DEAD else f"{record.label} is dead; the next sync clears its lock.")
+    return 73 if verdict is OwnerVerdict.FOREIGN else 0
 
 
 def break_lock(lock: str, state: str, token: str) -> int:

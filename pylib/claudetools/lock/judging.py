@@ -121,7 +121,7 @@ SHARED_FILE_SYSTEMS = (
 )
 
 
-class Verdict(Enum):
+class OwnerVerdict(Enum):
     """What may be said about an owner."""
 
     DEAD = "DEAD"
@@ -162,35 +162,35 @@ def on_local_disk(path: str, mounts: str = "/proc/self/mountinfo") -> bool:
     return kind not in SHARED_FILE_SYSTEMS.split() and not (kind.startswith("fuse") and kind != "fuseblk")
 
 
-def judge(record: Record, machine: str, boot: str) -> tuple[Verdict, str]:
+def judge(record: Record, machine: str, boot: str) -> tuple[OwnerVerdict, str]:
     """The verdict on a record, and a sentence for the user."""
     # The beacon first: it goes dark for ever, while a pid that was seen gone says nothing about children.
     dark = beacon_is_dark(record.beacon)
     if "unknown" in (record.boot, boot):
         if record.machine != machine:
-            return Verdict.FOREIGN, f"The lock belongs to {record.label}, on another machine."
+            return OwnerVerdict.FOREIGN, f"The lock belongs to {record.label}, on another machine."
     elif record.boot != boot:
         if dark is False:  # a container that was given a boot id of its own, on this very kernel
-            return Verdict.HELD, f"{record.label} has the lock, in another container or as another user."
+            return OwnerVerdict.HELD, f"{record.label} has the lock, in another container or as another user."
         if record.machine not in (machine, ""):
-            return Verdict.FOREIGN, f"The lock belongs to {record.label}, on another machine."
+            return OwnerVerdict.FOREIGN, f"The lock belongs to {record.label}, on another machine."
         if not on_local_disk(record.beacon):
-            return Verdict.FOREIGN, f"The lock of {record.label} is on a shared file system and of another start."
-        return Verdict.DEAD, f"The lock of {record.label} is older than this machine's last start: cleared."
+            return OwnerVerdict.FOREIGN, f"The lock of {record.label} is on a shared file system and of another start."
+        return OwnerVerdict.DEAD, f"The lock of {record.label} is older than this machine's last start: cleared."
     try:
         process = processes.look_up(record.pid)
     except OSError as error:
-        return Verdict.HELD, f"Whether {record.label} still runs cannot be told: {error}."
+        return OwnerVerdict.HELD, f"Whether {record.label} still runs cannot be told: {error}."
     if not processes.proves_end(process, record.start):
-        return Verdict.HELD, f"{record.label} has the lock."
+        return OwnerVerdict.HELD, f"{record.label} has the lock."
     if dark is False:
         holders = processes.holders_of(record.beacon)
         # The owner itself may be among them: another container gave it another number, but its start is the same.
         if not holders or record.start in [p.start for p in holders]:
-            return Verdict.HELD, f"{record.label} has the lock, in another container or as another user."
+            return OwnerVerdict.HELD, f"{record.label} has the lock, in another container or as another user."
         names = ", ".join(f"{p.pid} {clean(p.command)}" for p in holders[:3])
         advice = "If it hangs: kill " + " ".join(str(p.pid) for p in holders)
         if stopped := [str(p.pid) for p in holders if p.stopped]:
             advice = f"It is stopped (Ctrl-Z, SIGSTOP) and goes on by: kill -CONT {' '.join(stopped)}"
-        return Verdict.HELD, f"{record.label} died, but a program that it started still runs: {names}. {advice}"
-    return Verdict.DEAD, f"{record.label} died without releasing the lock: cleared."
+        return OwnerVerdict.HELD, f"{record.label} died, but a program that it started still runs: {names}. {advice}"
+    return OwnerVerdict.DEAD, f"{record.label} died without releasing the lock: cleared."

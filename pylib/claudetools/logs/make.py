@@ -7,7 +7,7 @@ import os
 from claudetools.core import clock
 from claudetools.core.place import Place
 from claudetools.logs import names, sections, shelf, write
-from claudetools.logs.person import Person
+from claudetools.logs.person import Author
 from claudetools.logs.record import record
 from claudetools.logs.slug import slug
 from claudetools.sessions import registry
@@ -15,7 +15,7 @@ from claudetools.text import front
 
 
 def make_log(
-    place: Place, person: Person, session: str, topic: str, project: str, client: str, another: bool = False
+    place: Place, person: Author, session: str, topic: str, project: str, client: str, another: bool = False
 ) -> tuple[str, bool]:
     """The session's log, seen from the top, and whether it was made just now. Raises Stop, OSError.
 
@@ -41,7 +41,7 @@ def add_id(place: Place, path: str, key: str, id: str) -> None:
 
 
 def find_or_make(
-    place: Place, person: Person, session: str, topic: str, project: str, client: str, another: bool
+    place: Place, person: Author, session: str, topic: str, project: str, client: str, another: bool
 ) -> tuple[str, bool]:
     """The log and whether it is new."""
     moment = clock.now(person.zone)

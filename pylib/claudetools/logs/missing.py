@@ -42,7 +42,7 @@ class Unlogged:
     log: str = ""
 
 
-class Commit(NamedTuple):
+class LogCommit(NamedTuple):
     """What the trailers of one commit say."""
 
     time: int
@@ -91,11 +91,11 @@ def saved(raw: bytes, id: str) -> bool:
     return any(id.encode() in commit.split(b"\0")[2].split() for commit in raw.split(b"\x01")[1:])
 
 
-def read_commits(raw: str) -> Iterable[Commit]:
+def read_commits(raw: str) -> Iterable[LogCommit]:
     """`git log -z --name-only` in FORMAT, taken apart."""
     for text in raw.split("\x01")[1:]:
         when, subject, sessions, log, machine, *files = text.split("\0")
-        yield Commit(
+        yield LogCommit(
             int(when),
             subject,
             sessions.split(),
@@ -105,7 +105,7 @@ def read_commits(raw: str) -> Iterable[Commit]:
         )
 
 
-def unlogged(commits: Iterable[Commit], machine: str, logs: Mapping[str, Log]) -> list[Unlogged]:
+def unlogged(commits: Iterable[LogCommit], machine: str, logs: Mapping[str, Log]) -> list[Unlogged]:
     """The sessions of `machine` with commits that their logs cannot tell of. `commits` come the latest first.
 
     A commit that touches a log covers itself and what its sessions committed before; so does what was written

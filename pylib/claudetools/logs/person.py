@@ -13,7 +13,7 @@ from claudetools.core.place import Place
 
 
 @dataclass(frozen=True)
-class Person:
+class Author:
     """One person on one machine. `block` is the User block with a newline at its end."""
 
     user: str
@@ -23,7 +23,7 @@ class Person:
     block: str
 
 
-def read_person(place: Place) -> Person:
+def read_person(place: Place) -> Author:
     """The person of this machine. Raises Stop with the script's own code and words when it is not set up, or stale."""
     done = subprocess.run(["bash", cli.script("whoami-block.sh")], cwd=place.top, capture_output=True, check=False)
     words = done.stderr.decode("utf-8", "replace")
@@ -42,7 +42,7 @@ def read_person(place: Place) -> Person:
             "'America/Los_Angeles'",
         )
     block = done.stdout.decode("utf-8", "replace")
-    return Person(facts["user"], facts["full_name"], facts["machine"], zone, block)
+    return Author(facts["user"], facts["full_name"], facts["machine"], zone, block)
 
 
 def read_facts(place: Place) -> dict[str, str]:

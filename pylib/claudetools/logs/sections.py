@@ -13,7 +13,7 @@ from claudetools.text.notes import NOTE
 
 
 @dataclass(frozen=True)
-class Section:
+class LogSection:
     """A `## ` section of a log: its heading, what belongs there, and whether a log without it is complete."""
 
     name: str
@@ -22,16 +22,18 @@ class Section:
 
 
 SECTIONS = (
-    Section("User", "who, printed by whoami-block.sh; never by hand"),
-    Section("Session Summary", "3-5 paragraphs: what was done, in what order, why"),
-    Section("Key Decisions", "decisions that are not obvious, with their reasons"),
-    Section("Problems Encountered", "each problem and how it was solved; left out when there was none", optional=True),
-    Section("Configuration Changes", "files changed, created, deleted, with their paths"),
-    Section("Credentials & Secrets", "new ones in full, or the path in the vault; never half of one"),
-    Section("Infrastructure & Servers", "addresses, host names, ports, tenant ids, containers, DNS, certificates"),
-    Section("Commands & Outputs", "commands worth keeping, what they said, errors and what settled them"),
-    Section("Pending / Incomplete Tasks", "what is left, what blocks it, what comes next"),
-    Section("Reference Information", "URLs, endpoints, commits, tickets, paths"),
+    LogSection("User", "who, printed by whoami-block.sh; never by hand"),
+    LogSection("Session Summary", "3-5 paragraphs: what was done, in what order, why"),
+    LogSection("Key Decisions", "decisions that are not obvious, with their reasons"),
+    LogSection(
+        "Problems Encountered", "each problem and how it was solved; left out when there was none", optional=True
+    ),
+    LogSection("Configuration Changes", "files changed, created, deleted, with their paths"),
+    LogSection("Credentials & Secrets", "new ones in full, or the path in the vault; never half of one"),
+    LogSection("Infrastructure & Servers", "addresses, host names, ports, tenant ids, containers, DNS, certificates"),
+    LogSection("Commands & Outputs", "commands worth keeping, what they said, errors and what settled them"),
+    LogSection("Pending / Incomplete Tasks", "what is left, what blocks it, what comes next"),
+    LogSection("Reference Information", "URLs, endpoints, commits, tickets, paths"),
 )
 USER = SECTIONS[0].name
 REQUIRED = tuple(section.name for section in SECTIONS if not section.optional)

@@ -12,11 +12,11 @@ from typing import BinaryIO
 
 from claudetools.core import clock
 from claudetools.logs import names, sections
-from claudetools.logs.person import Person
+from claudetools.logs.person import Author
 from claudetools.text import front, notes
 
 
-def skeleton(person: Person, moment: datetime, topic: str, session: str, project: str, client: str) -> str:
+def skeleton(person: Author, moment: datetime, topic: str, session: str, project: str, client: str) -> str:
     """A new log: front matter, the User block, and the other sections, empty and in order."""
     scope = ("project", project) if project else ("client", client) if client else ("general", "")
     values = {

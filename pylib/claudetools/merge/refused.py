@@ -30,7 +30,7 @@ class Raced(Exception):
 
 
 @dataclass
-class Outcome:
+class PushOutcome:
     """What came of asking commit by commit. `pushed` is the remote's tip now."""
 
     pushed: str
@@ -83,14 +83,14 @@ def words_of(text: str) -> list[str]:
     return said or [line.strip() for line in text.splitlines() if line.strip()][-2:]
 
 
-def settle(remote: Remote, seen: str, tip: str, unsafe: dict[str, set[bytes]]) -> Outcome:
+def settle(remote: Remote, seen: str, tip: str, unsafe: dict[str, set[bytes]]) -> PushOutcome:
     """Push what the remote takes, but no commit of `unsafe` (commit: paths that may not go out). Raises Raced."""
     top = remote.top
     rows = [
         line.split()
         for line in git.run(top, "rev-list", "--reverse", "--parents", tip, *unless(seen)).decode().splitlines()
     ]
-    result = Outcome(seen)
+    result = PushOutcome(seen)
     set_aside: set[bytes] = set()
     hooked_paths: set[bytes] = set()
     unsafe_paths = {path for paths in unsafe.values() for path in paths}
@@ -120,7 +120,7 @@ def unless(seen: str) -> tuple[str, ...]:
     return (f"^{seen}",) if seen else ()
 
 
-def push_what_is_below(remote: Remote, result: Outcome, tip: str, unsafe: set[str]) -> None:
+def push_what_is_below(remote: Remote, result: PushOutcome, tip: str, unsafe: set[str]) -> None:
     """Push the last commit of the branch that holds nothing of `unsafe`, and leave what is above it as it is: a merge,
     or the first commit of all, cannot be laid on another base. Raises Raced."""
     top, seen = remote.top, result.pushed
@@ -136,7 +136,7 @@ def push_what_is_below(remote: Remote, result: Outcome, tip: str, unsafe: set[st
     result.held = set(result.refused)
 
 
-def try_commit(remote: Remote, result: Outcome, commit: str, parent: str) -> bool:
+def try_commit(remote: Remote, result: PushOutcome, commit: str, parent: str) -> bool:
     """Replay one commit on what was pushed, and push it. False when it is refused or does not fit."""
     new = commit
     if commit in remote.stripped:
@@ -166,7 +166,7 @@ def without(top: str, commit: str, parent: str, paths: set[bytes]) -> str:
     return replay.rewrite(top, commit, tree, [parent])
 
 
-def push(remote: Remote, result: Outcome, commit: str) -> bool:
+def push(remote: Remote, result: PushOutcome, commit: str) -> bool:
     """Push one commit on top of what was pushed. False when the remote refuses it. Raises Raced."""
     text = remote.push(commit, result.pushed)
     if not text:
@@ -178,7 +178,7 @@ def push(remote: Remote, result: Outcome, commit: str) -> bool:
     return False
 
 
-def on_top(remote: Remote, result: Outcome) -> list[tuple[str, str]] | None:
+def on_top(remote: Remote, result: PushOutcome) -> list[tuple[str, str]] | None:
     """The refused commits replayed on what was pushed, old and new name of each; None when they do not fit."""
     tip, pairs = result.pushed, []
     for commit in result.refused:
@@ -191,7 +191,7 @@ def on_top(remote: Remote, result: Outcome) -> list[tuple[str, str]] | None:
     return pairs
 
 
-def try_as_one(remote: Remote, result: Outcome, unsafe_paths: set[bytes]) -> None:
+def try_as_one(remote: Remote, result: PushOutcome, unsafe_paths: set[bytes]) -> None:
     """A later commit may have taken out what was refused in an earlier one: only their sum counts then."""
     pairs = on_top(remote, result)
     if not pairs or unsafe_paths & replay.paths_of(remote.top, result.pushed, pairs[-1][1]):

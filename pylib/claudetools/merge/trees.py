@@ -30,7 +30,7 @@ class Sides:
 
 
 @dataclass
-class Merged:
+class MergedTree:
     """The tree when `conflicts` is empty. `settled`: path, and how, for the user."""
 
     tree: str
@@ -43,7 +43,7 @@ def attributes_file() -> str:
     return os.path.join(os.path.dirname(os.path.abspath(__file__)), "merge-attributes")
 
 
-def merge_trees(top: str, base: str, theirs: str, ours: str) -> Merged:
+def merge_trees(top: str, base: str, theirs: str, ours: str) -> MergedTree:
     """Merge the change from `base` to `ours` into `theirs`.
 
     `git merge-tree` before 2.40 takes no base: a throw-away commit with `theirs`' tree and `base` as its parent makes
@@ -61,7 +61,7 @@ def merge_trees(top: str, base: str, theirs: str, ours: str) -> Merged:
     out = git.run(top, *option, "merge-tree", "--write-tree", "-z", onto, ours_commit, ok=(0, 1))
     tree, sides, clean = parse_merge_tree(out)
     if clean:
-        return Merged(tree)
+        return MergedTree(tree)
     return settle(top, ours, tree, sides)
 
 
@@ -83,9 +83,9 @@ def parse_merge_tree(out: bytes) -> tuple[str, list[Sides], bool]:
     return tree, list(found.values()), not found and len(fields) <= 2
 
 
-def settle(top: str, ours: str, tree: str, conflicts: list[Sides]) -> Merged:
+def settle(top: str, ours: str, tree: str, conflicts: list[Sides]) -> MergedTree:
     """Apply the rules to each path where the commit `ours` conflicts; put what they give into the tree."""
-    result = Merged(tree)
+    result = MergedTree(tree)
     entries: dict[bytes, Entry | None] = {}
     for sides in conflicts:
         answer = settle_path(top, ours, sides)
@@ -170,8 +170,8 @@ def lacks(text: bytes, base: bytes, changed: bytes) -> bool:
 
 
 def mend_dropped(
-    top: str, scratch: str, base: str, ours: str, theirs: str, merged: Merged, paths: set[bytes]
-) -> Merged:
+    top: str, scratch: str, base: str, ours: str, theirs: str, merged: MergedTree, paths: set[bytes]
+) -> MergedTree:
     """Merge those of `paths` again, by lines, that `merged` has as one side has them, without the other's change.
 
     `paths` were changed by both. A path that is gone from a side was renamed or deleted there: that is merge-tree's to
@@ -198,8 +198,8 @@ def mend_dropped(
         entries[path] = (sides[1][0], oid)
         settled.append((path, "a merge driver kept one side only: merged by lines instead"))
     if conflicts or not entries:
-        return Merged(merged.tree, conflicts, merged.settled)
-    return Merged(tree_with(top, merged.tree, entries), [], settled)
+        return MergedTree(merged.tree, conflicts, merged.settled)
+    return MergedTree(tree_with(top, merged.tree, entries), [], settled)
 
 
 def is_file(entry: tuple[str, str]) -> bool:

@@ -9,7 +9,7 @@ from claudetools.core import cli, clock
 from claudetools.core.messages import visible
 from claudetools.core.place import Place
 from claudetools.logs import make, names, sections, shelf
-from claudetools.logs.person import Person, read_person
+from claudetools.logs.person import Author, read_person
 from claudetools.logs.record import record
 from claudetools.logs.slug import slug
 from claudetools.notes import inbox
@@ -48,7 +48,7 @@ def send(place: Place, who: str, text: str) -> str:
     return path
 
 
-def claim(place: Place, person: Person, date: str, topic: str, content: bytes) -> str:
+def claim(place: Place, person: Author, date: str, topic: str, content: bytes) -> str:
     """A file of its own for each note, seen from the top."""
     folder = os.path.join(place.top, shelf.folder_for(place, "", "", date))
     os.makedirs(folder, exist_ok=True)

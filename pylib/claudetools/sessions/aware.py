@@ -61,7 +61,7 @@ def before_command(place: Place, event: Event) -> Reply:
     return Reply(f"[WARN] {refusal(*told[0])}") if told else SILENT
 
 
-def others_at(place: Place, event: Event, found: guards.Found) -> list[Session]:
+def others_at(place: Place, event: Event, found: guards.Danger) -> list[Session]:
     """The sessions that lose something by the command."""
     from claudetools.attribution import guards
 
@@ -141,7 +141,7 @@ def touches_of(place: Place, path: str, since: float = 0.0) -> list[tuple[str, E
     return found
 
 
-def refusal(found: guards.Found, others: list[Session]) -> str:
+def refusal(found: guards.Danger, others: list[Session]) -> str:
     """Why not, and what instead."""
     if found.stake == "head":
         return f"{found.git}: {names(others)} {found.why}.\nInstead: {found.instead}"
@@ -149,7 +149,7 @@ def refusal(found: guards.Found, others: list[Session]) -> str:
     return f"{found.git}: {names(others)} {verb} in this folder too, and this {found.why}.\nInstead: {found.instead}"
 
 
-def is_here(place: Place, event: Event, found: guards.Found) -> bool:
+def is_here(place: Place, event: Event, found: guards.Danger) -> bool:
     """Whether the command runs in this tree. A folder that a variable names may be it."""
     from claudetools.attribution import shell_words
 
@@ -159,7 +159,7 @@ def is_here(place: Place, event: Event, found: guards.Found) -> bool:
     return there is not None and there.top == place.top
 
 
-def at_stake(place: Place, event: Event, found: guards.Found) -> list[str] | None:
+def at_stake(place: Place, event: Event, found: guards.Danger) -> list[str] | None:
     """The paths of the command, seen from the top; None for all of the tree."""
     from claudetools.attribution import shell_words
 

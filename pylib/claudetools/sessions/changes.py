@@ -19,7 +19,7 @@ MISSING = object()  # nobody said
 BOM = "\ufeff"
 
 
-class Change(NamedTuple):
+class ToolChange(NamedTuple):
     """An exact change of one file: None as content stands for no file. `kind` as in the ledger."""
 
     kind: str
@@ -27,7 +27,7 @@ class Change(NamedTuple):
     after: bytes
 
 
-def change_of(tool: str, given: Mapping[str, Any], result: Any, before: Sight | None, disk: Sight) -> Change | None:
+def change_of(tool: str, given: Mapping[str, Any], result: Any, before: Sight | None, disk: Sight) -> ToolChange | None:
     """The change that the tool made, None where text and bytes are not one: then the file changed, that is all.
 
     `before` is what lay there when the call began, None where nobody looked; `disk` what lies there now.
@@ -40,10 +40,10 @@ def change_of(tool: str, given: Mapping[str, Any], result: Any, before: Sight | 
         return None
     kind, start = "write" if tool == "Write" else "edit", None if original is None else encode(original)
     if disk.sha is not None and any(encode(text) == disk.data for text in told):
-        return Change(kind, start, disk.data) if plain(disk.data) is not None else None
+        return ToolChange(kind, start, disk.data) if plain(disk.data) is not None else None
     # Somebody wrote once more before we looked; what this tool wrote is known all the same.
     if told and told_by_tool is not MISSING and plain(disk.data) is not None and plain(encode(told[0])) is not None:
-        return Change(kind, start, encode(told[0]))
+        return ToolChange(kind, start, encode(told[0]))
     return None
 
 

@@ -19,7 +19,7 @@ from claudetools.core.git import GitError
 from claudetools.core.messages import visible
 from claudetools.core.place import Place
 from claudetools.sessions import calls, recover, registry, show, transcript, unsaved, windows
-from claudetools.sessions.record import Refused, record_all
+from claudetools.sessions.record import BadRecord, record_all
 from claudetools.sessions.registry import Session
 from claudetools.sessions.status import GitFailed
 
@@ -115,7 +115,7 @@ def record() -> None:
     """
     try:
         record_all(cli.here(), os.environ, sys.stdin.buffer)
-    except Refused as error:
+    except BadRecord as error:
         cli.fail(
             cli.USAGE,
             visible(str(error)),

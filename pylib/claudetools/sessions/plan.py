@@ -52,7 +52,7 @@ class Worker:
 
 
 @dataclass
-class Commit:
+class PlannedCommit:
     """One commit to be. `window`: something in it is known from outside only."""
 
     group: Group
@@ -61,12 +61,12 @@ class Commit:
 
 
 @dataclass
-class Plan:
+class CommitPlan:
     """The commits, in their order. `left` counts the paths of each session that stays ("": nobody's); `waits` names
     paths where work that could go hangs together with a session that stays, and whose work that is; `staying`: paths,
     with a session each that has something left there."""
 
-    commits: list[Commit] = field(default_factory=list)
+    commits: list[PlannedCommit] = field(default_factory=list)
     left: dict[str, int] = field(default_factory=dict)
     waits: list[tuple[bytes, str, frozenset[str]]] = field(default_factory=list)
     staying: set[tuple[bytes, str]] = field(default_factory=set)
@@ -112,7 +112,7 @@ def make(
     out: Collection[str],
     callers: Collection[str],
     nobody: Group | None,
-) -> Plan:
+) -> CommitPlan:
     """The commits on `tree`, their trees written. `nobody`: the group that takes what nobody claims; None: it stays."""
     owned = dict(owned)
     index = listing.take(objects, owned)
@@ -126,7 +126,7 @@ def make(
             return nobody
         return None if staying(path, names, workers, out) else groups[min(names)]
 
-    plan = Plan()
+    plan = CommitPlan()
     there = {path: {group_of(path, some) for some in one.sets} for path, one in owned.items()}
     done: set[Group | None] = set()
     whole = not any(None in found for found in there.values())
@@ -139,7 +139,7 @@ def make(
             made = listing.put(objects, index, made, mine, last=group == todo[-1] and whole)
         if made != tree:
             tree = made
-            plan.commits.append(Commit(group, tree, any(one.window for one in mine.values())))
+            plan.commits.append(PlannedCommit(group, tree, any(one.window for one in mine.values())))
     for path, some in sets_of(owned):
         if group_of(path, some) is None:
             names = sessions_of(some)
@@ -170,7 +170,7 @@ def entries(
     return {path: (owned[path].mode, oids[path]) if isinstance(data, bytes) else data for path, data in found.items()}
 
 
-def keep_back(plan: Plan, path: bytes, names: frozenset[str], stay: frozenset[str]) -> None:
+def keep_back(plan: CommitPlan, path: bytes, names: frozenset[str], stay: frozenset[str]) -> None:
     """Note what stays, and where it keeps work back that could go."""
     plan.staying |= {(path, name) for name in names}
     for name in sorted(stay) or [""]:

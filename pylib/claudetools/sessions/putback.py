@@ -35,7 +35,7 @@ SAID = "put-back.said"
 MOMENT = 1e-5  # seconds, between one step and the next
 
 
-class Row(NamedTuple):
+class PutBackRow(NamedTuple):
     """An edit of `session` that comes back, as a step of the file between two contents (git's names, "" for no file).
     `of`: its position; `topic` and `by` are for people, `by` is "" where a person asked for it. `upon`: it was merged
     with that content, in a way that no step tells."""
@@ -67,9 +67,9 @@ def prepare(
     touches: Mapping[bytes, Sequence[Touch]],
     kept: Callable[[str], bytes | None],
     topic_of: Callable[[str], str],
-) -> tuple[str, list[Row]]:
+) -> tuple[str, list[PutBackRow]]:
     """The tree with all that is proved lost, and what that is; the same tree when nothing is."""
-    rows: list[Row] = []
+    rows: list[PutBackRow] = []
     entries: dict[bytes, Entry | None] = {}
     for change in changes:
         here = touches.get(change.path, [])
@@ -80,7 +80,7 @@ def prepare(
             texts = put_back_all(run, text, kept)
             for one, made in zip(run, objects.write_blobs(texts), strict=False):
                 path, topics = os.fsdecode(change.path), (topic_of(one.session), topic_of(one.by))
-                rows.append(Row(one.session, path, change.new_mode, oid, made, one.seq, *topics))
+                rows.append(PutBackRow(one.session, path, change.new_mode, oid, made, one.seq, *topics))
                 entries[change.path], oid = (change.new_mode, made), made
             text = [text, *texts][-1]
     if not rows:
@@ -107,7 +107,7 @@ def put_back_all(run: Sequence[Lost], text: bytes, kept: Callable[[str], bytes |
     return texts
 
 
-def write_pending(folder: str, rows: Sequence[Row]) -> None:
+def write_pending(folder: str, rows: Sequence[PutBackRow]) -> None:
     """What is about to come back; its name tells it from any other. Raises OSError."""
     files.write_whole(os.path.join(folder, PENDING), json.dumps({"name": str(time.time_ns()), "rows": rows}).encode())
 
@@ -115,14 +115,14 @@ def write_pending(folder: str, rows: Sequence[Row]) -> None:
 # --- once it is there ----------------------------------------------------------------
 
 
-def settle(place: Place, objects: Objects) -> list[Row]:
+def settle(place: Place, objects: Objects) -> list[PutBackRow]:
     """Write down what came back, each edit as a step of its own, and when. Gives what did. Raises OSError, GitError,
     ValueError for files that are not ours."""
     path = os.path.join(place.tree, PENDING)
     try:
         with open(path, encoding="ascii") as file:
             pending = json.load(file)
-        rows = [Row(*row) for row in pending["rows"]]
+        rows = [PutBackRow(*row) for row in pending["rows"]]
         said = read_said(place)
     except FileNotFoundError:
         return []
@@ -143,7 +143,7 @@ def settle(place: Place, objects: Objects) -> list[Row]:
     return [row for row, _ in back]
 
 
-def edit_of(row: Row, texts: Sequence[bytes | None], use: str) -> Edit:
+def edit_of(row: PutBackRow, texts: Sequence[bytes | None], use: str) -> Edit:
     """The record of one row."""
     before, after = (None if text is None else digest(text) for text in texts)
     was = None if before is None else row.mode
@@ -163,7 +163,7 @@ def read_said(place: Place) -> Said | None:
     return None
 
 
-def steps(objects: Objects, rows: Iterable[Row], said: Said) -> Iterator[tuple[Row, list[bytes | None]]]:
+def steps(objects: Objects, rows: Iterable[PutBackRow], said: Said) -> Iterator[tuple[PutBackRow, list[bytes | None]]]:
     """What came back with the text before and after it."""
     for path, some in groupby(rows, key=lambda row: row.path):
         shown = files.shown(os.fsencode(path))

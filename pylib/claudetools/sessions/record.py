@@ -19,7 +19,7 @@ EVENTS = ("edit", "file", "open", "close", "begin", "end")
 LONGEST_LINE = 4 * LONGEST
 
 
-class Refused(Exception):
+class BadRecord(Exception):
     """A line that cannot be used. The text names the line, the key, and what was expected."""
 
 
@@ -33,25 +33,25 @@ def record_all(place: Place, environ: Mapping[str, str], lines: Iterable[bytes])
         except (ValueError, RecursionError):
             fields = None
         if not isinstance(fields, dict):
-            raise Refused(f"stdin line {number}: expected a JSON object")
+            raise BadRecord(f"stdin line {number}: expected a JSON object")
         try:
             record_one(place, environ, fields)
-        except Refused as error:
-            raise Refused(f"stdin line {number}: {error}") from None
+        except BadRecord as error:
+            raise BadRecord(f"stdin line {number}: {error}") from None
 
 
 def record_one(place: Place, environ: Mapping[str, str], fields: Mapping[str, Any]) -> None:
     """One object. Raises Refused, OSError, GitFailed."""
     for key in ("session", "event", "agent", "tool", "use", "topic", "path"):
         if not isinstance(fields.get(key, ""), str):
-            raise Refused(f"key {key!r} is no text")
+            raise BadRecord(f"key {key!r} is no text")
     told = fields.get("session", "")
     session = registry.safe_id(told) if told else registry.current_id(environ)
     if not session:
-        raise Refused("key 'session' is missing, and CLAUDETOOLS_SESSION_ID is not set")
+        raise BadRecord("key 'session' is missing, and CLAUDETOOLS_SESSION_ID is not set")
     event = fields.get("event", "edit")
     if event not in EVENTS:
-        raise Refused(f"key 'event' is {event!r}; expected one of {', '.join(EVENTS)}")
+        raise BadRecord(f"key 'event' is {event!r}; expected one of {', '.join(EVENTS)}")
     register(place, session, fields)
     if event in ("edit", "file"):
         record_change(place, session, event, fields)
@@ -67,7 +67,7 @@ def register(place: Place, session: str, fields: Mapping[str, Any]) -> None:
     """The session is active; what is told about it is kept."""
     pid = fields.get("pid")
     if pid is not None and (type(pid) is not int or pid <= 0):
-        raise Refused("key 'pid' is no process number")
+        raise BadRecord("key 'pid' is no process number")
     told = {key: fields[key] for key in ("agent", "topic") if fields.get(key)}
     if fields.get("event") == "begin" or told or pid:
         registry.register(place, session, pid=pid, **told)
@@ -77,7 +77,7 @@ def register(place: Place, session: str, fields: Mapping[str, Any]) -> None:
 def use_of(fields: Mapping[str, Any]) -> str:
     """The id of a call."""
     if not fields.get("use"):
-        raise Refused("key 'use' is missing; expected the id of the call that begins or ends")
+        raise BadRecord("key 'use' is missing; expected the id of the call that begins or ends")
     return str(fields["use"])
 
 
@@ -85,7 +85,7 @@ def record_change(place: Place, session: str, event: str, fields: Mapping[str, A
     """A file changed."""
     path = place.relative(os.path.join(place.top, fields.get("path", "")))
     if not fields.get("path") or not path or not is_inside(path):
-        raise Refused(f"key 'path' is {fields.get('path', '')!r}; expected a file in this tree")
+        raise BadRecord(f"key 'path' is {fields.get('path', '')!r}; expected a file in this tree")
     common = {"tool": fields.get("tool", ""), "use": fields.get("use", "")}
     if event == "file":
         disk = sight.look(place.top, path)
@@ -118,13 +118,13 @@ def content_of(fields: Mapping[str, Any], key: str) -> bytes | None:
         try:
             return base64.b64decode(encoded, validate=True)
         except binascii.Error:
-            raise Refused(f"key '{key}_base64' is no base64") from None
+            raise BadRecord(f"key '{key}_base64' is no base64") from None
     if key not in fields:
-        raise Refused(f"key {key!r} is missing; expected the file's text, or null for no file")
+        raise BadRecord(f"key {key!r} is missing; expected the file's text, or null for no file")
     text = fields[key]
     if text is not None and not isinstance(text, str):
-        raise Refused(f"key {key!r} is no text")
+        raise BadRecord(f"key {key!r} is no text")
     try:
         return None if text is None else text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
-        raise Refused(f"key {key!r} holds what is no text; use {key}_base64") from None
+        raise BadRecord(f"key {key!r} holds what is no text; use {key}_base64") from None

@@ -12,7 +12,7 @@ from claudetools.sessions import exchange, ledger, putback, sight
 from claudetools.text.lines import put_back
 
 
-class Restored(NamedTuple):
+class RestoredText(NamedTuple):
     """The file as it would be: `edits` of the session come back, `stuck` ones cannot, because other text is there."""
 
     before: sight.Sight
@@ -21,7 +21,7 @@ class Restored(NamedTuple):
     stuck: int
 
 
-def plan(place: Place, session: str, path: str) -> Restored | None:
+def plan(place: Place, session: str, path: str) -> RestoredText | None:
     """What there is to bring back; None when the ledger holds nothing of this path. Contents that a commit holds may
     be gone from the ledger: git has them."""
     before = sight.look(place.top, path)
@@ -39,7 +39,7 @@ def plan(place: Place, session: str, path: str) -> Restored | None:
             stuck += after != text and not is_there(base, after, text)
         elif made != text:
             text, back = made, back + 1
-    return Restored(before, text, back, stuck) if known else None
+    return RestoredText(before, text, back, stuck) if known else None
 
 
 def is_there(base: bytes, after: bytes, text: bytes) -> bool:
@@ -47,7 +47,7 @@ def is_there(base: bytes, after: bytes, text: bytes) -> bool:
     return set(after.split(b"\n")) - set(base.split(b"\n")) <= set(text.split(b"\n"))
 
 
-def carry_out(place: Place, session: str, path: str, made: Restored) -> None:
+def carry_out(place: Place, session: str, path: str, made: RestoredText) -> None:
     """Bring it back, and write that down as the session's work, also where this is killed in between. Raises Stop,
     GitError, OSError."""
     mode = made.before.mode or sight.REGULAR
@@ -55,7 +55,7 @@ def carry_out(place: Place, session: str, path: str, made: Restored) -> None:
         old = exchange.snapshot(place, [path])
         new = exchange.tree_of(place, old, {os.fsencode(path): (mode, exchange.store(place, path, made.text))})
         before, after = objects.write_blobs([made.before.data, made.text])
-        row = putback.Row(session, path, mode, before if made.before.sha else "", after)
+        row = putback.PutBackRow(session, path, mode, before if made.before.sha else "", after)
         putback.write_pending(place.tree, [row])
         try:
             exchange.swap(place, old, new, log=os.path.join(place.tree, putback.SAID))

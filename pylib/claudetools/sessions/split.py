@@ -46,7 +46,7 @@ from claudetools.sessions.plan import NOBODYS, Worker
 from claudetools.sessions.status import GitFailed
 
 
-class Split:
+class SplitJob:
     """One snapshot, what the sessions did to it, and the commits that it makes."""
 
     def __init__(self, place: Place, objects: Objects, args: argparse.Namespace) -> None:
@@ -85,7 +85,7 @@ class Split:
                 return workers, running
             running = left
 
-    def put_back(self) -> list[putback.Row]:
+    def put_back(self) -> list[putback.PutBackRow]:
         """What writes took out and is proved to be lost; the shell is told the tree that has it."""
 
         def topic_of(id: str) -> str:
@@ -210,7 +210,7 @@ def tell(*words: object) -> None:
 
 def split(place: Place, objects: Objects, args: argparse.Namespace) -> None:
     """Find the commits and tell them."""
-    found = Split(place, objects, args)
+    found = SplitJob(place, objects, args)
     found.tell_commits()
     found.tell_what_stays()
     found.tell_problems()

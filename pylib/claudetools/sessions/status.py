@@ -27,7 +27,7 @@ class GitFailed(Exception):
     """git could not be asked."""
 
 
-class Entry(NamedTuple):
+class HeadEntry(NamedTuple):
     """A path that is not as in HEAD. HEAD's mode and blob, null for what it does not have."""
 
     path: str
@@ -35,7 +35,7 @@ class Entry(NamedTuple):
     oid: str | None
 
 
-def begin(top: str) -> Callable[[], tuple[str, dict[str, Entry]]]:
+def begin(top: str) -> Callable[[], tuple[str, dict[str, HeadEntry]]]:
     """Start `git status` now; the result, called once, gives HEAD and what is not as in it: see parse."""
     if not hasattr(os, "posix_spawnp"):
         return lambda: parse(run_git(top, STATUS))
@@ -48,7 +48,7 @@ def begin(top: str) -> Callable[[], tuple[str, dict[str, Entry]]]:
         os.close(writable)
         os.close(nothing)
 
-    def read() -> tuple[str, dict[str, Entry]]:
+    def read() -> tuple[str, dict[str, HeadEntry]]:
         with os.fdopen(readable, "rb") as file:
             out = file.read()
         _, status = os.waitpid(pid, 0)
@@ -59,7 +59,7 @@ def begin(top: str) -> Callable[[], tuple[str, dict[str, Entry]]]:
     return read
 
 
-def parse(out: bytes) -> tuple[str, dict[str, Entry]]:
+def parse(out: bytes) -> tuple[str, dict[str, HeadEntry]]:
     """HEAD ("" before the first commit), and every path of `git status --porcelain=v2 -z --branch` that is a file."""
     head, entries = "", {}
     for line in out.split(b"\0"):
@@ -71,15 +71,15 @@ def parse(out: bytes) -> tuple[str, dict[str, Entry]]:
             path, mode = os.fsdecode(fields[-1]), fields[3].decode()
             oid = fields[6 if kind == b"1 " else 8].decode()  # of an unmerged path: ours
             if fields[2][:1] == b"N":
-                entries[path] = Entry(path, *((mode, oid) if oid.strip("0") else (None, None)))
+                entries[path] = HeadEntry(path, *((mode, oid) if oid.strip("0") else (None, None)))
         elif kind == b"? " and not line.endswith(b"/"):  # a folder here is a repository of its own
             path = os.fsdecode(line[2:])
-            entries.setdefault(path, Entry(path, None, None))
+            entries.setdefault(path, HeadEntry(path, None, None))
     return ("" if head == "(initial)" else head), entries
 
 
 def contents_of(
-    place: Place, paths: list[str], entries: Mapping[str, Entry]
+    place: Place, paths: list[str], entries: Mapping[str, HeadEntry]
 ) -> dict[str, tuple[bytes | str | None, str | None]]:
     """What lies at these paths where they are as in a commit that has these entries: content, None or UNKNOWN, and
     mode."""
@@ -109,7 +109,7 @@ def filtered(place: Place, wanted: list[tuple[str, str]]) -> list[bytes | str]:
     return [*found[:-1], found[-1][:-1]]
 
 
-def entries_of(place: Place, head: str, paths: list[str]) -> dict[str, Entry]:
+def entries_of(place: Place, head: str, paths: list[str]) -> dict[str, HeadEntry]:
     """What a commit has at these paths."""
     if not head or not paths:
         return {}
@@ -118,7 +118,7 @@ def entries_of(place: Place, head: str, paths: list[str]) -> dict[str, Entry]:
         fields, _, path = line.partition(b"\t")
         if path:
             mode, _, oid = fields.decode().split(" ")
-            found[os.fsdecode(path)] = Entry(os.fsdecode(path), mode, oid)
+            found[os.fsdecode(path)] = HeadEntry(os.fsdecode(path), mode, oid)
     return found
 
 

@@ -9,7 +9,7 @@ import time
 from claudetools.attribution.edits import DISK, UNKNOWN, Edit, digest, is_inside
 from claudetools.core.place import Place
 from claudetools.sessions import calls, ledger, sight
-from claudetools.sessions.changes import Change, change_of, normal
+from claudetools.sessions.changes import ToolChange, change_of, normal
 from claudetools.sessions.event import Event
 from claudetools.sessions.registry import folder_of
 
@@ -65,7 +65,7 @@ def has_written(event: Event) -> bool:
     return isinstance(event.result, str) and "verification failed" in event.result.lower()
 
 
-def is_there(change: Change, disk: bytes) -> bool:
+def is_there(change: ToolChange, disk: bytes) -> bool:
     """Whether all lines that the change has put in lie there."""
     return set(change.after.split(b"\n")) - set((change.before or b"").split(b"\n")) <= set(disk.split(b"\n"))
 
@@ -100,7 +100,9 @@ def file_edit(path: str, before: sight.Sight | None, disk: sight.Sight) -> tuple
     return Edit(path, start, disk.sha, "file", disk.mode, was), contents
 
 
-def exact_edit(path: str, change: Change, before: sight.Sight | None, disk: sight.Sight) -> tuple[Edit, list[bytes]]:
+def exact_edit(
+    path: str, change: ToolChange, before: sight.Sight | None, disk: sight.Sight
+) -> tuple[Edit, list[bytes]]:
     """What the tool itself says, checked against the disk."""
     after = digest(change.after)
     mode = disk.mode or sight.REGULAR

@@ -36,7 +36,7 @@ class Look(NamedTuple):
 
     head: str
     dirty: dict[str, list[Any]]
-    entries: dict[str, status.Entry]
+    entries: dict[str, status.HeadEntry]
     gone: set[str]
 
 

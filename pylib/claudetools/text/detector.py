@@ -55,7 +55,7 @@ MOST = 50  # of one line
 Hit = tuple[str, int, int]  # what it is, and where in the line the secret part lies
 
 
-class Found(NamedTuple):
+class Finding(NamedTuple):
     """A credential: its line (from 1), what it is, and where in the line the secret part lies."""
 
     line: int
@@ -64,7 +64,7 @@ class Found(NamedTuple):
     end: int
 
 
-def find(text: str) -> list[Found]:
+def find(text: str) -> list[Finding]:
     """All credentials of a text, in the order of their lines; at most one for each line."""
     lines = text.split("\n")
     found = []
@@ -75,7 +75,7 @@ def find(text: str) -> list[Found]:
             continue
         hit = find_in_line(line, lines[number] if number < len(lines) else "", column)
         if hit and not any(marker in line for marker in MARKERS):
-            found.append(Found(number, *hit))
+            found.append(Finding(number, *hit))
     return found
 
 

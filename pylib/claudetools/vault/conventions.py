@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from claudetools.vault.yaml_lines import Unreadable, read
+from claudetools.vault.yaml_lines import UnreadableYaml, read
 
 STORES = {".gpg-id": "gpg", ".age-recipients": "age"}
 RULES = ".sops.yaml"
@@ -50,9 +50,9 @@ def read_rules(text: str) -> list[str]:
     leaves = [leaf for leaf in read(text) if not leaf.is_comment and leaf.path[:1] == ("creation_rules",)]
     for leaf in leaves:
         if "<<" in leaf.path or (len(leaf.path) == 2 and (leaf.text or "").startswith("*")):
-            raise Unreadable("a rule that stands elsewhere")
+            raise UnreadableYaml("a rule that stands elsewhere")
         if leaf.path[2:] == ("path_regex",) and (leaf.text or "").startswith("*"):
-            raise Unreadable("an alias")
+            raise UnreadableYaml("an alias")
     return [leaf.text or "" for leaf in leaves if leaf.path[2:] == ("path_regex",)]
 
 

@@ -23,10 +23,10 @@ from typing import NamedTuple
 from claudetools.core import git
 from claudetools.core.job import read_options
 from claudetools.vault import conventions, sealed
-from claudetools.vault.yaml_lines import Unreadable
+from claudetools.vault.yaml_lines import UnreadableYaml
 
 
-class Entry(NamedTuple):
+class VaultEntry(NamedTuple):
     """What one commit, or the index, has at a path. `oid` is "" where the file goes, `old` where it is new."""
 
     commit: str
@@ -39,19 +39,19 @@ class Entry(NamedTuple):
 # --- what is looked at ----------------------------------------------------------------------
 
 
-def read_index(top: str, base: str) -> list[Entry]:
+def read_index(top: str, base: str) -> list[VaultEntry]:
     """What the index changes of `base`."""
     like = base or git.run(top, "hash-object", "-t", "tree", "--stdin").decode().strip()
     return list(entries_of(git.run(top, "diff-index", "--cached", "--raw", "-z", "--no-abbrev", "--no-renames", like)))
 
 
-def read_commits(top: str, commits: bytes) -> list[Entry]:
+def read_commits(top: str, commits: bytes) -> list[VaultEntry]:
     """What each of the commits brings itself."""
     options = ("--stdin", "--root", "-c", "-r", "-z", "--raw", "--no-abbrev", "--no-renames")
     return list(entries_of(git.run(top, "diff-tree", *options, stdin=commits)))
 
 
-def entries_of(raw: bytes) -> Iterable[Entry]:
+def entries_of(raw: bytes) -> Iterable[VaultEntry]:
     """Git's raw format. Of a merge, `::` modes and ids of each parent and of the result."""
     commit = ""
     fields = iter(raw.split(b"\0"))
@@ -64,10 +64,10 @@ def entries_of(raw: bytes) -> Iterable[Entry]:
         modes, oids = words[: count + 1], words[count + 1 : 2 * count + 2]
         old = next((oid for oid in oids[:-1] if oid.strip("0")), "")
         path = next(fields).decode("utf-8", "surrogateescape")
-        yield Entry(commit, path, modes[-1], oids[-1] if modes[-1].strip("0") else "", old)
+        yield VaultEntry(commit, path, modes[-1], oids[-1] if modes[-1].strip("0") else "", old)
 
 
-class Objects:
+class Blobs:
     """Blobs by name for git, asked for together."""
 
     def __init__(self, top: str) -> None:
@@ -103,7 +103,7 @@ class Objects:
 class Asked:
     """The conventions of every folder on the way to what is looked at, wherever they stand."""
 
-    def __init__(self, top: str, objects: Objects, entries: list[Entry], commits: Iterable[str]) -> None:
+    def __init__(self, top: str, objects: Blobs, entries: list[VaultEntry], commits: Iterable[str]) -> None:
         self.found: dict[str, list[bytes]] = {}
         self.rules: dict[str, list[str] | None] = {}
         folders = {folder for entry in entries for folder in conventions.folders_of(entry.path)}
@@ -164,7 +164,7 @@ class Asked:
                 try:
                     more = conventions.read_rules(text.decode("utf-8"))
                     rules = None if rules is None else rules + more
-                except (Unreadable, UnicodeDecodeError):
+                except (UnreadableYaml, UnicodeDecodeError):
                     rules = None
             self.rules[folder] = rules
         return self.rules[folder]
@@ -180,7 +180,7 @@ def attributed(top: str, paths: list[str]) -> set[str]:
 # --- judging --------------------------------------------------------------------------------
 
 
-def is_in_order(kind: str, entry: Entry, data: bytes) -> bool:
+def is_in_order(kind: str, entry: VaultEntry, data: bytes) -> bool:
     """Whether a file that has to be encrypted may go out."""
     if entry.mode == git.SYMLINK:
         return not data.startswith((b"/", b"~"))  # the name of another file here, which is looked at itself
@@ -191,7 +191,7 @@ def is_in_order(kind: str, entry: Entry, data: bytes) -> bool:
     return (kind == "pgp" or "/.public-keys/" in f"/{entry.path}") and sealed.is_public(data)
 
 
-def judge(asked: Asked, objects: Objects, entries: list[Entry], every: bool) -> list[tuple[Entry, str]]:
+def judge(asked: Asked, objects: Blobs, entries: list[VaultEntry], every: bool) -> list[tuple[VaultEntry, str]]:
     """The entries that break a rule, each with its kind."""
     kinds = {entry: asked.kind_of(entry.path) for entry in entries if entry.oid}
     looked_at = [e for e, kind in kinds.items() if (kind or (every and e.old)) and e.mode != git.GITLINK]
@@ -206,7 +206,7 @@ def judge(asked: Asked, objects: Objects, entries: list[Entry], every: bool) -> 
     return broken
 
 
-def find_unmarked(top: str, asked: Asked, entries: list[Entry]) -> list[tuple[Entry, str]]:
+def find_unmarked(top: str, asked: Asked, entries: list[VaultEntry]) -> list[tuple[VaultEntry, str]]:
     """The file of a convention that goes while files it speaks for stay, and what left its store."""
     gone = {entry.path for entry in entries if not entry.oid}
     found = []
@@ -225,7 +225,7 @@ def find_unmarked(top: str, asked: Asked, entries: list[Entry]) -> list[tuple[En
     return found + [(entry, "outside") for entry in by_folder.values()]
 
 
-def still_shown(asked: Asked, objects: Objects, tip: str, entry: Entry, kind: str) -> bool:
+def still_shown(asked: Asked, objects: Blobs, tip: str, entry: VaultEntry, kind: str) -> bool:
     """Whether the tip has the file, and not encrypted."""
     data = objects.get(f"{tip}:{entry.path}")
     return data is not None and not is_in_order(kind, entry, data)
@@ -235,7 +235,7 @@ def unreadable(text: str) -> list[str]:
     """What of a .sops.yaml cannot be read, in words of the file."""
     try:
         rules = conventions.read_rules(text)
-    except Unreadable as error:
+    except UnreadableYaml as error:
         return [str(error)]
     found = []
     for rule in rules:
@@ -256,7 +256,7 @@ def main(argv: list[str]) -> int:
         return 0
     top, base, tip = options["top"], options["base"], options["tip"]
     try:
-        objects = Objects(top)
+        objects = Blobs(top)
         if options["commits"]:
             with open(options["commits"], "rb") as file:
                 entries = read_commits(top, file.read())

@@ -13,7 +13,7 @@ from base64 import b64decode
 from collections.abc import Iterable
 
 from claudetools.vault.conventions import Unclear, compile_go
-from claudetools.vault.yaml_lines import Leaf, Unreadable, read
+from claudetools.vault.yaml_lines import Leaf, UnreadableYaml, read
 
 GIT_CRYPT = b"\0GITCRYPT\0"
 ANSIBLE = re.compile(rb"\$ANSIBLE_VAULT;1\.[0-9];AES256(;[^\r\n]*)?\r?\n[0-9a-f][0-9a-f\r\n]*")
@@ -178,7 +178,7 @@ def is_sops(data: bytes) -> bool:
     for parse in (leaves_of_json, leaves_of_yaml, leaves_of_env, leaves_of_ini):
         try:
             leaves = parse(text)
-        except (Unreadable, ValueError, RecursionError):
+        except (UnreadableYaml, ValueError, RecursionError):
             continue
         if is_all_encrypted(leaves):
             return True

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 
-class Unreadable(Exception):
+class UnreadableYaml(Exception):
     """Not in the part of YAML that is read here."""
 
 
@@ -35,15 +35,15 @@ CODES = {"x": 2, "u": 4, "U": 8}
 
 def read(text: str) -> list[Leaf]:
     """Every value and comment of all documents, in order. Raises Unreadable."""
-    reader = Reader(text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n"))
+    reader = YamlReader(text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n"))
     try:
         reader.read_documents()
     except RecursionError as error:
-        raise Unreadable("nested too deeply") from error
+        raise UnreadableYaml("nested too deeply") from error
     return reader.leaves
 
 
-class Reader:
+class YamlReader:
     """A cursor over lines. Blocks are told by indentation; what begins behind "- " is read as a line of its own."""
 
     def __init__(self, lines: list[str]) -> None:
@@ -64,7 +64,7 @@ class Reader:
                 before = self.at
                 self.read_block(-1, ())
                 if self.at == before:
-                    raise Unreadable(f"line {self.at + 1}")
+                    raise UnreadableYaml(f"line {self.at + 1}")
 
     # --- lines ---------------------------------------------------------------
 
@@ -82,7 +82,7 @@ class Reader:
                 comments.append((len(line) - len(content), content[1:]))
                 self.at += 1
             elif content.startswith("\t"):
-                raise Unreadable("a tab at the beginning of a line")
+                raise UnreadableYaml("a tab at the beginning of a line")
             else:
                 if not re.match(r"(---|\.\.\.)(\s|$)", line) and not (line.startswith("%") and not self.leaves):
                     found = len(line) - len(content)
@@ -99,7 +99,7 @@ class Reader:
         if text.strip().startswith("#"):
             self.leaves.append(Leaf(path, text.strip()[1:].strip(), True))
         elif text.strip():
-            raise Unreadable(f"line {self.at + 1}")
+            raise UnreadableYaml(f"line {self.at + 1}")
 
     # --- blocks ----------------------------------------------------------------
 
@@ -128,7 +128,7 @@ class Reader:
             line = self.lines[self.at]
             rest = line[indent + 1 :]
             if "\t" in rest[: len(rest) - len(rest.lstrip())]:
-                raise Unreadable("a tab behind a dash")
+                raise UnreadableYaml("a tab behind a dash")
             if not rest.strip() or rest.strip().startswith("#"):
                 self.at += 1
                 self.comment(rest, path)
@@ -143,12 +143,12 @@ class Reader:
             text = self.lines[self.at][indent:]
             found = self.key_of(text)
             if not found:
-                raise Unreadable(f"line {self.at + 1}")
+                raise UnreadableYaml(f"line {self.at + 1}")
             key, rest = found
             self.at += 1
             self.read_value(rest, indent, (*path, key), below_key=True)
         if (self.next_line() or -1) > indent:
-            raise Unreadable(f"line {self.at + 1}")
+            raise UnreadableYaml(f"line {self.at + 1}")
 
     def key_of(self, text: str) -> tuple[str, str] | None:
         """The key of `key: rest`, and the rest."""
@@ -196,10 +196,10 @@ class Reader:
     def read_plain(self, text: str, indent: int, path: tuple[str | int, ...]) -> None:
         """A scalar without quotes, or an alias."""
         if text[0] in "%@`,]}" or re.match(r"[-?:](\s|$)", text):
-            raise Unreadable(f"line {self.at}")
+            raise UnreadableYaml(f"line {self.at}")
         text, comment = cut_comment(text)
         if ": " in text or text.endswith(":"):
-            raise Unreadable(f"line {self.at}")
+            raise UnreadableYaml(f"line {self.at}")
         while not comment and self.at < len(self.lines):
             line = self.lines[self.at]
             content = line.strip()
@@ -209,7 +209,7 @@ class Reader:
                 break
             more, comment = cut_comment(content)
             if ": " in more or more.endswith(":"):
-                raise Unreadable(f"line {self.at + 1}")
+                raise UnreadableYaml(f"line {self.at + 1}")
             text += " " + more
             self.at += 1
         self.leaves.append(scalar(path, text, self.anchors))
@@ -231,7 +231,7 @@ class Reader:
         last = min(len(self.lines), self.at + LONGEST)
         while not is_whole(text):
             if self.at >= last:
-                raise Unreadable("a quote or bracket without its end")
+                raise UnreadableYaml("a quote or bracket without its end")
             line = self.lines[self.at].strip()
             escaped = (len(text) - len(text.rstrip("\\"))) % 2  # a line break that a `\\` takes back
             text = text[:-1] + line if escaped else f"{text} {line}"
@@ -259,7 +259,7 @@ class Flow:
         while self.at < len(self.text) and self.text[self.at] in " \t":
             self.at += 1
         if self.text[self.at] == "#":
-            raise Unreadable("a comment inside of brackets")
+            raise UnreadableYaml("a comment inside of brackets")
 
     def read(self, path: tuple[str | int, ...]) -> None:
         """One value. Raises IndexError when the text ends before it, Unreadable."""
@@ -294,7 +294,7 @@ class Flow:
                 self.at += 1
                 self.skip()
             elif self.text[self.at] != end:
-                raise Unreadable("brackets")
+                raise UnreadableYaml("brackets")
         self.at += 1
 
     def read_item(self, path: tuple[str | int, ...]) -> None:
@@ -324,7 +324,7 @@ class Flow:
             return Leaf(path, unquoted(self.text[begin : self.at]))
         found = re.compile(r"(?:[^,\[\]{}:#]|:(?![\s,\[\]{}]|$)|(?<!\s)#)+").match(self.text, self.at)
         if not found:
-            raise Unreadable("brackets")
+            raise UnreadableYaml("brackets")
         self.at = found.end()
         return scalar(path, found[0].strip(), self.anchors)
 
@@ -361,10 +361,10 @@ def unquoted(text: str) -> str:
         sign, digits = found[1], found[2] or ""
         if sign in CODES:
             if len(digits) < CODES[sign] or int(digits[: CODES[sign]], 16) > 0x10FFFF:
-                raise Unreadable("an escape")
+                raise UnreadableYaml("an escape")
             return chr(int(digits[: CODES[sign]], 16)) + digits[CODES[sign] :]
         if sign not in ESCAPES:
-            raise Unreadable("an escape")
+            raise UnreadableYaml("an escape")
         return ESCAPES[sign] + digits
 
     return re.sub(r"\\(.)((?<=[xuU])[0-9A-Fa-f]{1,8})?", unescape, body, flags=re.S)
