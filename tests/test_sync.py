@@ -74,6 +74,10 @@ def test_a_session_log_is_named_in_the_summary_and_the_trailers(world: World, ma
     assert body.splitlines()[0] == "acme: replace expired VPN certificate"
     trailers = run_plain(world.root, "git", "-C", str(world.remote), "log", "-1", "--format=%(trailers)", "main")
     assert trailers.split("\n")[:3] == ["Session-Id: 7f3a-1", "Machine: LINUX-01", f"Log: {log}"]
+    for name in ("isp", "dns"):
+        machine.write(log.replace(".md", f"-{name}.md"), text)
+    told = re.findall(r"(?m)^File:   (\S+) \(\+\d+ lines, created\)$", machine.sync().out)
+    assert told == [log.replace(".md", f"-{name}.md") for name in ("dns", "isp")]
 
 
 def test_json_holds_the_same_facts(machine: Machine) -> None:

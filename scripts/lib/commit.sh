@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # From a snapshot to commits on the branch: objects first, then the shared index, then the branch.
 # Needs: repository, identity, snapshot, deliver, report, lock.
-# Sets: CHANGED CHANGE_KINDS COMMIT_OID HEAD_OID LOG_LINES LOG_PATH LOG_WORD SAVED_ADDED SAVED_ARTICLES SAVED_FILES
+# Sets: CHANGED CHANGE_KINDS COMMIT_OID HEAD_OID LOG_FILES LOG_PATH SAVED_ADDED SAVED_ARTICLES SAVED_FILES
 #   SAVED_KINDS SAVED_REMOVED SUBJECT.
 
 # read_changes OLD NEW: fills CHANGED (paths), CHANGE_KINDS (A, M, D, T), LINES_ADDED and LINES_REMOVED (- for binary).
@@ -117,17 +117,20 @@ name_area() {
   AREA=$VISIBLE
 }
 
-# A session log among the changes: LOG_PATH, LOG_LINES and LOG_WORD for the summary and the trailer.
+# The session logs among the changes: LOG_PATH, the first one, for the trailer; LOG_FILES, lines for the summary.
 find_log_in_changes() {
-  local i
-  LOG_PATH='' LOG_LINES='' LOG_WORD=''
+  local i word count=0
+  LOG_PATH='' LOG_FILES=''
   for ((i = 0; i < ${#CHANGED[@]}; i++)); do
     case /${CHANGED[i]} in */session-logs/*.md) ;; *) continue ;; esac
     case ${CHANGED[i]} in *$'\n'*) continue ;; esac
-    case ${CHANGE_KINDS[i]} in A) LOG_WORD=created ;; M) LOG_WORD=appended ;; *) continue ;; esac
-    LOG_PATH=${CHANGED[i]} LOG_LINES=${LINES_ADDED[i]}
-    return 0
+    case ${CHANGE_KINDS[i]} in A) word=created ;; M) word=appended ;; *) continue ;; esac
+    LOG_PATH=${LOG_PATH:-${CHANGED[i]}} count=$((count + 1))
+    [ "$count" -le 5 ] || continue
+    make_visible "${CHANGED[i]}"
+    LOG_FILES+="File:   $VISIBLE (+${LINES_ADDED[i]} lines, $word)"$'\n'
   done
+  [ "$count" -le 5 ] || LOG_FILES+="File:   and $((count - 5)) more logs"$'\n'
 }
 
 # land_commit: brings the commits MADE to the branch. Puts the committed blobs into the shared index, then moves the

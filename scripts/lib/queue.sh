@@ -8,7 +8,7 @@
 # Both are hints. What a request came to stands in the commits (trailer `Request:`): a leader that dies leaves the
 # request, the next one serves it again and says the same, and whoever waits may take the lock itself at any time.
 # Needs: lock, repository, identity, commit, split, results.
-# Sets: CALLERS CHANGED CHANGE_KINDS EXTRA_ROUNDS GLANCE HEAD_OID LOCK_LITTER LOG_LINES LOG_PATH LOG_WORD REQUEST
+# Sets: CALLERS CHANGED CHANGE_KINDS EXTRA_ROUNDS GLANCE HEAD_OID LOCK_LITTER LOG_FILES LOG_PATH REQUEST
 #   SAVED_ADDED SAVED_ARTICLES SAVED_FILES SAVED_KINDS SAVED_REMOVED WHOSE WISH.
 
 readonly MORE_ROUNDS=3         # for requests that come while others are being saved
@@ -182,15 +182,15 @@ print_wished_subjects() {
 
 # What the summary tells of the caller's commit: a further round may make commits for others.
 keep_own_changes() {
-  OWN_FACTS=("$LOG_PATH" "$LOG_LINES" "$LOG_WORD" "$SAVED_FILES" "$SAVED_ADDED" "$SAVED_REMOVED"
+  OWN_FACTS=("$LOG_PATH" "$LOG_FILES" "$SAVED_FILES" "$SAVED_ADDED" "$SAVED_REMOVED"
     "$SAVED_ARTICLES" "$SAVED_KINDS")
   OWN_CHANGED=(${CHANGED[@]+"${CHANGED[@]}"}) OWN_KINDS=(${CHANGE_KINDS[@]+"${CHANGE_KINDS[@]}"})
 }
 
 recall_own_changes() {
-  LOG_PATH=${OWN_FACTS[0]} LOG_LINES=${OWN_FACTS[1]} LOG_WORD=${OWN_FACTS[2]}
-  SAVED_FILES=${OWN_FACTS[3]} SAVED_ADDED=${OWN_FACTS[4]} SAVED_REMOVED=${OWN_FACTS[5]}
-  SAVED_ARTICLES=${OWN_FACTS[6]} SAVED_KINDS=${OWN_FACTS[7]}
+  LOG_PATH=${OWN_FACTS[0]} LOG_FILES=${OWN_FACTS[1]}
+  SAVED_FILES=${OWN_FACTS[2]} SAVED_ADDED=${OWN_FACTS[3]} SAVED_REMOVED=${OWN_FACTS[4]}
+  SAVED_ARTICLES=${OWN_FACTS[5]} SAVED_KINDS=${OWN_FACTS[6]}
   CHANGED=(${OWN_CHANGED[@]+"${OWN_CHANGED[@]}"}) CHANGE_KINDS=(${OWN_KINDS[@]+"${OWN_KINDS[@]}"})
 }
 

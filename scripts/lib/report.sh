@@ -186,7 +186,7 @@ print_summary() {
   say "Author: $VISIBLE"
   print_push_line
   if [ -n "$LOG_PATH" ]; then
-    say "File:   $(visible "$LOG_PATH") (+$LOG_LINES lines, $LOG_WORD)"
+    say "${LOG_FILES%$'\n'}"
   else
     make_count "$SAVED_FILES" file
     say "Files:  $COUNT (+$SAVED_ADDED -$SAVED_REMOVED lines)"
