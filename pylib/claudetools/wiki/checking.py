@@ -66,7 +66,7 @@ def check(store: Store, target: Target) -> Report:
     for shown in render(blank_secrets(found.body)):
         cited = [one for number in lines_of(shown) for one in court.known(lines[number - 1].strip())]
         for fact in court.record.facts_of(shown.text):
-            syncro = fact.kind in ("amount", "number") and any(
+            syncro = fact.kind.startswith(("amount", "number")) and any(
                 facts.trimmed(str(v)) in fact.text for v in told.values()
             )
             answer = court.answer(shown, fact, cited or None)

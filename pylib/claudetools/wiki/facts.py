@@ -22,6 +22,7 @@ from claudetools.wiki.patterns import (
     ORDINARY,
     PATHLIKE,
     PATTERNS,
+    UNIT,
     UNITS,
     VAULT,
     VAULT_WORD,
@@ -29,6 +30,7 @@ from claudetools.wiki.patterns import (
 
 PIECE = 20_000  # characters of one line that are looked at together
 LETTERS = ("host", "name", "introduced", "code", "serial", "email", "path", "url", "commit", "vault")
+TO_AMOUNT = re.compile(rf"\s?(?:to|auf|->|→)\s?{NUMBER}[\s-]?(?P<unit>{UNIT})(?!\w)", re.IGNORECASE)
 COUNTABLE = ("port", "vlan", "ticket", "order", "ext")
 COUNTED = re.compile(r"[\s-](?!(?:and|or|is|was|for|on|at|to|in|of|und)\b)[a-zäöü]{3,}")
 ALIASES = {"hkey_local_machine": "hklm", "hkey_current_user": "hkcu", "hkey_classes_root": "hkcr", "hkey_users": "hku"}
@@ -61,6 +63,10 @@ def typed(found: Sequence[Fact], line: str) -> Iterator[Fact]:
     """The facts; a plain number in a clause that speaks of ports, and has none, is one: "the VLAN has the ID 30"."""
     for fact in found:
         kind = fact.kind
+        if kind == "number" and (pair := TO_AMOUNT.match(line, fact.end)):  # "from 30 to 45 days"
+            made = next(iter(facts_of("amount", f"{fact.text} {pair['unit']}", fact.start)))
+            yield replace(made, text=fact.text, end=fact.end)
+            continue
         if kind == "number":
             start = max(line.rfind(sign, 0, fact.start) for sign in (". ", "; ", "\u2502", "! ")) + 1
             clause = line[start : fact.start]
@@ -102,6 +108,9 @@ def facts_of(kind: str, text: str, start: int) -> Iterator[Fact]:
         return
     text = text.rstrip(".,;:!?") if kind in ("url", "path", "share", "drive", "registry") else text
     forms = FORMS[kind](text)
+    if kind == "amount":  # of what it is measured in: a price is no rival of a speed
+        unit = next(iter(forms)).partition(" ")[2]
+        kind = f"amount of {MEASURES.get(unit, unit)}"
     if text:
         yield Fact(KINDS.get(kind, kind), text, start, start + len(text), frozenset(forms))
 
@@ -265,6 +274,7 @@ FORMS: dict[str, Callable[[str], set[str]]] = {
     "phone": phone_forms, "version": version_forms,
 }  # fmt: skip
 KINDS = {"share": "path", "drive": "path", "registry": "path"}
+MEASURES = {**dict.fromkeys("$€£¥", "money"), "days": "span", "months": "span", "minutes": "time", "seconds": "time"}
 MANY = {"ports": "port", "vlans": "vlan", "exts": "ext"}
 
 

@@ -188,7 +188,7 @@ class Rendering:
         for building in inline.walk(token.children or [], True):
             places = [at for at in building.starts if at >= 0]
             first = self.line_of(min(places), line) if places else line
-            last = self.line_of(max(building.ends) - 1, first) if places else first
+            last = max(self.line_of(max(building.ends) - 1, first), first) if places else first
             made = self.made(building, first, last, earlier, level)
             line = last + 1
             yield made
@@ -202,7 +202,7 @@ class Rendering:
 
     def line_of(self, at: int, above: int) -> int:
         """The number (from 0) of the line that holds the place."""
-        number = above
+        number = min(above, len(self.starts) - 1)
         while number + 1 < len(self.starts) and self.ends[number] <= at:
             number += 1
         while number and self.starts[number] > at:
@@ -210,6 +210,7 @@ class Rendering:
         return number
 
     def made(self, building: Building, first: int, last: int, earlier: Sequence[str] = (), level: int = 0) -> Shown:
+        first, last = (min(number, len(self.starts) - 1) for number in (first, last))
         for number in range(first, last + 1):
             self.covered[number] = True
         headings = tuple(text for depth, text in self.headings if depth > 1)
@@ -231,10 +232,13 @@ class Rendering:
     def code(self, token: Token) -> Iterator[Shown]:
         """The lines of a fence or of an indented block, as they stand."""
         assert token.map is not None
+        earlier: list[str] = []
         for number in range(*token.map):
             building = Building()
             building.add_source(self.source[self.starts[number] : self.ends[number]].rstrip("\n"), self.starts[number])
-            yield self.made(building, number, number)
+            made = self.made(building, number, number, earlier)
+            yield made
+            earlier = [*earlier[-4:], made.text]
 
     def bare(self, first: int, end: int) -> Iterator[Shown]:
         """Lines of HTML without their tags. A comment may go over several of them."""
@@ -317,6 +321,12 @@ class Inline:
     def put(self, text: str, written: str) -> None:
         """A piece of text that stands in the source as `written`, at or behind the place where we are."""
         found = self.source.find(written, self.at) if written else -1
+        if found < 0 and text == written and " " in text:  # code over two lines is shown as one
+            spaced = re.compile(r"\s".join(map(re.escape, text.split(" ")))).search(self.source, self.at)
+            if spaced:
+                self.building.add_source(text, spaced.start())
+                self.at = spaced.end()
+                return
         if found < 0:  # a link's address, which the parser has rewritten
             end = self.source.find(">", self.at)
             self.building.add(text, self.at, end if end >= 0 else self.at)

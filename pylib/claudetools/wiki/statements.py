@@ -18,9 +18,23 @@ from claudetools.wiki.facts import Fact
 from claudetools.wiki.outline import KEPT
 from claudetools.wiki.rendered import Shown, render
 from claudetools.wiki.sources import Source
-from claudetools.wiki.wording import ACRONYMS, ATTRIBUTES, CAPITALS, CHANGE, PENDING, PLAN, RETIRED
+from claudetools.wiki.wording import (
+    ACRONYMS,
+    ATTRIBUTES,
+    BESIDE,
+    CAPITALS,
+    CHANGE,
+    INSIDE,
+    IT,
+    OUTSIDE,
+    PASSED,
+    PENDING,
+    PLAN,
+    RETIRED,
+)
 
 STRUCTURE = frozenset(section.name.casefold() for section in SECTIONS)
+ADDRESSES = ("ip", "ip6", "net")
 NAMES = ("host", "introduced", "name", "code")
 LETTERS = (*NAMES, "email", "vault", "path", "serial", "guid", "mac", "commit", "phone")
 
@@ -44,6 +58,11 @@ class Statement:
         """What it stands below, without the sections that every log has."""
         below = [text for text in self.shown.above if text.casefold() not in STRUCTURE]
         return "\n".join([*below, *self.shown.earlier])
+
+    @cached_property
+    def above(self) -> str:
+        """The headings and the items that it stands below."""
+        return "\n".join(self.shown.above)
 
     @property
     def is_pending(self) -> bool:
@@ -164,8 +183,14 @@ class Statements:
         """The names in some lines."""
         return subjects.named(text, self.known)
 
+    def named_around(self, one: Statement) -> frozenset[str]:
+        """The names that a line without one is about: those above it; "it" is what the line before speaks of."""
+        return self.named(one.around if IT.match(one.text) else one.above)
+
     def prove(self, claim: Shown, fact: Fact, cited: Sequence[Statement] | None) -> Answer:
         """Whether the cited statements say a value of a draft's line; None: whether any statement does."""
+        if fact.kind in NAMES and is_subject(claim.text):
+            cited = None  # what else the line says is proved of this name
         why = "the cited lines do not say it" if cited is not None else "no source says it"
         for one in self.all if cited is None else cited:
             answer = self.proved_by(claim, fact, one)
@@ -201,7 +226,9 @@ class Statements:
         told, asked = self.role_of(one, other), subjects.role(claim.text, fact)
         if any(KEPT.search(text) for text in claim.headings):
             asked = "old"  # Patterns and History tell what was so on a day
-        if asked == "now" and told != "now":
+        elif asked == "now" and any(PENDING.search(text) for text in (claim.text, *claim.headings)):
+            asked = "plan"
+        if asked != "old" and told != "now" and told != asked:
             return Answer(why=f"{one} says that it was so" if told == "old" else f"{one} says only that it may be so")
         mine, theirs = self.said(claim.text, fact), self.said(one.text, other)
         if not self.same_thing(claim, mine, one, theirs):
@@ -212,7 +239,7 @@ class Statements:
     def role_of(self, one: Statement, fact: Fact) -> str:
         """How a statement speaks of a value. What is pending and changes something is a plan."""
         found = subjects.role(one.text, fact)
-        changes = one.is_pending and fact.kind in subjects.PLANNED_KINDS and CHANGE.search(one.text)
+        changes = one.is_pending and subjects.is_planned(fact) and CHANGE.search(one.text)
         return "plan" if found == "now" and changes else found
 
     # --- of the same thing ------------------------------------------------------------
@@ -228,7 +255,10 @@ class Statements:
         for rival in (self.said(one.text, fact) for fact in equals):
             if mine.names <= rival.names and mine.words & rival.words - theirs.words:
                 return False
+        if mine.fact.kind in ADDRESSES and other_side(mine.words, theirs.words):
+            return False
         here = (theirs.words if equals else subjects.words(one.text)) | subjects.words(one.around)
+        here |= subjects.parts(theirs.names if equals else self.named(one.text))
         common = mine.words & here
         if mine.words and not common and not mine.names:
             return False
@@ -242,7 +272,8 @@ class Statements:
         if is_name:
             return bool(mine.names & (here | around) or mine.words & subjects.words(f"{one.text}\n{one.around}"))
         if any(name not in here | around and not stands(name, one.text) for name in mine.names):
-            return False
+            called = mine.words | subjects.parts(mine.names)
+            return not (here | self.named(one.above)) and bool(theirs.words & called)  # "the firewall", and no name
         if mine.names & here:
             return bool(mine.names & theirs.names) or not subjects.equals(one.text, theirs.fact)
         return theirs.names <= self.named(claim.text)
@@ -250,7 +281,7 @@ class Statements:
     def told_of_others(self, claim: Shown, one: Statement, theirs: Saying) -> bool:
         """Whether the draft's line stands below a name, and the statement says it of another."""
         below = next((found for text in reversed(claim.above) if (found := self.named(text))), frozenset())
-        return bool(below and theirs.names) and not below & self.named(f"{one.text}\n{one.around}")
+        return bool(below and theirs.names) and not below & self.named(one.text)
 
     def fits_elsewhere(self, mine: Saying, common: int, one: Statement) -> bool:
         """Whether another statement says another value of the kind, and in more words of the claim than this one."""
@@ -274,7 +305,7 @@ class Statements:
     def newer(self, claim: Shown, mine: Saying, one: Statement, theirs: Saying) -> Statement | None:
         """The statement that has taken the value back since; None while it is the last word."""
         about = mine.words & self.stems  # a word that no source has tells nothing here
-        names = mine.names or theirs.names or self.named(one.around)
+        names = mine.names or theirs.names or self.named(one.above)
         subject = Saying(mine.fact, names, about)
         last: Statement | None = None
         for two in self.all:
@@ -291,11 +322,18 @@ class Statements:
                 return True
             if is_subject(claim.text):
                 return None
-        beside = self.named(two.text) or self.named(two.around)
+        beside = self.named(two.text) or self.named_around(two)
         same = [other for other in facts.find(two.text) if facts.agrees(fact, claim.text, other, two.text)]
         told = same or [other for other in facts.find(two.text) if other.kind == fact.kind]
         its = subjects.words(f"{two.text}\n{two.around}")
-        shares = bool(mine.names & beside) if mine.names else self.shares_words(mine, says, its, two, told)
+        if mine.names and beside:
+            shares = bool(mine.names & beside)
+        else:
+            says |= subjects.parts(mine.names)
+            shares = self.shares_words(mine, says, its, two, told)
+        passed = next((found for other in same if (found := PASSED.match(two.text[other.end :]))), None)
+        if passed and mine.words:
+            return not mine.words & subjects.words(passed["to"])
         if same:
             if any(self.role_of(two, other) == "now" for other in same):
                 return False if shares else None
@@ -326,24 +364,26 @@ class Statements:
         """Whether a newer statement says another value of the same attribute of the same thing."""
         for fact in self.others(mine.fact, two):
             rival = self.said(two.text, fact)
-            names = rival.names or self.named(two.around)
-            if mine.names and not mine.names & names:
+            names = rival.names or self.named_around(two)
+            if mine.names and names and not mine.names & names:
                 continue
-            if same_unit(mine.fact, fact) and self.same_attribute(mine, says, rival, two):
+            if self.same_attribute(mine, says, rival, two, bool(names)):
                 return True
         return False
 
-    def same_attribute(self, mine: Saying, says: frozenset[str], rival: Saying, two: Statement) -> bool:
+    def same_attribute(self, mine: Saying, says: frozenset[str], rival: Saying, two: Statement, by_name: bool) -> bool:
         """Whether the other value answers the same question: it is told in the same words, or with a word of change."""
         words = mine.words or says
-        if not mine.names:
+        if not mine.names or not by_name:
+            if not rival.words and not mine.words:
+                return bool(CHANGE.search(two.text))
             return bool(words and rival.words) and (words <= rival.words or rival.words <= words | says)
         if (words ^ rival.words) & ATTRIBUTES:
             return False
         if rival.words <= mine.words | says and words <= rival.words | mine.words & says:
             return True
         start, end = subjects.sentence(two.text, rival.fact.start)
-        is_address = mine.fact.kind in ("ip", "ip6", "net")
+        is_address = mine.fact.kind in ADDRESSES
         changed = bool(CHANGE.search(two.text[start:end]))
         return changed and (is_address or not words or not rival.words or bool(words & rival.words))
 
@@ -358,10 +398,7 @@ def is_subject(line: str) -> bool:
     return any(other.kind not in NAMES for other in facts.find(line))
 
 
-def same_unit(one: Fact, other: Fact) -> bool:
-    """Whether two amounts measure the same; other kinds do."""
-    if one.kind != "amount":
-        return True
-    units = [{form.partition(" ")[2] for form in fact.forms} for fact in (one, other)]
-    spans = {"days", "months", "minutes", "seconds"}
-    return bool(units[0] & units[1]) or (units[0] <= spans and units[1] <= spans and units[0] != {"minutes"})
+def other_side(mine: frozenset[str], theirs: frozenset[str]) -> bool:
+    """Whether one line speaks of an address of a host's own, and the other of one beside it, or of its other side."""
+    crossed = (mine & OUTSIDE and theirs & INSIDE) or (mine & INSIDE and theirs & OUTSIDE)
+    return bool(crossed and not mine & theirs & (OUTSIDE | INSIDE)) or bool((mine ^ theirs) & BESIDE)

@@ -6,7 +6,7 @@ Pure; works on lines as they are read (rendered.py) and the facts in them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from claudetools.wiki import facts
@@ -104,6 +104,11 @@ def named(text: str, known: frozenset[str]) -> frozenset[str]:
     return frozenset(found)
 
 
+def parts(found: Iterable[str]) -> frozenset[str]:
+    """What names are made of: `nas` of NORD-NAS01."""
+    return words(" ".join(re.sub(r"[-.\d]", " ", name) for name in found))
+
+
 @lru_cache(maxsize=50_000)
 def segments(line: str) -> tuple[tuple[int, int], ...]:
     """The pieces of a line between which a value has no owner: clauses, items of a list, cells."""
@@ -192,6 +197,11 @@ def blanked(line: str, start: int, end: int) -> str:
     return "".join([*out, line[at:end]])
 
 
+def is_planned(fact: Fact) -> bool:
+    """Whether a value of the kind may be a plan; a ticket or a serial number is there, whatever will be done."""
+    return fact.kind.startswith(("amount", *PLANNED_KINDS))
+
+
 @lru_cache(maxsize=50_000)
 def role(line: str, fact: Fact) -> str:
     """How the line speaks of a value: "now", "old" (it was so, or is not so), "plan" (it may become so)."""
@@ -200,16 +210,27 @@ def role(line: str, fact: Fact) -> str:
     siblings = [other for other in rivals(line, fact) if start <= other.start < end]
     if is_old(before, after, fact, siblings, start):
         return "old"
-    if fact.kind in PLANNED_KINDS and PLAN.search(line[start : min(end + 2, len(line))]):
+    if is_planned(fact) and PLAN.search(line[start : min(end + 2, len(line))]):
         return "plan"
     return "now"
+
+
+def every(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """The matches of a pattern, also those that begin inside of another."""
+    found = pattern.search(text)
+    while found:
+        yield found
+        found = pattern.search(text, found.start() + 1)
 
 
 def is_old(before: str, after: str, fact: Fact, siblings: Sequence[Fact], start: int) -> bool:
     """Whether the words around a value take it back."""
     is_name = fact.kind in ("host", "introduced", "name", "code")
-    found = OLD_BEFORE.search(before)
-    if found and not (fact.kind == "date" and found[0].lower().startswith(("until", "closed"))):
+    for found in every(OLD_BEFORE, before):
+        if fact.kind == "date" and found[0].lower().startswith(("until", "closed")):
+            continue
+        if is_name and found[0].lower().startswith("replac") and not siblings and facts.find(after):
+            continue  # "replaced SW01 with a new switch, serial ...": the name goes on
         gap_at = start + found.start("gap")
         crossed = any(gap_at <= other.start < fact.start for other in siblings)
         other_thing = is_name and re.search(r"\d|\b(?:of|from|at|von)\b", found["gap"])

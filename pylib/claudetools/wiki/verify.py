@@ -196,16 +196,15 @@ def figures_of(text: str, told: Mapping[str, float]) -> list[tuple[int, int, boo
     terms = [(m.start(), m.end(), int((m.lastgroup or "f0")[1:])) for m in BILLED.finditer(text)]
     if not any(weight < 3 for *_, weight in terms):
         return []
-    other = [
-        (f.start, f.end) for f in facts.find(text) if f.kind not in ("amount", "number", "ticket", "order", "version")
-    ]
+    mine = ("amount", "number", "ticket", "order", "version")
+    other = [(f.start, f.end) for f in facts.find(text) if not f.kind.startswith(mine)]
     pieces = subjects.segments(text)
     found = []
     for match in FIGURE.finditer(text):
         if any(start <= match.start() < end for start, end in other):
             continue
-        mine = [part for part in pieces if part[0] <= match.start() < part[1]]
-        here = [term for term in terms if any(start <= term[0] < end for start, end in mine)]
+        around = [part for part in pieces if part[0] <= match.start() < part[1]]
+        here = [term for term in terms if any(start <= term[0] < end for start, end in around)]
         near = min(here or terms, key=lambda term: min(abs(term[0] - match.end()), abs(match.start() - term[1])))
         known = told.get(BILLING[near[2]][0], math.inf)
         found.append((*match.span(), any(abs(value - known) < 0.005 for value in values_of(match[0]))))

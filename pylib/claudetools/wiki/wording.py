@@ -13,6 +13,7 @@ TRANSPARENT = frozenset(
     currently today once again yet already about around up more most less least same other another own
     uses use used using runs run running listens listening listen listened got get gets set sets setting keeps keep kept
     holds hold held lies lives sits stands serves answers answer reachable available found see seen done made make
+    raised lowered increased reduced extended shortened switched migrated renumbered went going renewed left kept
     changed change changes moved move moves replaced replace replaces upgraded upgrade updated update assigned assign
     configured configure installed install added add located connects connected connect goes go went points point
     ip ips ipv address addresses adresse adressen subnet network net netz port ports vlan vlans id ids version versions
@@ -54,7 +55,7 @@ TURNS = re.compile(
     r"in favou?r of|on)\b|→|->|=>"
 )
 OLD_AFTER = re.compile(
-    r"(?i)^[)\]`\"'*,]{0,2}(?:\s(?:of|for|on|at|in|von|des|der|für)\s[^.;,:]{1,40}?(?=\s(?:is|was|were|has|had|ist|wurde)\b))?\s?(?:(?:is|was|were|are|has been|had been|have been|got|wurde|ist|will be|address|is the)\s)*(?:now\s)?(?:"
+    r"(?i)^[)\]`\"'*,]{0,2}(?:\s?\([^()]{1,40}\))?(?:\s(?:of|for|on|at|in|von|des|der|für)\s[^.;,:]{1,40}?(?=\s(?:is|was|were|has|had|ist|wurde)\b))?\s?(?:(?:is|was|were|are|has been|had been|have been|got|wurde|ist|will be|address|is the)\s)*(?:now\s)?(?:"
     r"not\b(?!\s(?:changed|touched|only|affected))|no longer|never|retired|decommissioned|gone\b|obsolete|outdated|removed|dropped|wrong|old\b|"
     r"previously|formerly|before\b|until\b|released|freed|closed|deleted|disabled|abandoned|superseded|invalid|abgeschaltet|ersetzt|außer betrieb|entfernt|"
     r"stillgelegt|nicht\b|any ?more|scrapped|dead\b|cancell?ed|a typo|turned off|switched off|replaced\b(?! (?:the|an?|our)\b)|"
@@ -123,5 +124,16 @@ ACRONYMS = re.compile(
     r"DKIM|DMARC|SPFS?|DNSSEC|SIEM|XDRS?|EDRS?|MDMS?|GDPR|DSGVO|GMBH|JSON|YAML|HTML|HEIC|OCSP|ACME|PKCS|TCPS?|SNTP|LTSC|LTSB|SAAS|IAAS|PAAS|"
     r"NAPT|DNAT|SNAT|DMZS?|VDSL|ADSL|FTTH|FTTB|VOIP|SRTP|ISDN|MFPS?|APCS?|UPSS?|USVS?|CIFS|NFSV|OAUTH|OIDC|SCIM|RBAC|MSPS?|SLAS?|RPOS?|RTOS?|"
     r"TODO|NOTE|WARN(?:ING)?|INFO|ERROR|PASS|FAIL|ONLY|NEVER|ALWAYS|BOTH|NONE|OPEN|CLOSED|READ|WRITE|FULL|MUST|DOES|WITH|FROM|THIS|THAT|HIDDEN"
+)
+# A value that has gone to somebody else.
+PASSED = re.compile(
+    r"(?i)^\W{0,2}(?:now\s)?(?:went|goes|passed|was given|was moved|was reassigned|belongs|is now)\s(?:over\s)?(?:to|with)\s(?P<to>[^.;,]+)"
+)
+# What a host has beside its own address, and what never is the same side.
+BESIDE = frozenset("idrac ilo ipmi bmc vip cluster storage iscsi secondary second".split())
+OUTSIDE, INSIDE = frozenset("wan public external".split()), frozenset("lan internal private".split())
+# A line that speaks of what the one before it names.
+IT = re.compile(
+    r"(?i)\W*(?:it|its|this|that|these|they|the (?:address|ip|port|version|new one|old one)|er|sie|es|dieser?|diese)\b"
 )
 PENDING = re.compile(r"(?i)\b(?:pending|todo|to do|next steps|open (?:items|tasks|points)|offen\w*)\b")
