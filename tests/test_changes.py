@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claudetools.attribution.edits import digest
-from claudetools.sessions.changes import ToolChange, change_of, patched, plain, replaced
 from claudetools.sessions.sight import NOTHING, Sight
+from claudetools.sessions.tools import ToolChange, change_of, patched, plain, replaced
 
 BOM = "\ufeff"
 

@@ -210,9 +210,9 @@ def restore_lost(id: str, path: str, yes: bool) -> int:
 
 def bring_back(place: Place, id: str, name: str, yes: bool) -> int:
     """Show what can come back of what a session wrote into the path `name`, or do it. Raises Stop."""
-    from claudetools.sessions import exchange, restore
+    from claudetools.sessions import exchange
 
-    made = restore.plan(place, id, name)
+    made = exchange.plan_restore(place, id, name)
     if made is None:
         cli.fail(
             cli.HELD,
@@ -228,7 +228,7 @@ def bring_back(place: Place, id: str, name: str, yes: bool) -> int:
         print(f"Would bring back {made.edits} of its edits in {visible(name)}. Nothing was changed.")
         print(f"To do it: {cli.program(place)} sessions restore {id} {shlex.quote(name)} --yes")
         return cli.OK
-    restore.carry_out(place, id, name, made)
+    exchange.carry_out_restore(place, id, name, made)
     print(f"[OK] Brought back {made.edits} of its edits in {visible(name)}. The next sync of that session saves it.")
     return cli.OK
 
@@ -260,7 +260,7 @@ def undo(id: str, yes: bool) -> int:
 def take_back(place: Place, id: str, yes: bool) -> int:
     """The unsaved lines first, then the commits. Raises GitError, Stop."""
     from claudetools.sessions import exchange
-    from claudetools.sessions import undo as undoing
+    from claudetools.sessions import exchange as undoing
 
     unsaved = undoing.plan_unsaved(place, id)
     branch = git.run(place.top, "symbolic-ref", "HEAD").decode().strip()

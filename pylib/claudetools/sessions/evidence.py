@@ -115,7 +115,7 @@ def owners_of(
 ) -> dict[bytes, Owned]:
     """Whose each change is. `kept`: the contents that the ledgers hold."""
     found = {c.path: own(c, touches[c.path], objects.read, kept) for c in changes}
-    return tie_folders(moves.tie(found, changes, touches, objects.read, kept))
+    return tie_folders(moves.tie_moves(found, changes, touches, objects.read, kept))
 
 
 def tie_folders(found: dict[bytes, Owned]) -> dict[bytes, Owned]:

@@ -23,7 +23,7 @@ Read = Callable[[str], bytes]  # git's objects
 Kept = Callable[[str], bytes | None]  # the ledgers' contents
 
 
-def tie(
+def tie_moves(
     found: Mapping[bytes, Owned], changes: Sequence[git.Change], touches: Touches, read: Read, kept: Kept
 ) -> dict[bytes, Owned]:
     """The owners, with both names of a renamed file as one."""
@@ -46,7 +46,7 @@ def renames(changes: Sequence[git.Change], touches: Touches, read: Read, kept: K
         sources = [c for c, who in gone if who == one]
         targets = [c for c, who in come if who == one]
         if any(at_work(touches[c.path]) != one for c in [*sources, *targets]):
-            yield from pair(
+            yield from pair_moves(
                 {c.path: what_left(c, touches[c.path], read, kept) for c in sources},
                 {c.path: what_came(c, touches[c.path], read, kept) for c in targets},
             )
@@ -88,7 +88,7 @@ def what_came(change: git.Change, touches: Sequence[Touch], read: Read, kept: Ke
     return read(change.new_oid) if text is None else text
 
 
-def pair(sources: dict[bytes, bytes], targets: dict[bytes, bytes]) -> Iterator[Names]:
+def pair_moves(sources: dict[bytes, bytes], targets: dict[bytes, bytes]) -> Iterator[Names]:
     """Each source with its best target: the same text, else the one with most of its lines. Empty texts have none."""
     by_text = {text: path for path, text in sorted(targets.items()) if text}
     for path in [path for path, text in sources.items() if text in by_text]:

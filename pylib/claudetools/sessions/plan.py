@@ -8,16 +8,17 @@ saves as well: each that was kept waiting has asked for it, and the last one tak
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 from claudetools.attribution.edits import Edit
 from claudetools.core.messages import visible
-from claudetools.core.objects import Entry, Objects
-from claudetools.sessions import listing
+from claudetools.core.objects import TREE, Entry, Objects
 from claudetools.sessions.owners import Owned, sessions_of
 from claudetools.sessions.registry import Session
+from claudetools.text import article_index
+from claudetools.text.target import of_article
 
 Group = frozenset[str]  # sessions that share a commit
 NOBODYS: Group = frozenset()  # what nobody claims
@@ -115,7 +116,7 @@ def make(
 ) -> CommitPlan:
     """The commits on `tree`, their trees written. `nobody`: the group that takes what nobody claims; None: it stays."""
     owned = dict(owned)
-    index = listing.take(objects, owned)
+    index = take_index(objects, owned)
     groups = group_sessions(owned, workers, out)
     if nobody:
         nobody = groups.get(min(nobody), nobody)
@@ -136,7 +137,7 @@ def make(
         mine = {path: owned[path] for path, found in there.items() if group in found}
         made = objects.tree_with(tree, entries(objects, mine, lambda path, some: group_of(path, some) in done))
         if index:
-            made = listing.put(objects, index, made, mine, last=group == todo[-1] and whole)
+            made = put_index(objects, index, made, mine, last=group == todo[-1] and whole)
         if made != tree:
             tree = made
             plan.commits.append(PlannedCommit(group, tree, any(one.window for one in mine.values())))
@@ -177,3 +178,51 @@ def keep_back(plan: CommitPlan, path: bytes, names: frozenset[str], stay: frozen
         plan.left[name] = plan.left.get(name, 0) + 1
         if names - stay:
             plan.waits.append((path, name, names - stay))
+
+
+# --- the index of the wiki ------------------------------------------------------------
+# The wiki's index in a split: it is made from the articles, so every commit that holds one gets its own.
+
+
+INDEX_PATH = article_index.PATH.encode()
+
+
+def take_index(objects: Objects, owned: dict[bytes, Owned]) -> Owned | None:
+    """The changed index, out of `owned`, where articles changed with it; None where it is a file like any other."""
+    one = owned.get(INDEX_PATH)
+    if one is None or one.tree is None or not has_article(owned):
+        return None
+    text = objects.read(one.tree[1]).decode("utf-8", "surrogateescape")
+    return owned.pop(INDEX_PATH) if article_index.split(text) else None
+
+
+def has_article(paths: Iterable[bytes]) -> bool:
+    """Whether one of them is an article of the wiki."""
+    return any(of_article(os.fsdecode(path)) for path in paths)
+
+
+def put_index(objects: Objects, one: Owned, tree: str, paths: Iterable[bytes], last: bool) -> str:
+    """The tree of a commit that changes these paths, with its index: as it is in the folder with the `last` one."""
+    if last:
+        return objects.tree_with(tree, {INDEX_PATH: one.tree})
+    return objects.tree_with(tree, {INDEX_PATH: index_entry(objects, one, tree)}) if has_article(paths) else tree
+
+
+def index_entry(objects: Objects, one: Owned, tree: str) -> Entry:
+    """The index of the articles in a tree, with the folder's words around it."""
+    assert one.tree
+    old = objects.read(one.tree[1]).decode("utf-8", "surrogateescape")
+    articles = {os.fsdecode(path): objects.read(oid) for path, oid in articles_below(objects, tree, b"wiki")}
+    text = article_index.make(old, articles).encode("utf-8", "surrogateescape")
+    return one.tree[0], objects.write_blobs([text])[0]
+
+
+def articles_below(objects: Objects, tree: str, folder: bytes) -> Iterable[tuple[bytes, str]]:
+    """Paths and blobs of the articles in a folder of a tree."""
+    found = objects.entry_at(tree, folder)
+    for name, (mode, oid) in objects.entries(found[1]).items() if found and found[0] == TREE else ():
+        path = folder + b"/" + name
+        if mode == TREE:
+            yield from articles_below(objects, tree, path)
+        elif of_article(os.fsdecode(path)):
+            yield path, oid

@@ -18,7 +18,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache, partial
 
@@ -27,19 +27,7 @@ from claudetools.core import files, git
 from claudetools.core.messages import visible
 from claudetools.core.objects import Objects
 from claudetools.core.place import Place
-from claudetools.sessions import (
-    asking,
-    calls,
-    evidence,
-    gone,
-    left_out,
-    meanwhile,
-    plan,
-    putback,
-    recent,
-    registry,
-    windows,
-)
+from claudetools.sessions import asking, calls, evidence, gone, meanwhile, plan, putback, recent, registry, windows
 from claudetools.sessions.evidence import HOUR
 from claudetools.sessions.owners import as_one
 from claudetools.sessions.plan import NOBODYS, Worker
@@ -146,7 +134,7 @@ class SplitJob:
         for path, id in sorted(self.made.staying):
             if id in self.workers and self.workers[id].state == "live" and id not in self.callers:
                 tell("holds", files.shown(path), id, self.workers[id].topic)
-        for number, names in left_out.owners(self.args.left_out, self.workers):
+        for number, names in owners(self.args.left_out, self.workers):
             tell("left", number, ",".join(names), self.workers[names[0]].topic)
 
     def tell_gone(self) -> None:
@@ -246,3 +234,24 @@ def main(argv: list[str]) -> int:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 70
     return 0
+
+
+# --- what the gates have left out -----------------------------------------------------
+# Whose work it is what the gates have left out of a sync: who is at work here settles it, others only hear of it.
+
+
+def owners(file: str, workers: Mapping[str, Worker]) -> Iterator[tuple[int, list[str]]]:
+    """Of the paths in `file`, each ended by a NUL: the number of those that are the work of sessions, and their ids."""
+    told = b""
+    if file:
+        with open(file, "rb") as paths:
+            told = paths.read()
+    for number, path in enumerate(told.split(b"\0")[:-1]):
+        if names := who_settles(workers, os.fsdecode(path)):
+            yield number, names
+
+
+def who_settles(workers: Mapping[str, Worker], path: str) -> list[str]:
+    """The sessions whose unsaved work a path holds. Where one of them is over, nobody: it is everybody's to settle."""
+    worked = [w for w in workers.values() if any(e.path == path and e.seq > w.position for e in w.edits)]
+    return sorted(w.session.id for w in worked) if all(w.state in ("live", "idle") for w in worked) else []
