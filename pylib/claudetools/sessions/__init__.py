@@ -1,6 +1,6 @@
 """Sessions of coding agents: who works in this tree, what each has changed, and one commit for each.
 
-who works here       registry; show and transcript tell of them
+who works here       registry; show, transcript and recover tell of them
 what a client calls  hook; event is what adapters/ read and events/ answer
 what it is told      news when it starts, aware when it changes something, overwrite before it writes a whole file
 what a tool did      tools; calls under way; background for those that go on

@@ -21,7 +21,7 @@ PLAIN_KEYS = ("title", "last_compiled", "stale", "redirect")
 
 
 @dataclass(frozen=True)
-class Row:
+class ArticleRow:
     """One article as the index shows it. `path` is seen from wiki/."""
 
     folder: str
@@ -51,7 +51,7 @@ def unquote(value: str) -> str:
     return re.split(r"\s#", value, maxsplit=1)[0].strip()
 
 
-def rows(articles: Mapping[str, bytes]) -> list[Row]:
+def rows(articles: Mapping[str, bytes]) -> list[ArticleRow]:
     """The rows for articles keyed by path from the top, in the index's order. Redirects have none."""
     found = []
     for path, text in articles.items():
@@ -63,7 +63,9 @@ def rows(articles: Mapping[str, bytes]) -> list[Row]:
             continue
         title = " ".join(visible(head.get("title") or target.slug).split())
         compiled = visible(head.get("last_compiled", ""))[:10]
-        found.append(Row(target.folder, path.removeprefix("wiki/"), title, compiled, head.get("stale") == "true"))
+        found.append(
+            ArticleRow(target.folder, path.removeprefix("wiki/"), title, compiled, head.get("stale") == "true")
+        )
     order = list(FOLDERS.values())
     return sorted(found, key=lambda row: (order.index(row.folder), row.title.casefold(), row.path))
 
@@ -81,7 +83,7 @@ def block(articles: Mapping[str, bytes]) -> str:
     return "\n".join([*parts, END])
 
 
-def line_of(row: Row) -> str:
+def line_of(row: ArticleRow) -> str:
     """One list item, with the title as text and the path as a link that every reader follows."""
     title = re.sub(r"([\\`*_\[\]<>])", r"\\\1", row.title)
     facts = [f"compiled {row.compiled}" if row.compiled else "", "stale" if row.stale else ""]
