@@ -80,7 +80,12 @@ install_schedule() {
   remove_task
   (umask 077 && mkdir -p "${SCHEDULED%/*}") && write_scheduled && "add_to_$with" || die "$EXIT_CANNOT_CREATE" "$with refused: $(visible "${SCHEDULER_WORDS:-no message}")" "Nothing is scheduled."
   printf '%s %s %s %s\n' "$with" "$EVERY" "$TASK" "$TREE" >"$TREE/schedule"
-  say "[OK] Scheduled: a sync of $(visible "$TOP") every $EVERY minutes, by $with."
+  if "lives_$with"; then
+    say "[OK] Scheduled: a sync of $(visible "$TOP") every $EVERY minutes, by $with."
+  else
+    say "[WARN] Scheduled, but nothing will start it: $(visible "$SCHEDULER_WORDS")."
+    say "       $SCHEDULER_MEND"
+  fi
   case $with in
     systemd) say "     It runs while you are logged in. Always: loginctl enable-linger" ;;
     windows) say "     It runs while you are logged in and not on battery. Otherwise: Task Scheduler, $TASK, Conditions" ;;
@@ -153,6 +158,9 @@ status_schedule() {
   elif [ "${was:-$TASK}" != "$TASK" ]; then
     say "[WARN] What is scheduled is $(visible "${place%/.git/*}"): this folder was moved, or is a copy."
     say "       Again: $(typed_command schedule) install --every $every --with $kind"
+  elif "knows_$kind" && ! "lives_$kind"; then
+    say "[WARN] Scheduled every $every minutes by $kind ($TASK), but nothing will start it: $(visible "$SCHEDULER_WORDS")."
+    say "       $SCHEDULER_MEND"
   elif "knows_$kind"; then
     say "Scheduled: every $every minutes, by $kind ($TASK)."
   else

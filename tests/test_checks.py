@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from agents import Agent
 from claudetools.logs import sections
+from installing import TOOLKIT as AT_REST
 from test_cost import wrap_path
 from test_git_hooks import installed, plain_commit
 from vaults import AGE, CIPHER, GPG
@@ -448,6 +449,21 @@ def test_what_was_encrypted_does_not_go_out_plain_later(world: World, mike: Mach
     assert result.code == 65 and "is not encrypted, and .sops.yaml asks for it" in result.out
     assert "Encrypt it: sops encrypt --in-place a.yaml" in result.out
     assert world.remote_file("a.yaml") == SEALED
+
+
+def test_the_command_in_the_header_of_pre_receive_puts_it_there(world: World, mike: Machine, tmp_path: Path) -> None:
+    text = (AT_REST / "hooks/git/pre-receive").read_text()
+    found = re.search(r"# For a bare repository: (.*)\n# (\S+/)\. Each", text)
+    assert found
+    command = f"{found[1]} {found[2]}".replace("SERVER.git", str(world.remote))
+    shutil.rmtree(world.remote / "hooks", ignore_errors=True)
+    done = mike.run("sh", "-c", command, cwd=AT_REST)
+    assert done.code == 0, done.text
+    mike.write("session-logs/2026-06-05-session.md", "x\n")
+    mike.git("add", "-A")
+    mike.git("-c", "user.name=M", "-c", "user.email=m@example.com", "commit", "-q", "--no-verify", "-m", "x")
+    pushed = mike.run("git", "push", "origin", "main")
+    assert pushed.code == 1 and "2026-06-05-session.md" in pushed.err, pushed.text
 
 
 # --- plain commits, and a server --------------------------------------------------------------

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from installing import ARCHIVE, PIN, VERSION, other_version, own_sync, pinned, run_install, tools, unpacked
+from test_schedule import program_of
 from test_settings import HOSTILE, record
 from test_start import NEXT, commit, hook, ready
 from world import Machine, Result, World
@@ -128,7 +129,7 @@ def test_what_starts_by_itself_or_on_the_path_takes_nothing_from_the_tree(
         assert f"changed .claude/scripts/{name}.sh, which starts programs here." in told.out, told.text
     assert commit(howard).code == 0
     assert howard.run("claudetools", "whoami", env=env).code == 0
-    job = howard.state / "trees/main/scheduled"
+    job = program_of(howard)
     job.write_text(job.read_text().replace(" run; fi", " run --now; fi"))
     result = howard.run("bash", job, env=env, cwd=howard.home)
     assert result.code == 0, result.text

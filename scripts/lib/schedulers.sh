@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The schedulers that machines have. Each has add_to_, take_from_ and knows_ for TASK, which starts SCHEDULED; their words
-# are in SCHEDULER_WORDS when they fail; print_way_out_of_ prints take_from_ for a shell that has none of this. EVERY is in minutes: up to 60, or whole hours, or a day.
+# The schedulers that machines have. Each has add_to_, take_from_, knows_ (it is entered) and lives_ (something will start
+# it) for TASK, which starts SCHEDULED; their words are in SCHEDULER_WORDS when they fail; print_way_out_of_ prints take_from_ for a shell that has none of this. EVERY is in minutes: up to 60, or whole hours, or a day.
 # Needs: ui, repository.
 # Sets: SCHEDULER_WORDS.
 
@@ -55,6 +55,11 @@ print_way_out_of_systemd() {
   printf 'systemctl --user disable --now %s.timer\nrm -f %q %q\n' "$TASK" "$(units_folder)/$TASK.timer" "$(units_folder)/$TASK.service"
 }
 
+lives_systemd() {
+  SCHEDULER_MEND="See: systemctl --user status $TASK.timer"
+  asked systemctl --user is-active "$TASK.timer"
+}
+
 knows_systemd() { asked systemctl --user is-enabled "$TASK.timer"; }
 
 # --- launchd ---------------------------------------------------------------------
@@ -95,6 +100,8 @@ take_from_launchd() {
 
 # shellcheck disable=SC2016 # for the shell that will read it
 print_way_out_of_launchd() { printf 'rm -f %q\nlaunchctl bootout "gui/$(id -u)/%s"\n' "$(plist_path)" "$TASK"; }
+
+lives_launchd() { :; } # what launchd knows, it runs
 
 knows_launchd() { asked launchctl print "gui/$(id -u)/$TASK"; }
 
@@ -141,6 +148,27 @@ knows_cron() {
   case $TABLE in *"# $TASK"*) ;; *) return 1 ;; esac
 }
 
+# A crontab without a daemon (containers, WSL, small servers) is never read. Sets SCHEDULER_WORDS and SCHEDULER_MEND.
+lives_cron() {
+  local file name='' daemon
+  [ "$(uname -s)" != Darwin ] || return 0 # launchd starts it
+  if [ -r /proc/1/comm ]; then
+    for file in /proc/[0-9]*/comm; do
+      read -r name 2>/dev/null <"$file" || continue
+      case $name in cron | crond | fcron) return 0 ;; esac
+    done
+    [ ! -e /run/systemd/generator/cron.target ] || return 0 # systemd-cron makes timers of it
+  elif ps -A -o comm= 2>/dev/null | grep -Eq '(^|/)f?crond?$'; then
+    return 0
+  fi
+  SCHEDULER_WORDS='no cron daemon runs on this machine, as far as can be seen'
+  SCHEDULER_MEND='Install one: sudo apt-get install cron && sudo service cron start'
+  for daemon in cron crond; do
+    [ -z "$(PATH=$PATH:/usr/sbin:/sbin && command -v "$daemon")" ] || SCHEDULER_MEND="Start it: sudo service $daemon start"
+  done
+  return 1
+}
+
 # --- Windows ---------------------------------------------------------------------
 
 # One hour is the longest that counts in minutes there; MSYS_NO_PATHCONV keeps /Create from becoming a path.
@@ -150,6 +178,8 @@ add_to_windows() {
   bash=$(cygpath -w "$(command -v bash)") && program=$(cygpath -w "$SCHEDULED") || return
   MSYS_NO_PATHCONV=1 asked schtasks.exe /Create /F /TN "$TASK" /SC "$unit" /MO "$count" /TR "\"$bash\" \"$program\""
 }
+
+lives_windows() { :; }
 
 knows_windows() { MSYS_NO_PATHCONV=1 asked schtasks.exe /Query /TN "$TASK"; }
 
