@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import plistlib
+import re
 import shlex
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,6 +51,43 @@ def pretend(machine: Machine, tmp_path: Path, **programs: str) -> Path:
         target.chmod(0o755)
     machine.extra_env["PATH"] = f"{folder}:{machine.env()['PATH']}"
     return asked
+
+
+@contextlib.contextmanager
+def daemon(folder: Path) -> Iterator[None]:
+    """A process that is called as the daemon is."""
+    program = folder / "cron"
+    shutil.copy(shutil.which("sleep") or "", program)
+    process = subprocess.Popen([str(program), "600"])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def has_daemon() -> bool:
+    return any(
+        Path(f"/proc/{p}/comm").exists() and Path(f"/proc/{p}/comm").read_text().strip() in ("cron", "crond")
+        for p in os.listdir("/proc")
+        if p.isdigit()
+    )
+
+
+@pytest.mark.skipif(has_daemon(), reason="a cron daemon runs here")
+def test_a_table_that_no_daemon_reads_is_told(machine: Machine, tmp_path: Path) -> None:
+    pretend(machine, tmp_path, **STANDINS["cron"])
+    (machine.home / "table").write_text("")
+    told = schedule(machine, "install", "--with", "cron")
+    assert (told.code, told.out.splitlines()[0]) == (
+        0,
+        "[WARN] Scheduled, but nothing will start it: no cron daemon runs on this machine, as far as can be seen.",
+    ), told.text
+    assert "sudo " in told.out.splitlines()[1]
+    assert "but nothing will start it: no cron daemon" in schedule(machine, "status").out
+    with daemon(tmp_path):
+        assert schedule(machine, "install", "--with", "cron").out.startswith("[OK] Scheduled")
+        assert schedule(machine, "status").out.startswith("Scheduled: every 30 minutes, by cron")
 
 
 def programs_of(machine: Machine) -> Path:
@@ -221,7 +261,7 @@ def test_real_cron_takes_it_beside_other_lines_and_gives_it_back(strange: Machin
         "$s status && $s remove && crontab -l >after && cmp before after && $s status",
     )
     assert result.code == 0, result.text
-    assert "Scheduled: every 120 minutes, by cron" in result.out and "Scheduled: nothing." in result.out
+    assert re.search("Scheduled:? every 120 minutes,? by cron", result.out) and "Scheduled: nothing." in result.out
     lines = (strange.top / "with").read_text().split("\n")
     assert lines[:2] == (strange.top / "before").read_text().split("\n")[:2] and lines[2].startswith("*/30 * * * * ")
     again = (strange.top / "again").read_text().split("\n")
@@ -392,9 +432,10 @@ def test_status_asks_the_scheduler_whether_it_still_has_it(machine: Machine, tmp
     pretend(machine, tmp_path, **STANDINS[kind])
     for name in ("table", "there"):
         (machine.home / name).write_text("")
-    installed = schedule(machine, "install", "--with", kind)
-    assert installed.code == 0, installed.text
-    status = schedule(machine, "status").out
+    with daemon(tmp_path):
+        installed = schedule(machine, "install", "--with", kind)
+        assert installed.code == 0, installed.text
+        status = schedule(machine, "status").out
     assert f"Scheduled: every 30 minutes, by {kind} (claudetools-ops-" in status and "No run yet." in status
     for name in ("table", "there"):
         (machine.home / name).unlink()
