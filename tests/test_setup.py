@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import pty
 import shutil
 import subprocess
@@ -494,10 +495,10 @@ def test_the_doctor_names_what_the_clone_lacks(clone: Machine, shop: dict[str, s
     shutil.rmtree(clone.state / "venv")
     outdate(clone)
     result = tools(clone, "doctor")
-    assert result.code == 0, result.text
-    assert "is not as claudetools 0.1.0 would have it:\n  .git/hooks/pre-commit" in result.out
+    assert result.code == 78, result.text
+    assert re.search(r"is not as claudetools \S+ would have it:\n +\.git/hooks/pre-commit", result.out), result.text
     assert f"[WARN] The hook and git's settings of this clone are of an older version: bash {SETUP}" in result.out
-    assert f"[WARN] Python packages are missing (tinything==1.0): bash {SETUP}" in result.out
+    assert f"[ERROR] Python packages are missing (tinything==1.0): bash {SETUP}" in result.out
     run_install(clone, clone.top)
     assert setup(clone).code == 0
     assert "[WARN]" not in tools(clone, "doctor").out
