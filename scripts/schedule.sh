@@ -174,7 +174,7 @@ status_schedule() {
 
 run_schedule() {
   local out status kind every=30 rest spread
-  read -r kind every rest 2>/dev/null <"$TREE/schedule"
+  read -r kind every rest 2>/dev/null <"$TREE/schedule" || now=1 # nothing of ours starts it at fixed times
   : "${kind:-}${rest:-}"
   spread=$((every * 6))
   [ "$spread" -le 300 ] || spread=300

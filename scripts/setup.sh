@@ -13,7 +13,8 @@
 #   --name, --email  who the commits are by
 #   --machine NAME   this machine's name (the host name)
 #   --vault PATH     folder of the vault, a repository of its own; as often as there are vaults
-#   --timezone ZONE  of the dates and times in logs, such as Europe/Berlin (America/Los_Angeles)
+#   --timezone ZONE  of the dates and times in logs, such as Europe/Berlin (machine: that of this
+#                    machine; an identity.json from before that says none: America/Los_Angeles)
 #
 # Exit status: 0 written; 64 usage; 73 cannot be written; 75 a sync has the lock; 78 no repository, or a value is missing.
 # Environment: CLAUDETOOLS_PYTHON is the interpreter for the helpers.

@@ -6,8 +6,8 @@ import base64
 import hashlib
 import json
 import os
-import re
 import pty
+import re
 import shutil
 import subprocess
 import sys

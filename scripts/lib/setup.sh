@@ -70,6 +70,7 @@ refuse_bad_vaults() {
 
 write_identity() {
   local file=$TOP/.claude/identity.json
+  [ -n "$timezone" ] || [ -e "$file" ] || timezone=machine
   print_identity >"$WORK/identity" && complete_identity && mkdir -p "$TOP/.claude" && [ ! -d "$file" ] && mv "$WORK/identity" "$file" ||
     die "$EXIT_CANNOT_CREATE" "$(visible "$file") cannot be written." "Look at it: ls -ld $(quoted "${file%/*}")"
   check_and_cache

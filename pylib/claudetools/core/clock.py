@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
+
+MACHINE_ZONE = "machine"  # what identity.json says where nobody named another
 
 # Only there do people say PT whatever the season; "CST" alone is also China's and Cuba's.
 US_ZONES = (
@@ -17,17 +20,49 @@ US_ZONES = (
 GENERIC = {"PST": "PT", "PDT": "PT", "MST": "MT", "MDT": "MT", "CST": "CT", "CDT": "CT", "EST": "ET", "EDT": "ET"}
 
 
-def read_zone(name: str) -> ZoneInfo | None:
-    """The time zone of that name (IANA), None when there is none."""
+LOCALTIME = "/etc/localtime"
+
+
+def read_zone(name: str) -> tzinfo | None:
+    """The time zone of that name (IANA), or of this machine; None when there is none."""
+    if name == MACHINE_ZONE:
+        return machine_zone()
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):  # no such name; a name that is a path; a folder of zones
         return None
 
 
-def now(zone: ZoneInfo) -> datetime:
-    """This very second. Tests set CLAUDETOOLS_NOW, in seconds since the epoch."""
-    return datetime.fromtimestamp(int(os.environ.get("CLAUDETOOLS_NOW") or time.time()), zone)
+def machine_zone() -> tzinfo:
+    """As other programs of this machine have it: TZ, else /etc/localtime, by its name where it has one. A rule without a
+    name (`TZ=CET-1CEST`, Windows' registry) gives the offset that holds now."""
+    told = os.environ.get("TZ")
+    for name in (told.lstrip(":"),) if told else () if told == "" else (os.path.realpath(LOCALTIME), *said_by_debian()):
+        named = re.sub(r"^.*/zoneinfo[^/]*/((posix|right)/)?", "", name)
+        if not named.startswith("/") and (zone := read_zone(named)):
+            return zone
+    here = time.localtime(seconds_now())
+    offset = timedelta(seconds=here.tm_gmtoff)
+    return timezone(offset, here.tm_zone) if len(here.tm_zone) <= 6 else timezone(offset)  # Windows has a sentence there
+
+
+def said_by_debian() -> list[str]:
+    """The name, where /etc/localtime is a copy of the zone and no link to it."""
+    try:
+        with open("/etc/timezone", encoding="ascii") as file:
+            return [file.read().strip()]
+    except (OSError, ValueError):
+        return []
+
+
+def seconds_now() -> int:
+    """Since the epoch. Tests set CLAUDETOOLS_NOW."""
+    return int(os.environ.get("CLAUDETOOLS_NOW") or time.time())
+
+
+def now(zone: tzinfo) -> datetime:
+    """This very second."""
+    return datetime.fromtimestamp(seconds_now(), zone)
 
 
 def clock_text(moment: datetime) -> str:
@@ -62,6 +97,8 @@ def is_zone(name: str) -> bool:
     """Whether there is a time zone of this name; True where the machine knows none at all."""
     import zoneinfo
 
+    if name == MACHINE_ZONE:
+        return True
     try:
         return bool(zoneinfo.ZoneInfo(name))
     except (ValueError, OSError, KeyError):

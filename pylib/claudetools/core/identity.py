@@ -24,7 +24,7 @@ from claudetools.core.messages import kind_of
 
 REQUIRED = ("user", "full_name", "email", "machine")
 OPTIONAL = ("timezone", "hostname")
-DEFAULT_TIMEZONE = "America/Los_Angeles"
+DEFAULT_TIMEZONE = "America/Los_Angeles"  # of an identity.json from before 0.2.0, which says none
 GIT_STRIPS = " .,:;<>\"\\'"  # from the ends of a name; a name of nothing else is refused by git
 
 
@@ -264,11 +264,14 @@ def derive(users: dict[str, dict[str, Any]], git_email: str, host: str, problems
             f".claude/users.json: key 'users.{name}' is no user id; expected letters, digits, '-', '_' or '.'"
         )
     entry = users[name]
+    from claudetools.core.clock import MACHINE_ZONE
+
     return Identity(
         user=name,
         full_name=entry.get("full_name") or name,
         email=entry["email"],
         machine=host or "unknown",
+        timezone=MACHINE_ZONE,
         role=entry.get("role", ""),
         source="derived",
     )
@@ -384,8 +387,10 @@ def find_identity(args: argparse.Namespace) -> Identity:
         raise Invalid(str(error).replace("is missing", "came with a commit, so it is not read,")) from error
     identity.foreign = "" if own == path else "1"
     from claudetools.core import settings
+    from claudetools.core.clock import MACHINE_ZONE
 
-    if not own or not (load_json(own, ".claude/identity.json") or {}).get("timezone"):
+    said = (load_json(own, ".claude/identity.json") or {}).get("timezone") if own else ""
+    if not said or said == MACHINE_ZONE:
         identity.timezone = settings.timezone_at(args.top) or identity.timezone
     return identity
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
+from datetime import tzinfo
 
 from claudetools.core import cli, clock
 from claudetools.core.place import Place
@@ -19,7 +19,7 @@ class Author:
     user: str
     full_name: str
     machine: str
-    zone: ZoneInfo
+    zone: tzinfo
     block: str
 
 
