@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import datetime, timezone
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -155,6 +156,36 @@ def test_a_whole_log_lacks_nothing_and_each_section_is_missed() -> None:
 def test_the_clock_speaks_as_people_do_there(zone: str, month: int, expected: str) -> None:
     moment = datetime(2026, month, 5, 21, 2, tzinfo=timezone.utc).astimezone(ZoneInfo(zone))
     assert clock.clock_text(moment) == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("Australia/Sydney", "07:02 AEST"),
+        (":Europe/Berlin", "23:02 CEST"),
+        ("/usr/share/zoneinfo/America/Los_Angeles", "14:02 PT"),
+        ("XYZ-3", "00:02 XYZ"),
+        ("", "21:02 UTC"),
+    ],
+)
+def test_the_zone_of_the_machine_is_that_of_other_programs(
+    told: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", told)
+    monkeypatch.setenv("CLAUDETOOLS_NOW", str(int(datetime(2026, 6, 5, 21, 2, tzinfo=timezone.utc).timestamp())))
+    time.tzset()
+    zone = clock.read_zone("machine")
+    assert zone and clock.clock_text(clock.now(zone)) == expected
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_without_tz_it_is_that_of_localtime(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    link = tmp_path / "localtime"
+    link.symlink_to("/usr/share/zoneinfo/Asia/Shanghai")
+    monkeypatch.delenv("TZ", raising=False)
+    monkeypatch.setattr(clock, "LOCALTIME", str(link))
+    assert str(clock.read_zone("machine")) == "Asia/Shanghai"
 
 
 @pytest.mark.parametrize("name", ["", "Mars/Base", "../etc/passwd", "America", "a\0b", "/etc/localtime"])

@@ -148,6 +148,7 @@ knows_cron() {
   case $TABLE in *"# $TASK"*) ;; *) return 1 ;; esac
 }
 
+# shellcheck disable=SC2009 # pgrep is not everywhere
 # A crontab without a daemon (containers, WSL, small servers) is never read. Sets SCHEDULER_WORDS and SCHEDULER_MEND.
 lives_cron() {
   local file name='' daemon

@@ -34,16 +34,17 @@ def read_zone(name: str) -> tzinfo | None:
 
 
 def machine_zone() -> tzinfo:
-    """As other programs of this machine have it: TZ, else /etc/localtime, by its name where it has one. A rule without a
-    name (`TZ=CET-1CEST`, Windows' registry) gives the offset that holds now."""
+    """As other programs of this machine have it: TZ, else /etc/localtime, by its name where it has one. A rule without
+    a name (`TZ=CET-1CEST`, Windows' registry) gives the offset that holds now."""
     told = os.environ.get("TZ")
-    for name in (told.lstrip(":"),) if told else () if told == "" else (os.path.realpath(LOCALTIME), *said_by_debian()):
+    names = [os.path.realpath(LOCALTIME), *said_by_debian()] if told is None else [told.lstrip(":")]
+    for name in names:
         named = re.sub(r"^.*/zoneinfo[^/]*/((posix|right)/)?", "", name)
         if not named.startswith("/") and (zone := read_zone(named)):
             return zone
     here = time.localtime(seconds_now())
     offset = timedelta(seconds=here.tm_gmtoff)
-    return timezone(offset, here.tm_zone) if len(here.tm_zone) <= 6 else timezone(offset)  # Windows has a sentence there
+    return timezone(offset, here.tm_zone) if len(here.tm_zone) <= 6 else timezone(offset)  # Windows says a sentence
 
 
 def said_by_debian() -> list[str]:
