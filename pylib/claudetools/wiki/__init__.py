@@ -7,7 +7,7 @@ the draft            prompt, synthesizer, draft
 the proof            verify; statements: what the logs say last; rendered: as it is read; facts and patterns; subjects
                      and wording; kept: what no draft may change
 the article          article (front matter), sidecar (where lines come from), store (the file), index (the list)
-later                checking, renaming, redirects
+later                overview (status), checking, renaming, redirects
 Syncro               syncro, token, billing, hours
 pages to look at     html; html_read, html_page, html_site
 """

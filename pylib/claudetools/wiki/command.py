@@ -19,10 +19,10 @@ from claudetools.core.place import Place
 from claudetools.sessions import registry
 from claudetools.text import target
 from claudetools.text.target import Target, Unfit
-from claudetools.wiki import checking, compiling, hours, prompt, reading, redirects, renaming
+from claudetools.wiki import checking, compiling, desk, hours, overview, prompt, reading, redirects, renaming, sources
 from claudetools.wiki.html import make_html
 from claudetools.wiki.store import Store, Unusable
-from claudetools.wiki.telling import PROGRAM, show_report, tell
+from claudetools.wiki.telling import PROGRAM, show_report, show_standings, tell
 
 KEEP_READINGS = 50
 LARGEST_DRAFT = 4 * 1024 * 1024
@@ -79,18 +79,91 @@ def refresh_article(article: str, logs: Sequence[str]) -> None:
 
 
 @wiki.command("compile")
-@ARTICLE
+@click.argument("article", metavar="[TYPE:SLUG]", required=False)
 @click.option("--full", is_flag=True, help="From all logs, also when none is new.")
+@click.option("--all", "all_articles", is_flag=True, help="Every article that has logs.")
+@click.option("--stale", is_flag=True, help="Every article with logs that it has not absorbed.")
+@click.option("--dry-run", is_flag=True, help="Draft and prove, show what would change, write nothing.")
 @LOGS
-def compile_article(article: str, full: bool, logs: Sequence[str]) -> None:
+def compile_article(
+    article: str | None, full: bool, all_articles: bool, stale: bool, dry_run: bool, logs: Sequence[str]
+) -> None:
     """Draft the article anew from its logs, prove it, and put it in place.
 
     A failure never blocks: then last_compiled, sources and the Syncro fields are refreshed, and a [WARN] says so.
     The draft is made by headless `claude`, or by the command in CLAUDETOOLS_SYNTHESIZER.
     """
     store = open_store()
+    if (article is not None) + all_articles + stale != 1:
+        raise click.UsageError("Name one article, or --all, or --stale.")
+    if article is None and logs:
+        raise click.UsageError("--log goes with one article.")
+    if article is not None:
+        tell(compiling.compile_article(store, parse(store, article), full, paths(store, logs), os.environ, dry_run))
+        return
+    wanted = overview.due(overview.standings(store, desk.now(store.place).date()), all_articles)
+    if not wanted:
+        click.echo("[OK] No article has logs to absorb.")
+    for one in wanted:
+        if dry_run:
+            click.echo(f"[OK] {visible(str(one))} would be compiled.")
+        else:
+            tell(compiling.compile_article(store, one, full, (), os.environ))
+
+
+@wiki.command("status")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def show_status(as_json: bool) -> int:
+    """Say how each article stands: never compiled, stale, current, and how much of it reads (verify).
+
+    Those that wait come first, the oldest on top. Exit 65 when one waits; nothing is changed.
+    """
+    store = open_store()
+    found = overview.standings(store, desk.now(store.place).date())
+    if as_json:
+        click.echo(json.dumps({"articles": [dataclasses.asdict(one) for one in found]}))
+    else:
+        show_standings(found)
+    return cli.HELD if any(one.state != "current" or one.doubts for one in found) else cli.OK
+
+
+@wiki.command("show")
+@ARTICLE
+def show_article(article: str) -> None:
+    """Print an article, each line with the lines of logs that prove it, and what reads (verify)."""
+    store = open_store()
     wanted = parse(store, article)
-    tell(compiling.compile_article(store, wanted, full, paths(store, logs), os.environ))
+    try:
+        found = reading.read(store, wanted)
+    except compiling.TROUBLE as error:
+        raise cli.Stop(cli.HELD, visible(compiling.words_for(error))) from error
+    if found.data is None:
+        raise cli.Stop(cli.HELD, f"There is no {wanted.path}.", f"Make it: {cli.typed(PROGRAM)} compile {wanted}")
+    cites = {claim.text: claim.cites for claim in found.sidecar.claims}
+    for line in sources.shown_lines(found.body.strip("\n")):
+        mine = cites.get((line or "").strip(), ())
+        where = ", ".join(f"{os.path.basename(c.log)}:{c.first}" + f"-{c.last}" * (c.last != c.first) for c in mine)
+        click.echo(("[hidden]" if line is None else line) + (f"  [{visible(where)}]" if where else ""))
+    for one in found.sidecar.rejected:
+        cli.info(f"(verify) was {visible(one.value)}: {visible(one.why)}")
+
+
+@wiki.command("diff")
+@ARTICLE
+@click.option("--reading", "id", required=True, metavar="ID", help="The reading whose kept draft is meant.")
+def diff_article(article: str, id: str) -> None:
+    """Show what a kept draft would change, proved as `wiki apply` proves it. Nothing is written."""
+    store = open_store()
+    wanted = parse(store, article)
+    note = recall_reading(store, wanted, id)
+    kept = os.path.join(store.scratch, "readings", f"{id}.draft")
+    if note is None or not os.path.exists(kept):
+        raise cli.Stop(
+            cli.USAGE,
+            f"No draft of {wanted} is kept with a reading {visible(id)}.",
+            f"Read it: {cli.typed(PROGRAM)} read {wanted}",
+        )
+    tell(compiling.apply_draft(store, wanted, note, open_whole(kept), os.environ, dry=True))
 
 
 @wiki.command("read")
@@ -176,14 +249,17 @@ def check_articles(articles: Sequence[str], as_json: bool) -> int:
     wanted = [parse(store, text) for text in articles] or store.articles()
     reports = [checking.check(store, target) for target in wanted]
     claims, resolved = sum(r.claims for r in reports), sum(r.resolved for r in reports)
-    share = resolved / claims if claims else 1.0
+    share = resolved / claims if claims else None
     well = claims == resolved and not any(report.problem for report in reports)
     if as_json:
         rows = [dataclasses.asdict(report) for report in reports]
-        click.echo(json.dumps({"claims": claims, "resolved": resolved, "share": round(share, 4), "articles": rows}))
+        click.echo(
+            json.dumps({"claims": claims, "resolved": resolved, "share": share and round(share, 4), "articles": rows})
+        )
     else:
         head = "[OK]" if well else "[WARN]"
-        click.echo(f"{head} {resolved} of {claims} claims resolve ({share:.1%}) in {counted(len(reports), 'article')}.")
+        words = "There are no claims" if share is None else f"{resolved} of {claims} claims resolve ({share:.1%})"
+        click.echo(f"{head} {words} in {counted(len(reports), 'article')}.")
         for report in reports:
             show_report(report)
     return cli.OK if well else cli.HELD
@@ -235,7 +311,7 @@ def open_store() -> Store:
 def parse(store: Store, text: str) -> Target:
     """The article that is meant. Raises UsageError."""
     try:
-        return redirects.follow(store, target.parse(text))
+        return redirects.follow(store, overview.guess(store, text))
     except Unfit as error:
         raise click.UsageError(str(error)) from error
 

@@ -5,6 +5,7 @@ A compile never stops a save: whatever goes wrong, the article records the sessi
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -31,7 +32,8 @@ TROUBLE = (Refused, Changed, Unusable, Unreadable, turn.Busy, OSError)
 
 @dataclass
 class Outcome:
-    """What happened to an article. done: "compiled", "absorbed" (nothing was left to do), "refreshed", "untouched"."""
+    """What happened to an article. done: "compiled", "absorbed" (nothing was left to do), "refreshed", "untouched", or
+    "shown": nothing was written, and `diff` is what would have changed."""
 
     target: Target
     done: str
@@ -39,12 +41,16 @@ class Outcome:
     reason: str = ""
     verdict: Verdict | None = None
     notes: list[str] = field(default_factory=list)
+    diff: str = ""
 
 
 def compile_article(
-    store: Store, target: Target, full: bool, more: Sequence[str], environ: Mapping[str, str]
+    store: Store, target: Target, full: bool, more: Sequence[str], environ: Mapping[str, str], dry: bool = False
 ) -> Outcome:
-    """Read, let the synthesizer draft, apply. Never raises for what can go wrong outside of this program."""
+    """Read, let the synthesizer draft, apply. Never raises for what can go wrong outside of this program.
+
+    `dry`: nothing is written.
+    """
     limit = synthesizer.seconds(environ)  # for waiting and drafting together: a save waits no longer
     try:
         with turn.turn(store.scratch, target, cli.info, limit) as waited:
@@ -55,23 +61,29 @@ def compile_article(
                 raise Refused(f"no log of {target} is there to compile from")
             shown = reading.shown_in(found, full)
             answer = synthesizer.ask(prompt.write(found, shown), environ, cli.info, limit - waited)
-            return apply(store, target, reading.note(found, shown), answer, environ)
+            return apply(store, target, reading.note(found, shown), answer, environ, dry)
     except TROUBLE as error:
+        if dry:
+            return Outcome(target, "untouched", reason=words_for(error))
         return refresh(store, target, more, environ, words_for(error))
 
 
 def apply_draft(
-    store: Store, target: Target, note: Mapping[str, Any], text: bytes, environ: Mapping[str, str]
+    store: Store, target: Target, note: Mapping[str, Any], text: bytes, environ: Mapping[str, str], dry: bool = False
 ) -> Outcome:
-    """Apply a draft that an agent's subagent made, and the agent has looked at."""
+    """Apply a draft that an agent's subagent made, and the agent has looked at. `dry`: nothing is written."""
     try:
         with turn.turn(store.scratch, target, cli.info, synthesizer.seconds(environ)):
-            return apply(store, target, note, text, environ)
+            return apply(store, target, note, text, environ, dry)
     except TROUBLE as error:
+        if dry:
+            return Outcome(target, "untouched", reason=words_for(error))
         return refresh(store, target, (), environ, words_for(error))
 
 
-def apply(store: Store, target: Target, note: Mapping[str, Any], text: bytes, environ: Mapping[str, str]) -> Outcome:
+def apply(
+    store: Store, target: Target, note: Mapping[str, Any], text: bytes, environ: Mapping[str, str], dry: bool
+) -> Outcome:
     """Prove a draft, made from the reading that `note` remembers, and land it. Raises what TROUBLE names."""
     labels = note["labels"]
     now = reading.read(store, target, [path for path, _ in labels.values()])
@@ -83,11 +95,17 @@ def apply(store: Store, target: Target, note: Mapping[str, Any], text: bytes, en
     ]
     title, markdown = parse_answer(text)
     shown = [source for source in read if source.path in note["shown"]]
-    return land(store, replace(now, sources=read), shown, title, markdown, environ)
+    return land(store, replace(now, sources=read), shown, title, markdown, environ, dry)
 
 
 def land(
-    store: Store, found: Reading, shown: Sequence[Source], title: str, text: str, environ: Mapping[str, str]
+    store: Store,
+    found: Reading,
+    shown: Sequence[Source],
+    title: str,
+    text: str,
+    environ: Mapping[str, str],
+    dry: bool = False,
 ) -> Outcome:
     """Prove the draft and put it in the article's place, with sidecar and index. Raises what TROUBLE names."""
     target, now = found.target, desk.now(store.place)
@@ -107,13 +125,24 @@ def land(
     if not title or (facts.find(title) and verify(f"# x\n\n## x\n\n{title}\n", evidence).rejected):
         title = found.title
     values = {**heading(found, title), **record(found, now), "stale": False, **told.change()}
+    notes = [*found.problems, *told.notes]
+    if dry:
+        return Outcome(
+            target, "shown", len(shown), "", verdict, notes, difference(target.path, found.body, verdict.body)
+        )
     place(store, found, verdict.body, values)
     absorbed = {path: digest for path, digest in found.sidecar.read.items() if path not in {s.path for s in shown}}
     absorbed |= {source.path: source.digest for source in shown}
     drafted = found.sidecar.title if found.values.get("title") else title
     write_sidecar(store, target, Sidecar(absorbed, verdict.claims, verdict.uncited, verdict.rejected, drafted))
     write_index(store)
-    return Outcome(target, "compiled", len(shown), verdict=verdict, notes=[*found.problems, *told.notes])
+    return Outcome(target, "compiled", len(shown), verdict=verdict, notes=notes)
+
+
+def difference(path: str, old: str, new: str) -> str:
+    """What changes in an article's text, as a unified diff."""
+    before, after = ([line + "\n" for line in text.strip("\n").split("\n")] for text in (old, new))
+    return "".join(difflib.unified_diff(before, after, path, f"{path} (draft)"))
 
 
 def place(store: Store, found: Reading, body: str, values: Mapping[str, Any]) -> None:

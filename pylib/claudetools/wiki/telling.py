@@ -10,6 +10,7 @@ from claudetools.core import cli
 from claudetools.core.messages import counted, visible
 from claudetools.wiki.checking import Report
 from claudetools.wiki.compiling import REFRESHED, Outcome
+from claudetools.wiki.overview import Standing
 
 PROGRAM = "claudetools.sh wiki"
 
@@ -23,6 +24,9 @@ def tell(outcome: Outcome) -> None:
         tell_verdict(outcome)
     if outcome.done == "compiled":
         click.echo(f"[OK] {path} is compiled from {counted(outcome.logs, 'log')}.")
+    elif outcome.done == "shown":
+        click.echo("".join(visible(line, "\n\t") for line in outcome.diff), nl=False)
+        click.echo(f"[OK] {path} would be compiled from {counted(outcome.logs, 'log')}; nothing is written.")
     elif outcome.done == "absorbed":
         click.echo(f"[OK] {path} has absorbed all {counted(outcome.logs, 'log')} already.")
     elif outcome.reason and outcome.done == "refreshed":
@@ -48,6 +52,22 @@ def tell_verdict(outcome: Outcome) -> None:
         cli.info(f"Marked resolved: {listed(verdict.resolved)}")
     if verdict.gone:
         cli.info(f"The old article said this, the new one does not: {listed(verdict.gone)}")
+
+
+def show_standings(found: Sequence[Standing]) -> None:
+    """A line for each article, those that wait first."""
+    waiting = [one for one in found if one.state != "current"]
+    doubts = sum(one.doubts for one in found)
+    head = "[WARN]" if waiting or doubts else "[OK]"
+    verify = f", {counted(doubts, 'doubt')}" if doubts else ""
+    click.echo(f"{head} {counted(len(found), 'article')}, {len(waiting)} to compile{verify}.")
+    for one in found:
+        logs = f"{counted(one.logs, 'log')} to absorb" if one.logs else ""
+        age = f"compiled {one.compiled}, {counted(one.age, 'day')} ago" if one.age >= 0 else ""
+        told = [one.state, logs, age, counted(one.doubts, "doubt") if one.doubts else "", visible(one.problem)]
+        click.echo(f"  {visible(one.article)}: {'; '.join(filter(None, told))}")
+    if waiting:
+        click.echo(f"Compile them: {cli.typed(PROGRAM)} compile --stale")
 
 
 def show_report(report: Report) -> None:
