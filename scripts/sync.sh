@@ -53,7 +53,7 @@ load exit_codes ui arguments patience python results identity owner vault remote
 load_the_rest() {
   [ -z "$LOADED_FOR" ] || return 0
   LOADED_FOR=$ROLE
-  load claim lock times checks gates cruft moves snapshot commit split unsplit others check_tree run_hook own_hooks \
+  load claim lock times checks gates cruft twins moves snapshot commit split unsplit others check_tree run_hook own_hooks \
     message_hooks push_hook replay exchange outgoing refusal conflict advance base recover points migrate first_time queue background
 }
 LOADED_FOR='' LEFT_RUNNING=''

@@ -43,6 +43,7 @@ judge_new_path() {
     RULE_TEXT='is a Windows path used as a file name' RULE_FIX="Take it out: git rm --cached -- $(quoted "$path")"
     report_broken "$path"
   elif ! check_added_name "$path"; then
+    RULE_FIX=${RULE_FIX/#Rename it: mv --/Rename it: git mv --}
     report_broken "$path"
   elif [ -z "${2:-}" ] && is_secret "$path" "${3:-}"; then
     RULE_TEXT='looks like a secret' RULE_FIX="Take it out: git rm --cached -- $(quoted "$path")"

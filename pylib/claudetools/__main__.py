@@ -28,6 +28,7 @@ JOBS = {
     "resolve": "merge.resolve",
     "sealed": "vault.judge",
     "secrets": "checks.secrets",
+    "twins": "checks.twins",
     "settings": "core.settings",
     "split": "sessions.split",
     "touched": "checks.touched",

@@ -4,13 +4,13 @@
 # Needs: ui, identity, python.
 # Sets: CONTENT_GIT CONTENT_PATHS CONTENT_TASKS CONVENTIONS FOREIGN_FIX FOREIGN_LOGS FOREIGN_WHY SEALS_SAVED SEAL_PATHS.
 
-for part in machines-own log-name path-cruft log-text vault-plain contents credentials secret-names secrets; do
+for part in machines-own log-name names path-cruft log-text vault-plain contents credentials secret-names secrets; do
   # shellcheck source=/dev/null
   . "$TOOLKIT/hooks/checks/$part.sh" || return 70
 done
 
 # check_added_name PATH: 1 when PATH may not be added, with RULE_TEXT (why) and RULE_FIX (the command that settles it).
-check_added_name() { check_log_name "$1"; }
+check_added_name() { check_log_name "$1" && check_name "$1"; }
 
 # hold_broken_contents: what is staged in the private index and breaks a rule by its content is held back.
 hold_broken_contents() {

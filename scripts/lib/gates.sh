@@ -114,6 +114,7 @@ tell_machines_own() {
 # One pass over all paths: nested repositories, Windows cruft, secrets, and the rules for added names.
 sort_out_names() {
   local path kept=() deletions=$((${#GONE[@]} + ${#UNSTAGED[@]}))
+  forget_offers
   name_tracked_cruft || return
   for path in ${NEW_PATHS[@]+"${NEW_PATHS[@]}"}; do
     is_allowed "$path" && continue
@@ -129,13 +130,16 @@ sort_out_names() {
           quarantine_path "$path" || return
         elif is_garbled_path "$path"; then
           may_move "$path"
-          refuse_path "$path" "looks like a Windows path used as a file name" "Rename it: mv -- $(near "$path") $(near NEW-NAME)" "$(allow_hint "$path")"
+          ! check_name "$path" || offer_rename "$path" "${path//[%>]/-}"
+          refuse_path "$path" 'looks like a Windows path used as a file name' "$RULE_FIX" "$(allow_hint "$path")"
         elif is_secret "$path"; then
           may_move "$path"
           refuse_path "$path" "looks like a secret" "Keep it out: echo $(quoted "/$path") >> $(near .gitignore)" "$(allow_hint "$path")"
-        elif ! check_added_name "$path"; then
+        elif ! check_log_name "$path"; then
           may_move "$path"
           refuse_path "$path" "$RULE_TEXT" "$RULE_FIX"
+        elif ! check_name "$path"; then
+          refuse_path "$path" "$RULE_TEXT" "$RULE_FIX" "$(allow_hint "$path")"
         fi
         ;;
     esac
@@ -300,50 +304,4 @@ find_large_ones() {
     [ -f "$TOP/$path" ] && [ ! -L "$TOP/$path" ] && size=$(wc -c 2>/dev/null <"$TOP/$path") || continue
     [ "$size" -le "$limit" ] || printf '%s\0' "$path"
   done
-}
-
-# Two names that differ only in case are one file on macOS and Windows: one would overwrite the other there. What is
-# new gives way to what is tracked, and of two new ones the second to the first.
-hold_case_twins() {
-  local path other
-  [ ${#NEW_PATHS[@]} -gt 0 ] || return 0
-  list_case_twins >"$WORK/twins" 2>"$WORK/error" || {
-    report_git_failure "looking for names that differ in case only"
-    return "$EXIT_INTERNAL"
-  }
-  while IFS= read -r -d '' path && IFS= read -r -d '' other; do
-    is_allowed "$path" && continue
-    forget_path "$path" || {
-      forget_movable "$path"
-      continue
-    }
-    hold "$path" "differs from $(visible "$other") in upper and lower case only" \
-      "Rename it: mv -- $(near "$path") $(near NEW-NAME)" "$(allow_hint "$path")"
-  done <"$WORK/twins"
-}
-
-# Pairs of a new path and the one that it is a twin of. One walk over all names: asking git for each new one takes
-# minutes when thousands are new. awk reads lines, so a newline in a name is lent another character.
-list_case_twins() {
-  local path specs=()
-  if [ ${#NEW_PATHS[@]} -le 100 ]; then
-    for path in "${NEW_PATHS[@]}"; do specs+=(":(icase,literal)${path%/}"); done
-  fi
-  git -C "$TOP" ls-files -z --cached -- ${specs[@]+"${specs[@]}"} >"$WORK/tracked" || return
-  [ ${#NEW_PATHS[@]} -gt 1 ] || [ -s "$WORK/tracked" ] || return 0
-  {
-    printf 'new/%s\0' "${NEW_PATHS[@]}"
-    [ ${#GONE[@]} -eq 0 ] || printf 'gone/%s\0' "${GONE[@]}"
-    printf '/\0'
-    cat "$WORK/tracked"
-  } | tr '\0\n' '\n\001' | awk '
-    $0 == "/" { listed = 1; next }
-    !listed { name = substr($0, index($0, "/") + 1); known[name] = 1; if (/^new/) order[++count] = name; next }
-    !($0 in known) { first[tolower($0)] = $0 }
-    END {
-      for (i = 1; i <= count; i++) {
-        lower = tolower(order[i])
-        if (lower in first) { print order[i]; print first[lower] } else first[lower] = order[i]
-      }
-    }' | tr '\n\001' '\0\n'
 }

@@ -208,6 +208,9 @@ judge_added_file() {
   case $MOVED_BLOBS in *" $blob "*) moved=1 ;; esac
   if [ "$kind" = new ] && { is_path_cruft "$path" || is_garbled_path "$path"; }; then
     why='is a Windows path used as a file name'
+  elif [ "$kind" = new ] && ! check_name "$path"; then
+    name_unsafe_file "$commit" "$path" "$RULE_TEXT" "Rename it: $(git_here) ${RULE_FIX#Rename it: }, then: $(sync_command)"
+    return 0
   elif [ -n "$moved" ]; then
     return 0
   elif is_secret "$path" "$blob"; then
