@@ -18,7 +18,7 @@ NAMES = {"group_vars": "Ansible vault", **{kind: f"sops, {kind}" for kind in ("y
 HEAD = """# What goes out of a vault, and what is held
 
 Made by `CLAUDETOOLS_BLESS=1 make test K=store_table`: files in the form that the programs write, in the folders that
-they mark. First stands what became of an encrypted file, then of `password: hunter2` there. **goes**: it is on
+they mark. First stands what became of an encrypted file, then of a password in plain text there. **goes**: it is on
 the remote. **held**: no commit that the remote has shows it, and sync names the file.
 
 """

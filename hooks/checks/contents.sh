@@ -24,7 +24,7 @@ check_contents() {
 
 # CONTENT_PATHS from CONTENT_FROM on are some.
 check_some_contents() {
-  local report=$1 path number text at='' judged='' options=(-a -n -o -z -E) specs=(--) prefix=''
+  local report=$1 next=0 path number text at='' judged='' options=(-a -n -o -z -E) specs=(--) prefix=''
   shift
   case $1 in --cached) ;; *) prefix=$1: ;; esac
   for text in "${LOG_PATTERNS[@]}"; do options+=(-e "$text"); done
@@ -47,14 +47,23 @@ check_some_contents() {
   done
 }
 
+# git lists the files in the order of CONTENT_PATHS, nearly always: the search begins behind the last one (`next`, the
+# caller's).
 judge_content() {
-  local report=$1 path=$2 i task
-  for ((i = CONTENT_FROM; i < ${#CONTENT_PATHS[@]} && i < CONTENT_FROM + 200; i++)); do
-    [ "${CONTENT_PATHS[i]}" = "$path" ] || continue
+  local report=$1 path=$2 n i task count=$((${#CONTENT_PATHS[@]} - CONTENT_FROM)) found=0 at_end=0
+  [ "$count" -le 200 ] || count=200
+  for ((n = 0; n < count; n++)); do
+    i=$((CONTENT_FROM + (next + n) % count))
+    if [ "${CONTENT_PATHS[i]}" != "$path" ]; then
+      [ "$found" -eq 0 ] || break
+      continue
+    fi
+    found=$((found + 1)) at_end=$((i - CONTENT_FROM + 1))
     read -r -a task <<<"${CONTENT_TASKS[i]}"
     case ${task[0]} in
       log) judge_log "$path" "${prefix:-:}$path" ;;
       owner) judge_log_owner "$path" ${task[@]+"${task[@]:1}"} ;;
     esac || "$report" "$path"
   done
+  next=$at_end
 }

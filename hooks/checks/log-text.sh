@@ -8,6 +8,8 @@ LOG_PATTERNS=('^## .*' '^ {0,3}(`{3,}|~{3,}).*' '^- \*\*(User|Machine):\*\* .*' 
 LOG_SECTIONS=('User' 'Session Summary' 'Key Decisions' 'Problems Encountered' 'Configuration Changes'
   'Credentials & Secrets' 'Infrastructure & Servers' 'Commands & Outputs' 'Pending / Incomplete Tasks'
   'Reference Information')
+printf -v LOG_ORDER '\n%s' "${LOG_SECTIONS[@]}"
+readonly LOG_ORDER=$LOG_ORDER$'\n'
 readonly LOG_OPTIONAL='Problems Encountered'
 # The heading of a note, in any case: NOTE of sections.py, as far as a shell goes.
 readonly LOG_NOTE='^[^[:alpha:]]*((an?|the)[[:space:]]+)?([[:alpha:]]+[[:space:]]+)?(note|message)s?[^[:alnum:]]+(for|to|@)'
@@ -49,7 +51,7 @@ take_fence() {
 # LOG_TEXT: so many lines stand between two headings that one of them is text, as in nearly every log. LOG_NOTES and
 # LOG_OTHERS count headings of notes and others.
 take_heading() {
-  local number=$1 name=$2 marks i
+  local number=$1 name=$2 marks above
   [ "$LOG_AT" -eq 0 ] || [ "$LOG_PART" = User ] || [ $((number - LOG_AT)) -le 6 ] || LOG_TEXT=1
   LOG_AT=$number
   name=${name#"${name%%[! ]*}"}
@@ -60,10 +62,9 @@ take_heading() {
   if is_note_heading "$name"; then LOG_NOTES=$((LOG_NOTES + 1)); else LOG_OTHERS=$((LOG_OTHERS + 1)); fi
   case $LOG_FOUND in *$'\n'"$name"$'\n'*) LOG_PART='' ;; esac # the first of that name counts
   LOG_FOUND+=$name$'\n'
-  for ((i = 0; i < ${#LOG_SECTIONS[@]}; i++)); do
-    [ "$name" = "${LOG_SECTIONS[i]}" ] || continue
-    if [ "$i" -lt "$LOG_LAST" ]; then LOG_LOW=${LOG_LOW:-$name}; else LOG_LAST=$i; fi
-  done
+  case $LOG_ORDER in *$'\n'"$name"$'\n'*) ;; *) return 0 ;; esac
+  above=${LOG_ORDER%%$'\n'"$name"$'\n'*}
+  if [ ${#above} -lt "$LOG_LAST" ]; then LOG_LOW=${LOG_LOW:-$name}; else LOG_LAST=${#above}; fi
 }
 
 is_note_heading() {
@@ -87,8 +88,8 @@ judge_log() {
     [ "$count" -gt 2 ] || missing+="${missing:+, }'## $name'"
   done
   [ "$count" -le 2 ] || missing+=" and $((count - 2)) more"
-  RULE_FIX="Put it in order: $(tools_command) log check --fix $(quoted "$1")"
   if [ -n "$missing" ]; then
+    RULE_FIX="Put it in order: $(tools_command) log check --fix $(quoted "$1")"
     RULE_TEXT="is a log without the section $missing"
     [ "$count" -eq 1 ] || RULE_TEXT="is a log without the sections $missing"
   elif [ -n "$LOG_LOW" ]; then

@@ -2,7 +2,8 @@
 # The rules of hooks/checks, loaded as functions: a sync starts no program for them, but one git grep where there are
 # logs to be read, and Python where files may have to be encrypted.
 # Needs: ui, identity, python.
-# Sets: CONTENT_GIT CONTENT_PATHS CONTENT_TASKS CONVENTIONS FOREIGN_FIX FOREIGN_LOGS FOREIGN_WHY SEALS_SAVED SEAL_PATHS.
+# Sets: CONTENT_GIT CONTENT_PATHS CONTENT_TASKS CONVENTIONS FOREIGN_FIX FOREIGN_LOGS FOREIGN_WHY MOVABLE SEALS_SAVED
+#   SEAL_PATHS.
 
 for part in machines-own log-name names path-cruft log-text vault-plain contents credentials secret-names secrets; do
   # shellcheck source=/dev/null
@@ -14,11 +15,14 @@ check_added_name() { check_log_name "$1" && check_name "$1"; }
 
 # hold_broken_contents: what is staged in the private index and breaks a rule by its content is held back.
 hold_broken_contents() {
-  local path
+  local path logs=()
   begin_contents
   for path in ${NEW_PATHS[@]+"${NEW_PATHS[@]}"}; do
-    if is_log "$path" && ! is_allowed "$path" && ! is_refused "$path"; then want_content "$path" log; fi
+    if is_log "$path" && ! is_allowed "$path"; then logs+=("$path"); fi
   done
+  [ ${#logs[@]} -eq 0 ] || while IFS= read -r -d '' path; do want_content "$path" log; done < <(
+    print_without ${#REFUSED_PATHS[@]} ${REFUSED_PATHS[@]+"${REFUSED_PATHS[@]}"} "${logs[@]}"
+  )
   local -x GIT_INDEX_FILE=$SNAPSHOT_INDEX
   [ ${#CONTENT_PATHS[@]} -eq 0 ] || check_contents hold_broken --cached
   hold_unsealed
@@ -30,7 +34,7 @@ hold_broken_contents() {
 hold_secrets() {
   local path i paths=()
   for path in ${PATHS[@]+"${PATHS[@]}"}; do
-    ! may_hold_secrets "$path" || is_allowed "$path" || is_refused "$path" || paths+=("$path")
+    ! may_hold_secrets "$path" || is_allowed "$path" || paths+=("$path")
   done
   [ ${#paths[@]} -gt 0 ] || return 0
   find_secrets --cached "$BASE_OID" "${paths[@]}" || {
@@ -67,11 +71,11 @@ hold_one_unsealed() {
     outside) tell_once "[WARN] $(visible "$path") $RULE_TEXT. $RULE_FIX" ;;
     unmarked)
       contains "$path" ${GONE[@]+"${GONE[@]}"} ${UNSTAGED[@]+"${UNSTAGED[@]}"} || return 0
-      hold "$path" "$RULE_TEXT" "$RULE_FIX" "$(allow_hint "$path")"
+      hold "$path" "$RULE_TEXT" "$RULE_FIX" %allow
       ;;
     *)
       forget_movable "$path" # it is no less plain under a new name
-      ! forget_path "$path" || hold "$path" "$RULE_TEXT" "$RULE_FIX" "$(allow_hint "$path")"
+      ! forget_path "$path" || hold "$path" "$RULE_TEXT" "$RULE_FIX" %allow
       ;;
   esac
 }
@@ -79,7 +83,7 @@ hold_one_unsealed() {
 judge_credentials() {
   local path i logs=()
   for path in ${PATHS[@]+"${PATHS[@]}"}; do
-    if is_log "$path" && ! is_allowed "$path" && ! is_refused "$path"; then logs+=("$path"); fi
+    if is_log "$path" && ! is_allowed "$path"; then logs+=("$path"); fi
   done
   find_plain_credentials "$BASE_OID" ${logs[@]+"${logs[@]}"}
   for ((i = 0; i < ${#PLAIN[@]}; i += 2)); do
@@ -133,14 +137,14 @@ hold_foreign_logs() {
   for ((i = 0; i < ${#FOREIGN_LOGS[@]}; i++)); do
     path=${FOREIGN_LOGS[i]}
     forget_path "$path" || continue
-    hold "$path" "${FOREIGN_WHY[i]}" "${FOREIGN_FIX[i]}" "$(allow_hint "$path")"
+    hold "$path" "${FOREIGN_WHY[i]}" "${FOREIGN_FIX[i]}" %allow
   done
 }
 
 hold_broken() {
   forget_path "$1" || return 0
-  may_move "$1"
-  hold "$1" "$RULE_TEXT" "$RULE_FIX" "$(allow_hint "$1")"
+  MOVABLE+=("$1")
+  hold "$1" "$RULE_TEXT" "$RULE_FIX" %allow
 }
 
 # A log from before under another name (log adopt) is not new: its content is that of one that is gone.

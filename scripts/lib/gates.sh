@@ -42,8 +42,6 @@ hold_for_later() {
   info "Left for the next sync: $(visible "$1") is being written right now."
 }
 
-allow_hint() { printf 'Send it anyway: %s --allow %s' "$(sync_command)" "$(quoted "$1")"; }
-
 # --- what belongs to this machine ------------------------------------------------
 
 # Held whatever --allow says. What somebody has taken out of the index is untracked by that, and its deletion goes out.
@@ -113,7 +111,7 @@ tell_machines_own() {
 
 # One pass over all paths: nested repositories, Windows cruft, secrets, and the rules for added names.
 sort_out_names() {
-  local path kept=() deletions=$((${#GONE[@]} + ${#UNSTAGED[@]}))
+  local path kept=() held=(${HELD[@]+"${HELD[@]}"}) deletions=$((${#GONE[@]} + ${#UNSTAGED[@]}))
   forget_offers
   name_tracked_cruft || return
   for path in ${NEW_PATHS[@]+"${NEW_PATHS[@]}"}; do
@@ -129,26 +127,36 @@ sort_out_names() {
         elif is_path_cruft "$path"; then
           quarantine_path "$path" || return
         elif is_garbled_path "$path"; then
-          may_move "$path"
+          contains "$path" ${held[@]+"${held[@]}"} || MOVABLE+=("$path")
           ! check_name "$path" || offer_rename "$path" "${path//[%>]/-}"
-          refuse_path "$path" 'looks like a Windows path used as a file name' "$RULE_FIX" "$(allow_hint "$path")"
+          refuse_path "$path" 'looks like a Windows path used as a file name' "$RULE_FIX" %allow
         elif is_secret "$path"; then
-          may_move "$path"
-          refuse_path "$path" "looks like a secret" "Keep it out: echo $(quoted "/$path") >> $(near .gitignore)" "$(allow_hint "$path")"
+          contains "$path" ${held[@]+"${held[@]}"} || MOVABLE+=("$path")
+          refuse_path "$path" "looks like a secret" %ignore %allow
         elif ! check_log_name "$path"; then
-          may_move "$path"
+          contains "$path" ${held[@]+"${held[@]}"} || MOVABLE+=("$path")
           refuse_path "$path" "$RULE_TEXT" "$RULE_FIX"
         elif ! check_name "$path"; then
-          refuse_path "$path" "$RULE_TEXT" "$RULE_FIX" "$(allow_hint "$path")"
+          refuse_path "$path" "$RULE_TEXT" "$RULE_FIX" %allow
         fi
         ;;
     esac
   done
-  [ ${#REFUSED_PATHS[@]} -gt 0 ] || return 0
-  for path in ${PATHS[@]+"${PATHS[@]}"}; do
-    is_refused "$path" || kept+=("$path")
-  done
+  [ ${#REFUSED_PATHS[@]} -gt 0 ] && [ ${#PATHS[@]} -gt 0 ] || return 0
+  while IFS= read -r -d '' path; do kept+=("$path"); done < <(print_without ${#REFUSED_PATHS[@]} "${REFUSED_PATHS[@]}" "${PATHS[@]}")
   PATHS=(${kept[@]+"${kept[@]}"})
+}
+
+# print_without COUNT PATHS...: those behind the first COUNT that are none of them, each ended by a NUL.
+print_without() {
+  local path count=$1
+  shift
+  if [ "$count" -le 20 ]; then
+    for path in "${@:count+1}"; do contains "$path" "${@:1:count}" || printf '%s\0' "$path"; done
+    return 0
+  fi
+  printf '%s\0' "${@:1:count}" // "${@:count+1}" | tr '\0\n' '\n\001' |
+    awk '!listed && $0 == "//" { listed = 1; next } !listed { taken[$0]; next } !($0 in taken)' | tr '\n\001' '\0\n'
 }
 
 # refuse_path PATH [WHY FIX...]: without a reason it is passed over in silence.
@@ -215,7 +223,7 @@ print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' "$TOP/$path" 
   elif contains "$path" ${GONE[@]+"${GONE[@]}"} ${UNSTAGED[@]+"${UNSTAGED[@]}"}; then
     why='it was deleted, and other machines start claudetools from it'
   fi
-  [ -z "$why" ] || hold "$path" "$why" "Take it back: $(git_here) checkout HEAD -- $(quoted "$path")" "$(allow_hint "$path")"
+  [ -z "$why" ] || hold "$path" "$why" "Take it back: $(git_here) checkout HEAD -- $(quoted "$path")" %allow
 }
 
 # A path whose filter is not set up here would go out raw: the text of a secret that git-crypt has to encrypt, a large file
@@ -237,8 +245,8 @@ hold_unfiltered() {
       lfs) fix='Set it up here: git lfs install --local' ;;
       *) fix="Set it up here: git config $(quoted "filter.$name.clean") COMMAND" ;;
     esac
-    may_move "$path"
-    hold "$path" "needs the filter $(visible "$name"), which is not set up here: it would go out as it is" "$fix" "$(allow_hint "$path")"
+    MOVABLE+=("$path")
+    hold "$path" "needs the filter $(visible "$name"), which is not set up here: it would go out as it is" "$fix" %allow
   done <"$WORK/filters"
 }
 
@@ -290,9 +298,9 @@ hold_large_files() {
     is_allowed "$path" && continue
     size=$(wc -c <"$TOP/$path" 2>/dev/null) || size=0
     forget_path "$path"
-    may_move "$path"
+    MOVABLE+=("$path")
     hold "$path" "$((size / 1024 / 1024)) MB; limit $CONFIG_LIMIT_MB MB" \
-      "Keep it out: echo $(quoted "/$path") >> $(near .gitignore)" "$(allow_hint "$path")"
+      %ignore %allow
   done
 }
 

@@ -4,9 +4,7 @@
 # Needs: repository, gates, snapshot, python.
 # Sets: GONE HELD LEFT_OUT LEFT_PATHS MOVABLE MOVED_AWAY REFUSED_PATHS.
 
-# may_move PATH: what was held back there is no news for the remote if a deleted path of the same change had these bytes.
-may_move() { contains "$1" ${HELD[@]+"${HELD[@]}"} || MOVABLE+=("$1"); }
-
+# MOVABLE: what was held back there is no news for the remote if a deleted path of the same change had these bytes.
 forget_movable() {
   local path kept=()
   for path in ${MOVABLE[@]+"${MOVABLE[@]}"}; do [ "$path" = "$1" ] || kept+=("$path"); done

@@ -274,5 +274,5 @@ name_unsafe_file() {
   local commit=$1 path=$2 why=$3 fix
   fix="Take it out: $(git_here) rm --cached -- $(quoted "$path"), then: $(sync_command)"
   UNSAFE+=("$commit" "$path")
-  left_out "$path" "${5:-added} by commit ${commit:0:7}; $why" "The commit waits here, the others go. ${4:-$fix}" "$(allow_hint "$path")"
+  left_out "$path" "${5:-added} by commit ${commit:0:7}; $why" "The commit waits here, the others go. ${4:-$fix}" %allow
 }

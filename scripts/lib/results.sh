@@ -58,13 +58,38 @@ forget_problems() { # a look that found nothing to be sure of
   PROBLEMS=() FACTS=() REPO_EXIT=$EXIT_OK
 }
 
-# left_out PATH WHY FIX...: one path that stays in the folder and is not sent.
+# left_out PATH WHY FIX...: one path that stays in the folder and is not sent. Of FIX, %allow and %ignore stand for the usual
+# commands. Thousands come by here: no $( ) for each of them.
 left_out() {
-  local text
-  text="$(visible "$1") ($2)"
-  LEFT_PATHS+=("$1")
+  local VISIBLE path=$1 text fix
+  make_visible "$1"
+  text="$VISIBLE ($2)"$'\n'
   shift 2
-  LEFT_OUT+=("$text"$'\n'"$(printf '%s\n' "$@")")
+  for fix in "$@"; do
+    case $fix in
+      %allow)
+        [ "$HINTS_OF" = "$TOP//${VAULT_SAID:-}" ] || remember_hints
+        make_quoted "$path"
+        fix="Send it anyway: $HINT_ALLOW $VISIBLE"
+        ;;
+      %ignore)
+        [ "$HINTS_OF" = "$TOP//${VAULT_SAID:-}" ] || remember_hints
+        make_quoted "/$path"
+        fix="Keep it out: echo $VISIBLE >> $HINT_IGNORE"
+        ;;
+    esac
+    text+=${fix:+$fix$'\n'}
+  done
+  LEFT_PATHS+=("$path")
+  LEFT_OUT+=("${text%$'\n'}")
+  [ $# -gt 0 ] || LEFT_OUT[${#LEFT_OUT[@]} - 1]+=$'\n'
+}
+
+HINTS_OF='' HINT_ALLOW='' HINT_IGNORE='' # of which repository
+remember_hints() {
+  HINTS_OF=$TOP//${VAULT_SAID:-}
+  HINT_ALLOW="$(sync_command) --allow"
+  HINT_IGNORE=$(near .gitignore)
 }
 
 forget_left_out() { # forget_left_out [KEPT]: all but the first ones

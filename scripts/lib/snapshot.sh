@@ -191,13 +191,17 @@ hold_unreadable_paths() {
 }
 
 forget_path() {
-  local path kept=() found=1
-  for path in "${PATHS[@]}"; do
-    if [ "$path" = "$1" ]; then found=0; else kept+=("$path"); fi
+  local i n count=${#PATHS[@]}
+  for ((n = 0; n < count; n++)); do
+    i=$(((PATHS_AT + n) % count)) # gates name them in their order: the search begins at the last one
+    [ "${PATHS[i]}" = "$1" ] || continue
+    PATHS_AT=$i
+    PATHS=(${PATHS[@]+"${PATHS[@]:0:i}"} ${PATHS[@]+"${PATHS[@]:i+1}"})
+    return 0
   done
-  PATHS=(${kept[@]+"${kept[@]}"})
-  return "$found"
+  return 1
 }
+PATHS_AT=0
 
 # A file that somebody writes right now is taken once it stands still, or when it only grows; else it waits.
 reread_moving_paths() {

@@ -19,7 +19,7 @@ hold_case_twins() {
       continue
     }
     name_twin "$path" "$other"
-    hold "$path" "$RULE_TEXT" "$RULE_FIX" "$(allow_hint "$path")"
+    hold "$path" "$RULE_TEXT" "$RULE_FIX" %allow
   done <"$WORK/twins"
 }
 

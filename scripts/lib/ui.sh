@@ -113,18 +113,22 @@ make_visible() { # sets VISIBLE: where every sync comes by, a $( ) would cost as
 
 # A path as one may paste it into a shell.
 quoted() {
-  local text
-  text=$(visible "$1")
-  if [ "$text" != "$1" ]; then
-    printf '%q' "$1"
+  local VISIBLE
+  make_quoted "$1"
+  printf '%s' "$VISIBLE"
+}
+
+make_quoted() { # sets VISIBLE, without a $( ) for each of thousands of paths
+  make_visible "$1"
+  if [ "$VISIBLE" != "$1" ]; then
+    printf -v VISIBLE '%q' "$1"
     return 0
   fi
-  case $text in
+  case $1 in
     '' | -* | *[!A-Za-z0-9_./@%+=:,-]*)
-      text=${text//\'/\'\\\'\'} # not within the quotes below: there bash before 4.3 keeps the backslashes
-      printf "'%s'" "$text"
+      VISIBLE=${VISIBLE//\'/\'\\\'\'} # not within the quotes below: there bash before 4.3 keeps the backslashes
+      VISIBLE="'$VISIBLE'"
       ;;
-    *) printf '%s' "$text" ;;
   esac
 }
 
