@@ -69,7 +69,7 @@ PLAIN = [
     YAML.replace("    version:", "    attention: hunter2\n    version:").encode(),
     (YAML + "---\nthird: hunter2\n").encode(),
     YAML.replace(CIPHER, "ENC[AES256_GCM,data:hunter2,type:str]", 1).encode(),
-    YAML.replace(CIPHER, "ENC[AES256_GCM,data:aGk=,iv:x,tag:y,type:str]", 1).encode(),
+    YAML.replace(CIPHER, "ENC[AES256_GCM,data:aHVudGVyMg==,iv:x,tag:y,type:str]", 1).encode(),
     YAML.replace(json.dumps(DATA_KEY), "hunter2").encode(),
     YAML.replace("          enc:", "          note: hunter2\n          enc:").encode(),
     YAML.replace(RECIPIENT, "hunter2").encode(),

@@ -19,7 +19,10 @@ GIT_CRYPT = b"\0GITCRYPT\0"
 ANSIBLE = re.compile(rb"\$ANSIBLE_VAULT;1\.[0-9];AES256(;[^\r\n]*)?\r?\n[0-9a-f][0-9a-f\r\n]*")
 AGE = re.compile(rb"age-encryption\.org/v1\n(-> [!-~]+( [!-~]+)*\n([A-Za-z0-9+/]+\n)*)+--- [A-Za-z0-9+/]+\n.{32}", re.S)
 BASE64 = r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
-ENCRYPTED = re.compile(rf"ENC\[AES256_GCM,data:{BASE64},iv:(?=.{{16}}){BASE64},tag:(?=.{{24}},){BASE64},type:[a-z]+\]")
+ENCRYPTED = re.compile(
+    rf"ENC\[AES256_GCM,data:(?:{BASE64},iv:(?=.{{16}}){BASE64},tag:(?=.{{24}},){BASE64},type:[a-z]+"
+    r"|[A-Za-z0-9+/=]{1,4}(?:,(?:iv|tag|type):[A-Za-z0-9+/=]{1,4})*)\]"  # abridged: too short to hold anything
+)
 TYPED = re.compile(rb"[\t -~]{10}[\r\n]+\Z|[\t\r\n -~]{16}\Z")  # below what a program has encrypted
 KEYS, DATA, AROUND = {1, 3}, {9, 18, 20}, {10, 21}  # tags of OpenPGP's packets: session keys, what they encrypt
 PUBLIC = {2, 6, 12, 13, 14, 17}  # of keys and signatures, which are no secret
