@@ -1,7 +1,8 @@
 """Which places of a matrix a run takes: `make test` a part, the next one with the next commit; `make lab` all.
 
 A matrix says how large the part is: `@pytest.mark.sampled(4)` takes a quarter of it, and any four seeds in a row take
-each place once. What a run does not take has the mark `lab` for that run.
+each place once. `sampled(3, "stories")` makes one matrix of all tests that say so, each a long story of its own. What a
+run does not take has the mark `lab` for that run.
 """
 
 from __future__ import annotations
@@ -47,13 +48,14 @@ def drawn(names: Iterable[str], every: int, seed: int) -> set[str]:
 
 def leave_to_the_lab(items: Iterable[pytest.Item], seed: int) -> None:
     """Mark what this run does not take."""
-    matrices: dict[str, dict[str, pytest.Item]] = {}
+    matrices: dict[tuple[str, int], dict[str, pytest.Item]] = {}
     for item in items:
-        if item.get_closest_marker("sampled"):
-            matrices.setdefault(item.nodeid.partition("[")[0], {})[item.nodeid] = item
-    for places in matrices.values():
-        (mark,) = next(iter(places.values())).iter_markers("sampled")
-        leave(places, min(mark.args[0], len(places)), seed)
+        if mark := item.get_closest_marker("sampled"):
+            every, *matrix = mark.args
+            name = matrix[0] if matrix else item.nodeid.partition("[")[0]
+            matrices.setdefault((name, every), {})[item.nodeid] = item
+    for (_, every), places in matrices.items():
+        leave(places, min(every, len(places)), seed)
 
 
 def leave_most(items: Iterable[pytest.Item], seed: int) -> None:

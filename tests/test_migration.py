@@ -105,6 +105,7 @@ def two(world: World) -> tuple[Machine, Machine]:
     return mike, howard
 
 
+@pytest.mark.sampled(2, "upgrades")
 def test_one_install_one_commit_and_a_session_that_lives_through_it(
     world: World, two: tuple[Machine, Machine], tmp_path: Path
 ) -> None:
@@ -165,6 +166,7 @@ def test_out_again_every_file_is_as_it_was_before_0_1_0(world: World, machine: M
     assert difference(before, tree_of(machine.top, state=False)) == []
 
 
+@pytest.mark.sampled(2, "upgrades")
 def test_what_somebody_changed_in_the_folder_of_0_1_0_is_kept_and_named(machine: Machine) -> None:
     assert run_install(machine, machine.top, toolkit=old_toolkit()).code == 0
     machine.write(".claude/claudetools/scripts/sync.sh", "mine\n")
@@ -176,6 +178,7 @@ def test_what_somebody_changed_in_the_folder_of_0_1_0_is_kept_and_named(machine:
     assert machine.read(".claude/claudetools/mine.md") == "mine too\n"
 
 
+@pytest.mark.sampled(2, "upgrades")
 def test_killed_in_the_middle_the_next_run_completes_it(machine: Machine, tmp_path: Path) -> None:
     assert run_install(machine, machine.top, toolkit=old_toolkit()).code == 0
     whole = shutil.copytree(machine.top, tmp_path / "whole", symlinks=True)
@@ -191,6 +194,7 @@ def test_killed_in_the_middle_the_next_run_completes_it(machine: Machine, tmp_pa
         assert difference(tree_of(whole, state=False), tree_of(repo, state=False)) == []
 
 
+@pytest.mark.sampled(2, "upgrades")
 def test_a_sync_of_the_new_version_with_nothing_set_up_by_the_old_one_asks_for_it(world: World) -> None:
     """Who only synced before, by git's user.email, is told the one command."""
     mike = world.machine("LINUX-01", "mike")

@@ -170,6 +170,7 @@ def test_the_stubs_refuse_what_only_gnu_knows(machine: Machine, tools: Tools, ca
     assert (tools.refused() == []) is fine
 
 
+@pytest.mark.sampled(2, "mac")
 def test_the_whole_way_works_with_the_tools_of_a_mac(world: World, tools: Tools) -> None:
     mike = world.machine("MAC-01", "mike")
     mike.extra_env = dict(tools.env)
@@ -216,6 +217,7 @@ def test_the_whole_way_works_with_the_tools_of_a_mac(world: World, tools: Tools)
     assert tools.refused() == []
 
 
+@pytest.mark.sampled(2, "mac")
 def test_the_demo_keeps_everything_and_leaves_nothing_with_the_tools_of_a_mac(tools: Tools, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()

@@ -138,6 +138,7 @@ def assert_a_scheduled_run_leaves_notes_alone(case: Storm, number: int) -> None:
     assert "Please look at the last." in case.agents[0].sync().out
 
 
+@pytest.mark.sampled(2, "storms")
 def test_eight_sessions_and_the_scheduled_sync_at_once(world: World, tmp_path: Path) -> None:
     eight_sessions_and_a_scheduler(world, tmp_path, rounds=2, runs=2)
 
@@ -221,6 +222,7 @@ def a_day(world: World, programs: Path, runs: int) -> None:
     print({name: size for name, size in sizes.items() if size > 20_000})
 
 
+@pytest.mark.sampled(2, "storms")
 def test_a_morning_of_scheduled_runs_leaves_nothing_behind(world: World, tmp_path: Path) -> None:
     a_day(world, tmp_path, runs=2)
 

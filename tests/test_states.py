@@ -457,6 +457,7 @@ def story(template: World, tmp_path: Path) -> Story:
     return Story(template, tmp_path / "story")
 
 
+@pytest.mark.sampled(3, "stories")
 def test_a_remote_that_was_put_back_does_not_get_its_commit_again(story: Story) -> None:
     """To the remote, our push of the lost commit and one more was a plain fast-forward."""
     story.edit(story.howard, "add", 0)
@@ -470,6 +471,7 @@ def test_a_remote_that_was_put_back_does_not_get_its_commit_again(story: Story) 
     story.settle()
 
 
+@pytest.mark.sampled(3, "stories")
 def test_what_was_put_back_stays_out_when_the_accepting_sync_is_killed(story: Story) -> None:
     story.edit(story.howard, "add", 0)
     story.sync(story.howard)
@@ -484,6 +486,7 @@ def test_what_was_put_back_stays_out_when_the_accepting_sync_is_killed(story: St
     story.settle()
 
 
+@pytest.mark.sampled(3, "stories")
 def test_a_refusing_remote_that_was_put_back_does_not_get_its_commit_again(story: Story) -> None:
     """The same where commits are tried one by one."""
     hook = story.world.remote / "hooks" / "pre-receive"
@@ -500,6 +503,7 @@ def test_a_refusing_remote_that_was_put_back_does_not_get_its_commit_again(story
     assert story.remote_tokens() == set()
 
 
+@pytest.mark.sampled(3, "stories")
 def test_a_plain_commit_of_a_half_received_tree_and_a_later_edit_are_both_saved(story: Story) -> None:
     """The edit is of a file that the tree has received and the branch has not: laid onto the branch it conflicts."""
     story.edit(story.howard, "insert", 0)
@@ -515,6 +519,7 @@ def test_a_plain_commit_of_a_half_received_tree_and_a_later_edit_are_both_saved(
     story.settle()
 
 
+@pytest.mark.sampled(3, "stories")
 def test_a_file_made_where_a_receive_was_cut_off_is_named_and_can_be_kept(story: Story) -> None:
     story.edit(story.howard, "add", 0)
     story.sync(story.howard)
@@ -543,6 +548,7 @@ def test_an_amended_commit_that_was_pushed_is_said_and_goes_on_top(story: Story,
     story.settle()
 
 
+@pytest.mark.sampled(3, "stories")
 def test_a_file_that_was_renamed_out_of_a_pushed_commit_comes_back_and_that_is_said(story: Story) -> None:
     """`git commit -a --amend` takes the old name out of the commit and knows nothing of the new one."""
     story.edit(story.howard, "insert", 4)
@@ -556,6 +562,7 @@ def test_a_file_that_was_renamed_out_of_a_pushed_commit_comes_back_and_that_is_s
     story.settle()
 
 
+@pytest.mark.sampled(3, "stories")
 def test_a_pushed_commit_that_was_reset_away_comes_back_and_that_is_said(story: Story) -> None:
     story.edit(story.mike, "insert", 1)
     story.sync(story.mike)
@@ -565,6 +572,7 @@ def test_a_pushed_commit_that_was_reset_away_comes_back_and_that_is_said(story: 
     assert story.tokens(story.mike) == {"T0001"}
 
 
+@pytest.mark.sampled(3, "stories")
 def test_pushed_commits_that_were_taken_back_softly_are_not_told_as_saved(story: Story) -> None:
     story.edit(story.mike, "insert", 1)
     story.sync(story.mike)
@@ -576,6 +584,7 @@ def test_pushed_commits_that_were_taken_back_softly_are_not_told_as_saved(story:
     assert story.world.tip() == tip == story.mike.git("rev-parse", "HEAD") and story.mike.status() == ""
 
 
+@pytest.mark.sampled(3, "stories")
 def test_a_file_whose_renaming_was_cut_off_is_there_after_the_next_sync(story: Story) -> None:
     story.edit(story.mike, "append", 2)
     story.sync(story.mike)
@@ -590,6 +599,7 @@ def test_a_file_whose_renaming_was_cut_off_is_there_after_the_next_sync(story: S
     story.settle()
 
 
+@pytest.mark.sampled(3, "stories")
 def test_what_one_brings_back_and_the_other_takes_out_again_is_the_ones_decision(story: Story) -> None:
     story.edit(story.howard, "add", 3)
     story.sync(story.howard)
@@ -607,6 +617,7 @@ def test_what_one_brings_back_and_the_other_takes_out_again_is_the_ones_decision
     story.settle()
 
 
+@pytest.mark.sampled(3, "stories")
 def test_a_file_that_was_renamed_before_a_plain_commit_is_whole_after_the_sync(story: Story) -> None:
     story.edit(story.mike, "append", 2)
     story.sync(story.mike)
@@ -619,6 +630,7 @@ def test_a_file_that_was_renamed_before_a_plain_commit_is_whole_after_the_sync(s
     story.settle()
 
 
+@pytest.mark.sampled(3, "stories")
 def test_the_index_follows_where_a_cut_off_receive_left_the_tree_ahead_of_the_branch(story: Story) -> None:
     """It kept what upstream had changed in a file that the tree had received: a plain commit would have undone it."""
     for number, place in ((1, "locked"), (7, "swapped-1")):
@@ -635,6 +647,7 @@ def test_the_index_follows_where_a_cut_off_receive_left_the_tree_ahead_of_the_br
     assert "the tree" not in story.world.remote_git("log", "--format=%s", "main").splitlines()
 
 
+@pytest.mark.sampled(3, "stories")
 def test_work_that_came_in_is_no_rewriting_of_ours(story: Story) -> None:
     for who in (story.mike, story.howard) * 2:
         story.edit(who, "insert", 1)

@@ -51,6 +51,7 @@ def upgrade(machine: Machine, toolkit: Path) -> None:
     assert result.code == 0, result.text
 
 
+@pytest.mark.sampled(2, "upgrades")
 def test_an_upgrade_that_comes_in_changes_nothing_for_the_run_that_receives_it(
     world: World, two: tuple[Machine, Machine], newer: Path
 ) -> None:
@@ -75,6 +76,7 @@ def test_an_upgrade_that_comes_in_changes_nothing_for_the_run_that_receives_it(
     assert howard.status() == ""
 
 
+@pytest.mark.sampled(2, "upgrades")
 def test_one_machine_is_upgraded_while_eight_syncs_run_on_the_other(
     world: World, two: tuple[Machine, Machine], newer: Path
 ) -> None:
@@ -98,6 +100,7 @@ def test_one_machine_is_upgraded_while_eight_syncs_run_on_the_other(
     world.assert_linear()
 
 
+@pytest.mark.sampled(2, "upgrades")
 def test_back_to_the_older_version_and_up_again_loses_nothing(
     world: World, two: tuple[Machine, Machine], newer: Path
 ) -> None:
@@ -168,6 +171,7 @@ def test_older_state_is_brought_up_to_date_by_the_first_sync(
     assert (result.code, "git pull --ff-only" in result.out) == (78, True), result.text
 
 
+@pytest.mark.sampled(2, "upgrades")
 def test_a_step_that_fails_is_told_and_nothing_is_sent(
     world: World, two: tuple[Machine, Machine], migrating: Path
 ) -> None:
@@ -182,6 +186,7 @@ def test_a_step_that_fails_is_told_and_nothing_is_sent(
     mike.assert_sound()
 
 
+@pytest.mark.sampled(2, "upgrades")
 def test_only_as_many_versions_are_kept_as_may_be_in_use(two: tuple[Machine, Machine], tmp_path: Path) -> None:
     """Halves of what a killed run unpacked go as well, once nobody can be at work on them."""
     mike, _ = two
