@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claudetools.attribution.edits import digest
-from claudetools.sessions.sight import NOTHING, Sight
+from claudetools.sessions.ledger import NOTHING, Sight
 from claudetools.sessions.tools import ToolChange, change_of, patched, plain, replaced
 
 BOM = "\ufeff"

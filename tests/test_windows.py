@@ -161,7 +161,7 @@ def test_names_of_every_kind(place: Place, machine: Machine) -> None:
 
 
 def test_links_binaries_and_what_is_too_long(place: Place, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("claudetools.sessions.sight.LONGEST", 100)
+    monkeypatch.setattr("claudetools.sessions.ledger.LONGEST", 100)
 
     def write() -> None:
         (machine.top / "link").symlink_to("notes/a.md")

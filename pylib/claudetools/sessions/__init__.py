@@ -4,7 +4,7 @@ who works here       registry; show, transcript and recover tell of them
 what a client calls  hook; event is what adapters/ read and events/ answer
 what it is told      news when it starts, aware when it changes something, overwrite before it writes a whole file
 what a tool did      tools; calls under way; background for those that go on
-what a command did   windows, from one look (status, sight) to the next; points keeps the tree as it was
+what a command did   windows, from one look (status) to the next; points keeps the tree as it was
 without hooks        record for other agents; unhooked has lost them
 what is kept         ledger
 what is saved        positions in commits, saved for hooks, recent and unsaved for the rest

@@ -11,7 +11,7 @@ from functools import partial
 from claudetools.attribution.edits import CONTENT_KINDS, Edit, decode_edit
 from claudetools.core.messages import visible
 from claudetools.core.place import Place, find_place
-from claudetools.sessions import registry, saved, sight
+from claudetools.sessions import ledger, registry, saved
 from claudetools.sessions.event import SILENT, Event, Reply
 from claudetools.sessions.registry import Session
 
@@ -115,7 +115,7 @@ def after_edit(place: Place, event: Event, edit: Edit) -> Reply:
     times = {(id, one.seq): one.time for id, one in touched}
     topics = {one.id: one for one in registry.find_sessions(place)}
     said = []
-    for one in lost.find(touches, sight.look(place.top, edit.path).sha):
+    for one in lost.find(touches, ledger.look_at(place.top, edit.path).sha):
         if one.by == event.session and times[one.session, one.seq] >= edit.began and one.session in topics:
             said.append(f"this edit of {visible(edit.path)} wrote over what {names([topics[one.session]])} wrote there")
         elif one.session == event.session and one.seq == own.seq and one.by in topics:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from claudetools.attribution.chain import CLAIM
 from claudetools.attribution.edits import UNKNOWN, Edit
 from claudetools.core.place import Place
-from claudetools.sessions import sight
+from claudetools.sessions import ledger
 from claudetools.sessions.ledger import record
 
 
 def record_claim(place: Place, session: str, path: str) -> bool:
     """Write into the session's ledger that the path, as it is now, is its work. What other sessions are known to have
     written stays theirs. False where the content cannot be read. Raises OSError."""
-    seen = sight.look(place.top, path)
+    seen = ledger.look_at(place.top, path)
     if seen.sha == UNKNOWN:
         return False
     edit = Edit(path, seen.sha, seen.sha, CLAIM, seen.mode, None)

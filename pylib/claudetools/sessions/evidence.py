@@ -15,7 +15,7 @@ from claudetools.attribution.reach import Reach
 from claudetools.core import git
 from claudetools.core.objects import Objects
 from claudetools.core.place import Place
-from claudetools.sessions import asking, calls, meanwhile, moves, positions, recent, registry, sight
+from claudetools.sessions import asking, calls, ledger, meanwhile, moves, positions, recent, registry
 from claudetools.sessions.owners import Owned, Read, own
 from claudetools.sessions.plan import Worker
 
@@ -90,7 +90,7 @@ def seen_so_far(
     for id, call in running:
         if call.path not in (calls.WINDOW, path):
             continue
-        disk = sight.look(place.top, path)
+        disk = ledger.look_at(place.top, path)
         if call.path == path:
             before, was = call.before, call.was
         elif path in call.dirty:

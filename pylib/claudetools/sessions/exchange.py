@@ -20,7 +20,7 @@ from claudetools.core.messages import visible
 from claudetools.core.objects import Entry, Objects, tree_with
 from claudetools.core.place import Place
 from claudetools.merge import trees
-from claudetools.sessions import evidence, ledger, meanwhile, putback, recent, sight
+from claudetools.sessions import evidence, ledger, meanwhile, putback, recent
 from claudetools.sessions.owners import sessions_of
 from claudetools.text.lines import put_back
 
@@ -129,7 +129,7 @@ def scratch(place: Place) -> str:
 class RestoredText(NamedTuple):
     """The file as it would be: `edits` of the session come back, `stuck` ones cannot, because other text is there."""
 
-    before: sight.Sight
+    before: ledger.Sight
     text: bytes
     edits: int
     stuck: int
@@ -138,7 +138,7 @@ class RestoredText(NamedTuple):
 def plan_restore(place: Place, session: str, path: str) -> RestoredText | None:
     """What there is to bring back; None when the ledger holds nothing of this path. Contents that a commit holds may
     be gone from the ledger: git has them."""
-    before = sight.look(place.top, path)
+    before = ledger.look_at(place.top, path)
     text, back, stuck, known = before.data, 0, 0, False
     for edit in ledger.read_edits(place, session):
         if edit.path != path or edit.kind not in CONTENT_KINDS or edit.after is None:
@@ -164,7 +164,7 @@ def is_there(base: bytes, after: bytes, text: bytes) -> bool:
 def carry_out_restore(place: Place, session: str, path: str, made: RestoredText) -> None:
     """Bring it back, and write that down as the session's work, also where this is killed in between. Raises Stop,
     GitError, OSError."""
-    mode = made.before.mode or sight.REGULAR
+    mode = made.before.mode or ledger.REGULAR
     with Objects(place.top, scratch(place)) as objects:
         old = snapshot(place, [path])
         new = tree_of(place, old, {os.fsencode(path): (mode, store(place, path, made.text))})

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterable
 from contextlib import suppress
 
 from claudetools.attribution.edits import GONE, UNKNOWN, Edit, Ledger, digest, encode_edit, is_content, parse_edits
+from claudetools.core.light import NamedTuple
 from claudetools.core.place import Place
 from claudetools.sessions.registry import EDITS, folder_of, make_private
 
@@ -159,3 +161,62 @@ def drop(folder: str, names: Iterable[str]) -> None:
         if name not in needed and name.encode() not in told:
             with suppress(FileNotFoundError):
                 os.unlink(os.path.join(folder, BLOBS, name))
+
+
+# --- what lies at a path, as the ledger names it --------------------------------------
+# What lies at a path of the tree at one moment, as the ledger names it. Nothing heavy is imported: hooks use it.
+
+
+REGULAR, EXECUTABLE, LINK = "100644", "100755", "120000"
+Stat = tuple[int, int, int, int, int]  # inode, size, mtime_ns, ctime_ns, mode: all equal, and nobody wrote to the file
+
+
+class Sight(NamedTuple):
+    """`sha` and `mode` are null for a path without a file; `sha` is "?" and `data` b"" where it cannot be read."""
+
+    sha: str | None
+    mode: str | None
+    data: bytes = b""
+
+
+NOTHING = Sight(None, None)
+
+
+def look_at(top: str, path: str) -> Sight:
+    """What the path holds. A folder, a pipe and the like count as nothing: git knows none of them."""
+    at = os.path.join(top, path)
+    try:
+        info = os.lstat(at)
+        if stat.S_ISLNK(info.st_mode):
+            target = os.fsencode(os.readlink(at))
+            return Sight(digest(target), LINK, target)
+        if not stat.S_ISREG(info.st_mode):
+            return NOTHING
+        mode = git_mode_of(info)
+        if info.st_size > LONGEST:
+            return Sight(UNKNOWN, mode)
+        with open(at, "rb") as file:
+            data = file.read(LONGEST + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return NOTHING
+    except OSError:
+        return Sight(UNKNOWN, REGULAR)
+    return Sight(digest(data), mode, data) if len(data) <= LONGEST else Sight(UNKNOWN, mode)
+
+
+def git_mode_of(info: os.stat_result) -> str:
+    """The mode as git has it."""
+    if stat.S_ISLNK(info.st_mode):
+        return LINK
+    return EXECUTABLE if info.st_mode & 0o100 else REGULAR
+
+
+def stat_of(top: str, path: str) -> Stat | None:
+    """The path's stat; None where there is no file."""
+    try:
+        info = os.lstat(os.path.join(top, path))
+    except OSError:
+        return None
+    if not stat.S_ISREG(info.st_mode) and not stat.S_ISLNK(info.st_mode):
+        return None
+    return info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_mode

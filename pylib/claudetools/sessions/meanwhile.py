@@ -15,7 +15,7 @@ from claudetools.attribution.chain import Touch
 from claudetools.attribution.edits import digest
 from claudetools.core import git
 from claudetools.core.place import Place
-from claudetools.sessions import calls, sight
+from claudetools.sessions import calls, ledger
 from claudetools.sessions.plan import Worker
 
 Running = tuple[str, calls.Call]  # whose it is
@@ -64,7 +64,7 @@ def is_known(
 ) -> bool:
     """Whether somebody has said to have made what the snapshot holds, or what lies there by now."""
     path = os.fsdecode(change.path)
-    return (path, content_of(change, read)) in known or (path, sight.look(place.top, path).sha) in known
+    return (path, content_of(change, read)) in known or (path, ledger.look_at(place.top, path).sha) in known
 
 
 def content_of(change: git.Change, read: Callable[[str], bytes]) -> str | None:

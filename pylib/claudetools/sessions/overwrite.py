@@ -16,7 +16,7 @@ from contextlib import suppress
 from claudetools.attribution.edits import digest, is_inside
 from claudetools.core.messages import visible
 from claudetools.core.place import Place
-from claudetools.sessions import aware, ledger, saved, sight
+from claudetools.sessions import aware, ledger, saved
 from claudetools.sessions.event import SILENT, Event, Reply
 from claudetools.sessions.registry import Session
 
@@ -47,7 +47,7 @@ def before_write(place: Place, event: Event) -> Reply:
         return SILENT
     others = aware.others_in(place, [event.session], [path])
     mode = aware.mode_of(place) if others else "off"
-    disk = sight.look(place.top, path) if mode != "off" else sight.NOTHING
+    disk = ledger.look_at(place.top, path) if mode != "off" else ledger.NOTHING
     lost = set(lines_of(disk.data)) - set(lines_of(told[1].encode("utf-8", "surrogatepass")))
     if not lost:
         return SILENT

@@ -12,7 +12,7 @@ from typing import Any
 
 from claudetools.attribution.edits import UNKNOWN, Edit, digest, is_inside
 from claudetools.core.place import Place
-from claudetools.sessions import calls, ledger, registry, sight, windows
+from claudetools.sessions import calls, ledger, registry, windows
 from claudetools.sessions.ledger import LONGEST
 
 EVENTS = ("edit", "file", "open", "close", "begin", "end")
@@ -88,7 +88,7 @@ def record_change(place: Place, session: str, event: str, fields: Mapping[str, A
         raise BadRecord(f"key 'path' is {fields.get('path', '')!r}; expected a file in this tree")
     common = {"tool": fields.get("tool", ""), "use": fields.get("use", "")}
     if event == "file":
-        disk = sight.look(place.top, path)
+        disk = ledger.look_at(place.top, path)
         edit = Edit(path, UNKNOWN, disk.sha, "file", disk.mode, disk.mode, **common)
         ledger.record(place, session, [edit], [disk.data] if disk.sha not in (None, UNKNOWN) else [])
     else:
@@ -102,8 +102,8 @@ def wrote(
     into the tree. Raises OSError."""
     if before == after:
         return
-    disk = sight.look(place.top, path)
-    mode = disk.mode or sight.REGULAR
+    disk = ledger.look_at(place.top, path)
+    mode = disk.mode or ledger.REGULAR
     start, end = (None if data is None else digest(data) for data in (before, after))
     was, now = (None if data is None else mode for data in (before, after))
     kind = "write" if before is None else "edit"

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from claudetools.attribution.edits import DISK, UNKNOWN, Edit, digest, is_inside
 from claudetools.core.light import NamedTuple
 from claudetools.core.place import Place
-from claudetools.sessions import calls, ledger, sight
+from claudetools.sessions import calls, ledger
 from claudetools.sessions.event import Event
+from claudetools.sessions.ledger import Sight
 from claudetools.sessions.registry import folder_of
-from claudetools.sessions.sight import Sight
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def target_of(place: Place, event: Event) -> str | None:
 
 def start_file_call(place: Place, event: Event, path: str) -> None:
     """The call begins: remember what lies there."""
-    seen = sight.look(place.top, path)
+    seen = ledger.look_at(place.top, path)
     folder = folder_of(place, event.session)
     if seen.sha not in (None, UNKNOWN):
         ledger.keep_blob(folder, str(seen.sha), seen.data)
@@ -219,7 +219,7 @@ def record_file_call(place: Place, event: Event, path: str, call: calls.Call | N
     now = time.time()
     if call and call.path != path:
         call = None
-    disk = sight.look(place.top, path)
+    disk = ledger.look_at(place.top, path)
     before = sight_before(place, event.session, call)
     result = {"originalFile": normal(before.data)} if event.failed and before and before.sha else event.result
     exact = change_of(event.tool, event.given, result, before, disk) if event.tool in EXACT_TOOLS else None
@@ -237,7 +237,7 @@ def record_file_call(place: Place, event: Event, path: str, call: calls.Call | N
     return edit
 
 
-def file_edit(path: str, before: sight.Sight | None, disk: sight.Sight) -> tuple[Edit, list[bytes]]:
+def file_edit(path: str, before: ledger.Sight | None, disk: ledger.Sight) -> tuple[Edit, list[bytes]]:
     """The file changed; between what, nobody can tell line by line."""
     was, start = (before.mode, before.sha) if before else (disk.mode, UNKNOWN)
     contents = [disk.data] if disk.sha not in (None, UNKNOWN) else []
@@ -245,11 +245,11 @@ def file_edit(path: str, before: sight.Sight | None, disk: sight.Sight) -> tuple
 
 
 def exact_edit(
-    path: str, change: ToolChange, before: sight.Sight | None, disk: sight.Sight
+    path: str, change: ToolChange, before: ledger.Sight | None, disk: ledger.Sight
 ) -> tuple[Edit, list[bytes]]:
     """What the tool itself says, checked against the disk."""
     after = digest(change.after)
-    mode = disk.mode or sight.REGULAR
+    mode = disk.mode or ledger.REGULAR
     note = {} if disk.sha == after else {DISK: disk.sha}  # somebody has written there since
     if change.before is None:
         return Edit(path, None, after, change.kind, mode, None, note=note), [change.after]
@@ -258,14 +258,14 @@ def exact_edit(
     return Edit(path, start, after, change.kind, mode, was, note=note), [change.before, change.after]
 
 
-def sight_before(place: Place, session: str, call: calls.Call | None) -> sight.Sight | None:
+def sight_before(place: Place, session: str, call: calls.Call | None) -> ledger.Sight | None:
     """What lay there when the call began, None where that is not known any more."""
     if call is None or call.before == UNKNOWN:
         return None
     if call.before is None:
-        return sight.NOTHING
+        return ledger.NOTHING
     data = ledger.blob(place, session, call.before)
-    return None if data is None else sight.Sight(call.before, call.was, data)
+    return None if data is None else ledger.Sight(call.before, call.was, data)
 
 
 def began_at(event: Event, call: calls.Call | None, now: float) -> float:
@@ -276,7 +276,7 @@ def began_at(event: Event, call: calls.Call | None, now: float) -> float:
 
 def written_at(place: Place, path: str, began: float, now: float, is_ours: bool) -> float:
     """When the file was written, as near as it tells: what lies there now is this call's or was written later."""
-    stat = sight.stat_of(place.top, path)
+    stat = ledger.stat_of(place.top, path)
     # The change time: clients write a file beside it and rename that, which leaves the time of writing as it was.
     if stat is None or not began <= stat[3] / 1e9 <= now:
         return now

@@ -18,7 +18,7 @@ from claudetools.attribution.edits import UNKNOWN, Edit, digest
 from claudetools.attribution.reach import Reach
 from claudetools.core.light import NamedTuple
 from claudetools.core.place import Place
-from claudetools.sessions import calls, ledger, sight, status
+from claudetools.sessions import calls, ledger, status
 from claudetools.sessions.registry import folder_of, make_private
 
 TYPE_CHECKING = False
@@ -67,7 +67,7 @@ def finish(place: Place, session: str, call: calls.Call, seconds: float = 0.0, g
     changed = [path for path in {**call.dirty, **found.dirty} if is_changed(place, path, call, found, began)]
     edits, contents = [], []
     for path, (before, was) in contents_before(place, changed, call, found).items():
-        after = sight.look(place.top, path)
+        after = ledger.look_at(place.top, path)
         if isinstance(before, bytes):
             contents.append(before)
             before = digest(before)
@@ -112,7 +112,7 @@ def contents_before(
 
 def is_changed(place: Place, path: str, call: calls.Call, found: Look, began: float) -> bool:
     """Whether the path may have changed since `began`."""
-    after = sight.stat_of(place.top, path)
+    after = ledger.stat_of(place.top, path)
     if path in call.dirty:
         before = call.dirty[path][0]
         if before == (list(after) if after else None) and not (after and is_fresh(after, call.looked or call.began)):
@@ -120,7 +120,7 @@ def is_changed(place: Place, path: str, call: calls.Call, found: Look, began: fl
     return after is None or after[3] / 1e9 > began - TICK / 1e9
 
 
-def is_fresh(stat: sight.Stat | list[int], at: float) -> bool:
+def is_fresh(stat: ledger.Stat | list[int], at: float) -> bool:
     """Whether the file was written so shortly before `at` that a later write may have left the same stat."""
     return max(stat[2], stat[3]) + TICK > at * 1e9
 
@@ -139,15 +139,15 @@ def look(place: Place, session: str) -> Look:
     dirty: dict[str, list[Any]] = {}
     left = MOST
     for path in entries:
-        stat = sight.stat_of(place.top, path)
+        stat = ledger.stat_of(place.top, path)
         old = remembered.get(path)
         if stat and old and old[0] == list(stat) and not is_fresh(stat, old[3]):
             dirty[path] = old[:3]
             remembered[path] = old
             continue
-        seen = sight.look(place.top, path) if stat and stat[1] <= left else sight.Sight(UNKNOWN, sight.REGULAR)
+        seen = ledger.look_at(place.top, path) if stat and stat[1] <= left else ledger.Sight(UNKNOWN, ledger.REGULAR)
         if stat is None:
-            seen = sight.NOTHING
+            seen = ledger.NOTHING
         elif seen.sha not in (None, UNKNOWN):
             left -= len(seen.data)
             ledger.keep_blob(folder, str(seen.sha), seen.data)
