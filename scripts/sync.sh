@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Summary: Save and sync this repository and the vault.
-# Usage: sync.sh [--mine | --all] [-m TEXT] [--wait S] [--no-push] [--dry-run] [--json] [--quiet] [--allow PATH] [-- PATH...]
+# Usage: sync.sh [--mine | --all] [-m TEXT] [--wait S] [--no-push] [--dry-run] [--json] [--quiet] [--progress] [--allow PATH] [-- PATH...]
 #        sync.sh --resolve [--take mine|theirs|both PATH | --abort]
 #        sync.sh --points | --restore PATH@TIME | --status | --take-upstream
 #        sync.sh --vault[=FOLDER] ...
@@ -18,6 +18,7 @@
 #   --dry-run          show what would be saved; changes nothing
 #   --json             the result as one JSON object on stdout
 #   --quiet            no talk on stderr
+#   --progress         say on stderr what is waited for, also where that is no terminal
 #   --allow PATH       send PATH although it would be left out (size, secret, name); a folder stands for all below
 #   --resolve          lay out both texts of a conflict; the next sync takes the result
 #   --points           list the restore points of the last 14 days
@@ -266,7 +267,8 @@ end_run() {
 
 end_by_signal() {
   trap - HUP INT TERM
-  error "Ended by a signal. Nothing is lost; ${LEFT_RUNNING:+the sync goes on in the background, and }the next sync goes on from here."
+  [ -z "$NETWORK_PID" ] || kill -TERM "$NETWORK_PID" 2>/dev/null
+  error "Ended by a signal${NETWORK_PID:+ while it waited for $(visible "$REMOTE")}. Nothing is lost; ${LEFT_RUNNING:+the sync goes on in the background, and }the next sync goes on from here."
   exit "$1"
 }
 

@@ -5,7 +5,7 @@
 #   TAKE_SIDE TAKE_UPSTREAM TITLE VAULT_CHOSEN VAULT_ONLY VAULT_PARTS WAIT WANTED WHOSE.
 
 parse_arguments() {
-  JOB=sync MESSAGE='' WAIT='' NO_PUSH='' DRY_RUN='' JSON='' RESTORE='' RESOLVE='' WHOSE='' TAKE_PATH='' TAKE_UPSTREAM='' VAULT_ONLY='' VAULT_CHOSEN='' ROUND=1
+  JOB=sync MESSAGE='' WAIT='' PROGRESS='' NO_PUSH='' DRY_RUN='' JSON='' RESTORE='' RESOLVE='' WHOSE='' TAKE_PATH='' TAKE_UPSTREAM='' VAULT_ONLY='' VAULT_CHOSEN='' ROUND=1
   ALLOWED=() WANTED=() JSON_PARTS=() VAULT_PARTS=()
   while [ $# -gt 0 ]; do
     case $1 in
@@ -33,6 +33,7 @@ parse_arguments() {
       --dry-run) DRY_RUN=1 ;;
       --json) JSON=1 ;;
       --quiet) QUIET=1 ;;
+      --progress) PROGRESS=1 ;;
       --points) JOB=points ;;
       --status) JOB=status ;;
       --take-upstream) TAKE_UPSTREAM=1 ;;
@@ -125,3 +126,6 @@ path_from_top() {
 }
 
 need_value() { [ $# -ge 2 ] || wrong_usage "$1 needs a value."; }
+
+# shows_progress: whether somebody looks at stderr, or asked for it.
+shows_progress() { [ -n "$PROGRESS" ] || { [ -z "$QUIET$JSON" ] && [ -t 2 ]; }; }

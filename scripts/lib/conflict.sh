@@ -56,7 +56,7 @@ send_safety_copy() {
 
 # push_copy OID OLD: SAFETY becomes OID ('' for: goes) where it is OLD.
 push_copy() {
-  network git -C "$TOP" -c core.hooksPath=/dev/null push --quiet "--force-with-lease=$SAFETY:$2" "$REMOTE" "$1:$SAFETY" 2>"$WORK/copy-error"
+  network "$WORK/copy-error" git -C "$TOP" -c core.hooksPath=/dev/null push --quiet "--force-with-lease=$SAFETY:$2" "$REMOTE" "$1:$SAFETY"
 }
 
 # The branch is not as we left it: another clone's, or gone.

@@ -162,8 +162,8 @@ push_tip() {
   begin_receive
   expect_tracking_lock
   # Only where the remote still is where we think: put back to an older commit, it would take its removed ones again.
-  if network git -C "$TOP" push --no-verify --porcelain "--force-with-lease=refs/heads/$BRANCH:$SEEN" \
-    "$REMOTE" "$TIP:refs/heads/$BRANCH" >"$WORK/push" 2>"$WORK/error"; then
+  if network "$WORK/error" git -C "$TOP" push --no-verify --porcelain "--force-with-lease=refs/heads/$BRANCH:$SEEN" \
+    "$REMOTE" "$TIP:refs/heads/$BRANCH" >"$WORK/push"; then
     expect_git_locks
     checkpoint pushed
     note_pushed "$TIP"
@@ -247,11 +247,13 @@ compose_fetch() {
 expect_tracking_lock() { expect_git_locks "$COMMON/refs/remotes/$REMOTE/$BRANCH.lock"; }
 
 fetch_remote() {
-  local status
+  local status=0
   compose_fetch
   expect_tracking_lock
-  patiently network "${FETCH[@]}"
-  status=$?
+  until network "$WORK/error" "${FETCH[@]}"; do
+    find_git_lock "$(<"$WORK/error")" && outwait_git_lock || status=1
+    [ "$status" -eq 0 ] || break
+  done
   expect_git_locks
   [ "$status" -eq 0 ] || {
     case $(<"$WORK/error") in

@@ -45,31 +45,35 @@ limit_wait() {
   [ "$WAIT" -le "$left" ] || WAIT=$left
 }
 
-# network COMMAND...: in the background where a watchdog runs, because bash hears a signal only between two programs.
+# network ERRORS COMMAND...: its stderr goes into the file ERRORS, not that of this shell, which says where it is when a
+# signal comes. In the background, because bash hears a signal only between two programs.
 network() {
-  local status
-  if [ -z "$WATCHDOG" ]; then
-    hold_by_stdin "$@"
-    return
-  fi
-  status=124
+  local status=124 errors=$1 ticker=''
+  shift
+  : >"$errors"
   if [ -z "$TIMED_OUT" ]; then
-    hold_by_stdin exec "$@" & # git itself gets the signal
+    if shows_progress; then
+      tick & # ends with the command
+      ticker=$!
+    fi
+    hold_by_stdin exec "$@" 2>"$errors" & # git itself gets the signal
     NETWORK_PID=$!
     wait "$NETWORK_PID"
     status=$?
     NETWORK_PID=''
+    [ -z "$ticker" ] || stop_ticking "$ticker"
   fi
-  [ -z "$TIMED_OUT" ] || printf 'took longer than %s s\n' $((AGENT_SECONDS - 5)) >&2
+  [ -z "$TIMED_OUT" ] || printf 'took longer than %s s\n' $((AGENT_SECONDS - 5)) >>"$errors"
   return "$status"
 }
 
-# network_line COMMAND...: sets NETWORK_LINE, the first line of its output.
+# network_line ERRORS COMMAND...: sets NETWORK_LINE, the first line of its output.
 network_line() {
-  local out status
+  local out status errors=$1
   NETWORK_LINE=''
-  if [ -z "$WATCHDOG" ]; then
-    out=$(hold_by_stdin exec "$@") || return
+  if [ -z "$WATCHDOG" ] && ! shows_progress; then
+    shift
+    out=$(hold_by_stdin exec "$@" 2>"$errors") || return
     NETWORK_LINE=${out%%$'\n'*}
     return 0
   fi
@@ -80,6 +84,29 @@ network_line() {
   read -r NETWORK_LINE <"$out"
   rm -f "$out"
   return "$status"
+}
+
+# tick: from the third second on, one line on stderr that is written over each second.
+tick() {
+  local second seconds=2
+  exec 6>&- 7>&- 8>&- 9>&- >/dev/null # holds no lock
+  trap 'kill "$second" 2>/dev/null; exit 0' TERM
+  sleep 2 &
+  second=$!
+  wait "$second" || return
+  while :; do
+    printf '\rWaiting for %s, %s s ' "$(visible "$REMOTE")" "$seconds" >&2
+    seconds=$((seconds + 1))
+    sleep 1 &
+    second=$!
+    wait "$second" || return
+  done
+}
+
+stop_ticking() {
+  kill -TERM "$1" 2>/dev/null
+  wait "$1" 2>/dev/null
+  printf '\r\033[K' >&2
 }
 
 end_network() {

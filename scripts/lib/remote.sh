@@ -44,7 +44,7 @@ name_remote() { # sets REMOTE_URL
 
 # 0 the remote's tip is SEEN, 1 it is another one, else an exit code.
 remote_is_seen() {
-  network_line git -C "$TOP" ls-remote --quiet "$REMOTE" "refs/heads/$BRANCH" 2>"$WORK/error" || {
+  network_line "$WORK/error" git -C "$TOP" ls-remote --quiet "$REMOTE" "refs/heads/$BRANCH" || {
     report_unreachable
     return
   }
@@ -120,7 +120,7 @@ meet_remote_lock() {
 report_branch_gone() {
   local other='' advice=() here setting=config
   here="git -C $(quoted "$TOP")"
-  network_line git -C "$TOP" ls-remote --quiet --symref "$REMOTE" HEAD 2>/dev/null
+  network_line /dev/null git -C "$TOP" ls-remote --quiet --symref "$REMOTE" HEAD
   case $NETWORK_LINE in 'ref: refs/heads/'*$'\t'HEAD) other=${NETWORK_LINE#ref: refs/heads/} other=${other%$'\t'HEAD} ;; esac
   [ -z "$CONFIG_WORKTREES" ] || setting='config --worktree'
   if [ -z "$other" ]; then
