@@ -368,6 +368,7 @@ def test_yesterdays_session_without_a_log_is_named(machine: Machine) -> None:
         if ago:
             registry.end(place, id)
         registry.touch(place, id, now - ago * 86400)
+    machine.write("session-logs/2026-06-05-mike-vpn.md", "---\nsession: logged\n---\n\n## Session Summary\n\nDone.\n")
     told = start(machine, "a")
     assert told.count("/save --for") == 1 and "/save --for lost" in told
 

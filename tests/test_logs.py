@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from claudetools.attribution.edits import digest
 from claudetools.core.place import Place
 from claudetools.logs import sections
 from claudetools.sessions import ledger, registry
+from claudetools.sessions.events import news
 from commands import run_tools
 from world import TOOLKIT, Machine, Result, World, log_text, write_identity
 
@@ -498,6 +500,20 @@ def test_sessions_without_a_log_are_listed(world: World, mike: Machine) -> None:
     for id in ("without", "skeleton"):
         fill(mike, made(mike, "new", "late", session=id))
     assert log(mike, "missing").out == "[OK] Every session of the last 7 days has a log of its work.\n"
+
+
+def test_a_session_that_starts_hears_of_those_that_left_no_log_or_an_empty_one(mike: Machine) -> None:
+    registry.register(place_of(mike), "new")
+    for id in ("logged", "skeleton", "none"):
+        agent = Agent(mike, id)
+        agent.write(f"{id}.txt", b"x\n")
+        if id != "none":
+            path = made(mike, "new", id, "--client", "acme", session=id)
+        if id == "logged":
+            fill(mike, path)
+        agent.end()
+    told = "\n".join(news.without_log(place_of(mike), "new", time.time()))
+    assert re.findall(r"/save --for (\w+)", told) == ["none", "skeleton"], told
 
 
 def test_work_after_the_last_save_is_listed_until_that_is_logged(mike: Machine) -> None:
