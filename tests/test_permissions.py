@@ -69,6 +69,7 @@ class TestAsAnotherUser:
         names = ["secret.bin", "new\nline", "esc\x1b[31m", "folder/-x", *(f"many/{i}" for i in range(300))]
         for name in names:
             machine.write(name, "mine\n")
+        machine.git("config", "claudetools.allow", ".")  # names that Windows cannot hold are among them
         give_away(machine.top)
         for name in names:
             (machine.top / name).chmod(0)
