@@ -15,7 +15,7 @@
 #   -m TEXT            the commit's subject
 #   --wait S           seconds to wait for another sync (120; at most 75 in an agent's shell)
 #   --no-push          commit here only
-#   --dry-run          show what would be saved; changes nothing
+#   --dry-run          show what would be saved, restored, laid out or taken; changes nothing
 #   --json             the result as one JSON object on stdout
 #   --quiet            no talk on stderr
 #   --progress         say on stderr what is waited for, also where that is no terminal
@@ -168,7 +168,7 @@ do_job() {
     status) show_status ;;
     points) list_points ;;
     resolve) look_at_tree && resolve_conflict ;;
-    restore) finish_advance && { settle_put_back || :; } && look_at_tree && take_snapshot && restore_path "$RESTORE" ;;
+    restore) { [ -n "$DRY_RUN" ] || finish_advance; } && { [ -n "$DRY_RUN" ] || settle_put_back || :; } && look_at_tree && take_snapshot && restore_path "$RESTORE" ;;
     sync) sync_tree ;;
   esac
 }

@@ -108,6 +108,8 @@ resolve_conflict() {
 lay_aside() {
   if [ ! -e "$TREE/resolve" ]; then
     note_fact "[OK] Nothing is laid out, so there is nothing to lay aside."
+  elif [ -n "$DRY_RUN" ]; then
+    note_fact "Would lay aside what is in .claudetools-resolve/. Nothing was changed."
   elif run_python resolve forget --top "$TOP" --tree-state "$TREE" 2>"$WORK/error"; then
     if [ -e "$TREE/conflict-since" ]; then
       note_fact "[OK] Laid aside. The conflict is still there: $(sync_command) --resolve"
@@ -124,16 +126,21 @@ lay_out_conflict() {
   local out word path how lines=()
   read_seen
   if [ -n "$SEEN" ] && [ -n "$HEAD_OID" ]; then
-    out=$(run_python resolve lay-out --top "$TOP" --tree-state "$TREE" --head "$HEAD_OID" --onto "$SEEN" 2>"$WORK/error")
+    out=$(run_python resolve lay-out --top "$TOP" --tree-state "$TREE" --head "$HEAD_OID" --onto "$SEEN" ${DRY_RUN:+--dry-run} 2>"$WORK/error")
   fi
   if [ -z "${out:-}" ]; then
     note_fact "[OK] Nothing to settle."
     return 0
   fi
-  git -C "$TOP" check-ignore -q .claudetools-resolve/x || { mkdir -p "$COMMON/info" && printf '/.claudetools-resolve/\n' >>"$COMMON/info/exclude"; }
+  [ -n "$DRY_RUN" ] || git -C "$TOP" check-ignore -q .claudetools-resolve/x || { mkdir -p "$COMMON/info" && printf '/.claudetools-resolve/\n' >>"$COMMON/info/exclude"; }
   while IFS=$'\t' read -r word path how; do
     [ "$word" != file ] || lines+=("  ${MAIN_TOP:+$(visible "$TOP")/}.claudetools-resolve/$path    $how")
   done <<<"$out"
+  if [ -n "$DRY_RUN" ]; then
+    note_fact "Would lay out $(count_of ${#lines[@]} file). Nothing was changed. To do it: $(sync_command) --resolve"
+    for path in "${lines[@]}"; do note_fact "$path"; done
+    return 0
+  fi
   note_fact "$(count_of ${#lines[@]} file). Edit it, or take a side, then run sync again. To leave it as it was: $(sync_command) --resolve --abort"
   for path in "${lines[@]}"; do note_fact "$path"; done
   note_fact "  $(sync_command) --resolve --take mine|theirs|both PATH"
@@ -141,7 +148,11 @@ lay_out_conflict() {
 
 take_side() {
   local said
-  if said=$(run_python resolve take --top "$TOP" --tree-state "$TREE" --side "$TAKE_SIDE" --path "$TAKE_PATH" --head "$HEAD_OID" 2>"$WORK/error"); then
+  if said=$(run_python resolve take --top "$TOP" --tree-state "$TREE" --side "$TAKE_SIDE" --path "$TAKE_PATH" --head "$HEAD_OID" ${DRY_RUN:+--dry-run} 2>"$WORK/error"); then
+    if [ -n "$DRY_RUN" ]; then
+      note_fact "Would take $TAKE_SIDE for $(visible "$TAKE_PATH"). Nothing was changed."
+      return 0
+    fi
     [ "$said" != beside ] || TAKE_SIDE='both, which cannot be joined: theirs keeps the name, and yours gets a number behind it'
     note_fact "[OK] $(visible "$TAKE_PATH"): $TAKE_SIDE. Now run: $(sync_command)"
     return 0

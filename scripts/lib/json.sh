@@ -15,13 +15,13 @@ compose_json() {
     printf '%s%s' "$comma" "$part"
     comma=', '
   done
-  printf '], '
+  printf ']'
   case ${#VAULT_PARTS[@]} in
     0) ;;
     1) JSON_PARTS+=("\"vault\": ${VAULT_PARTS[0]}") ;;
     *) JSON_PARTS+=("\"vaults\": [$(join_parts "${VAULT_PARTS[@]}")]") ;;
   esac
-  join_parts ${JSON_PARTS[@]+"${JSON_PARTS[@]}"}
+  for part in ${JSON_PARTS[@]+"${JSON_PARTS[@]}"}; do printf ', %s' "$part"; done
   printf '}\n'
 }
 

@@ -8,6 +8,10 @@ list_points() {
   local line
   git -C "$TOP" for-each-ref --format='%(refname:lstrip=3) %(objectname:short) %(subject)' refs/claudetools/points \
     >"$WORK/points" 2>"$WORK/error" || return
+  if [ -n "$JSON" ]; then
+    points_as_json
+    return
+  fi
   [ -s "$WORK/points" ] || {
     say "No restore points yet. Every sync that saves something makes one."
     return 0
@@ -15,6 +19,17 @@ list_points() {
   while IFS= read -r line; do
     say "${line%% *}  $(visible "${line#* }")"
   done <"$WORK/points"
+}
+
+points_as_json() { # sets TOLD_JSON
+  local line rest comma=''
+  TOLD_JSON='{"points": ['
+  while IFS= read -r line; do
+    rest=${line#* }
+    TOLD_JSON+="$comma{\"time\": \"${line%% *}\", \"commit\": \"${rest%% *}\", \"subject\": $(json_string "${rest#* }")}"
+    comma=', '
+  done <"$WORK/points"
+  TOLD_JSON+=']}'
 }
 
 # restore_path PATH@TIME: brings one file (or a folder) back as it was at the last point not younger than TIME.
@@ -39,8 +54,22 @@ restore_path() {
     problem "$EXIT_HELD" error "$(visible "$path") was not there at that time." "See them: $(sync_command) --points"
     return "$EXIT_HELD"
   }
+  if [ -n "$DRY_RUN" ]; then
+    tell_restore "$point" "$path"
+    return
+  fi
   tree=$(tree_with_restored) || return "$EXIT_INTERNAL"
   put_back "$tree" "$path"
+}
+
+# tell_restore POINT PATH: the difference between the files as they are and as they would be.
+tell_restore() {
+  local line count
+  git -C "$TOP" diff --no-ext-diff --no-textconv --no-color --no-renames --diff-filter=AMT "$SNAPSHOT_TREE" "$1" -- ":(literal)$2" \
+    >"$WORK/restore-diff" 2>"$WORK/error" || return
+  count=$(grep -c '^diff --git ' "$WORK/restore-diff")
+  note_fact "Would restore $(visible "$2"): $(count_of "$count" file) would change. Nothing was changed."
+  while IFS= read -r line; do note_fact "  $(visible "$line")"; done <"$WORK/restore-diff"
 }
 
 # The tree as it is now, as a commit (a restore point of its own: the restore can be undone), and with the old files.

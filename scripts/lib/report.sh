@@ -1,12 +1,16 @@
 # shellcheck shell=bash
 # A sync's result as the user reads it: status line, summary, what came in, then what needs somebody.
 # Needs: results, settings, deliver, identity, ui.
-# Sets: JSON_PARTS VAULT_PARTS.
+# Sets: JSON_PARTS TOLD_JSON VAULT_PARTS.
 
 tell_result() {
   local role=$1
   tell_settings
-  [ "$JOB" != status ] && [ "$JOB" != points ] || [ "$REPO_EXIT" -ne 0 ] || return 0
+  case $JOB$REPO_EXIT in status0 | points0)
+    [ -z "$JSON" ] || add_answer "$role"
+    return 0
+    ;;
+  esac
   if [ -n "$JSON" ] && [ "$role" = vault ]; then
     VAULT_PARTS+=("$(json_repository)")
   elif [ -n "$JSON" ]; then
@@ -21,6 +25,11 @@ tell_result() {
     print_repository
   fi
   [ -n "$JSON" ] || print_place
+}
+
+add_answer() { # add_answer ROLE: what --status or --points found, for --json
+  TOLD_JSON="{\"path\": $(json_string "$TOP"), ${TOLD_JSON#\{}"
+  if [ "$1" = vault ]; then VAULT_PARTS+=("$TOLD_JSON"); else JSON_PARTS+=("\"$1\": $TOLD_JSON"); fi
 }
 
 # What is named above is seen from the top: in a folder below, `echo /.env >> .gitignore` would write another file.
@@ -281,9 +290,34 @@ tell_last_sync() { # tell_last_sync WORD OID EPOCH; OID is "-" where the sync sa
 show_status() {
   local word oid when hook waiting=("$TREE"/queue/*)
   read_process_facts
+  if [ -n "$JSON" ]; then
+    status_as_json
+    return
+  fi
   if [ -e "$LOCK_DIR/owner" ]; then say "Running: $(describe_owner)"; else say "Running: no sync"; fi
   hook=$(describe_hook) && say "Hook:    $hook"
   [ ! -e "${waiting[0]}" ] || say "Waiting: $(count_of ${#waiting[@]} request)"
   read -r word oid when 2>/dev/null <"$STATE/status" && tell_last_sync "$word" "$oid" "$when"
   show_background
+}
+
+status_as_json() { # sets TOLD_JSON
+  local word='' oid='' when='' count=0 hook running=null lines=() line last=$STATE/background/last waiting=("$TREE"/queue/*)
+  [ ! -e "$LOCK_DIR/owner" ] || running=$(json_string "$(describe_owner)")
+  if hook=$(describe_hook); then hook=$(json_string "$hook"); else hook=null; fi
+  [ ! -e "${waiting[0]}" ] || count=${#waiting[@]}
+  TOLD_JSON="{\"running\": $running, \"hook\": $hook, \"waiting\": $count, \"last\": "
+  if read -r word oid when 2>/dev/null <"$STATE/status" && [ -n "$(tell_last_sync "$word" "$oid" "$when")" ]; then
+    [ -n "$when" ] || { when=$oid && oid=-; }
+    TOLD_JSON+="{\"status\": $(json_string "$word"), \"head\": $([ "$oid" = - ] && echo null || json_string "$oid"), \"at\": $when}"
+  else
+    TOLD_JSON+=null
+  fi
+  settle_background
+  word=''
+  if read -r word 2>/dev/null <"$last/status"; then
+    while IFS= read -r line; do lines+=("$line"); done <"$last/out"
+    TOLD_JSON+=", \"background\": {\"exit\": $(json_string "$word"), \"said\": $(json_list ${lines[@]+"${lines[@]}"})}"
+  fi
+  TOLD_JSON+='}'
 }

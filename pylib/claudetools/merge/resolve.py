@@ -135,8 +135,8 @@ def has_lines(c: Conflict) -> bool:
 # --- laying out -------------------------------------------------------------------
 
 
-def lay_out(top: str, state: str, head: str, result: Replay) -> list[tuple[bytes, str]]:
-    """Write both texts of each conflict. Returns the paths, each with a word on how it can be settled.
+def lay_out(top: str, state: str, head: str, result: Replay, dry: bool = False) -> list[tuple[bytes, str]]:
+    """Write both texts of each conflict. Returns the paths, each with a word on how it can be settled. `dry` writes none.
 
     A file that was laid out before and still belongs to the same two texts is left as it is: somebody may be at it.
     """
@@ -151,18 +151,24 @@ def lay_out(top: str, state: str, head: str, result: Replay) -> list[tuple[bytes
         if known.get(c.path) == c and os.path.lexists(target):
             told.append((c.path, "laid out before" if not is_settled(top, c) else "settled"))
             continue
-        os.makedirs(os.path.dirname(target), exist_ok=True)
         text = both_texts(top, scratch, c)
-        if text is None:
-            with suppress(FileNotFoundError):
-                os.unlink(target)
-            told.append((c.path, "no lines to merge: take a side"))
-            continue
-        with open(target, "wb") as file:
-            file.write(text)
-        told.append((c.path, "both texts, marked"))
-    write_manifest(state, open_conflicts)
+        told.append((c.path, "both texts, marked" if text is not None else "no lines to merge: take a side"))
+        if not dry:
+            write_texts(target, text)
+    if not dry:
+        write_manifest(state, open_conflicts)
     return told
+
+
+def write_texts(target: bytes, text: bytes | None) -> None:
+    """The file with both texts, none where they have no lines."""
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    if text is None:
+        with suppress(FileNotFoundError):
+            os.unlink(target)
+        return
+    with open(target, "wb") as file:
+        file.write(text)
 
 
 def both_texts(top: str, scratch: str, c: Conflict) -> bytes | None:
@@ -317,6 +323,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--onto", default="")
     parser.add_argument("--side", choices=("mine", "theirs", "both"))
     parser.add_argument("--path", default="")
+    parser.add_argument("--dry-run", action="store_true")
     args = parser.parse_args(argv)
     top, state = args.top, args.tree_state
     if args.job == "forget":
@@ -326,6 +333,8 @@ def main(argv: list[str]) -> int:
         if kept := put_away(top, state):
             sys.stdout.write(f"kept\t{kept}\n")
         return 0
+    if args.job == "take" and args.dry_run:
+        return 0 if any(c.path == os.fsencode(args.path) for c in read_manifest(state)) else 1
     if args.job == "take" and args.side:
         if not take_side(top, state, args.side, os.fsencode(args.path)):
             return 1
@@ -334,7 +343,7 @@ def main(argv: list[str]) -> int:
         return 0
     pair = find_pair(top, read_pairs(os.path.join(state, "pairs")), args.head, args.onto)
     result = replay(top, os.path.join(state, "work"), args.head, args.onto, pair)
-    told = lay_out(top, state, args.head, result) if result.parked else []
+    told = lay_out(top, state, args.head, result, args.dry_run) if result.parked else []
     for path, word in told:
         sys.stdout.write(f"file\t{files.shown(path)}\t{word}\n")
     return 0 if told else 1
