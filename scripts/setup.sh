@@ -58,7 +58,10 @@ main() {
   say "     Written to .claude/identity.json. Save and sync: $(sync_command)"
   if runs_from_here; then
     prepare_clone
-  elif [ -e "$TOP/.claude/claudetools.json" ]; then
+    exit
+  fi
+  ! find_python || install_packages # of the toolkit that runs: the commands of a checkout need them as well
+  if [ -e "$TOP/.claude/claudetools.json" ]; then
     say "     The repository has a claudetools of its own, which was not touched. To set up its hook and git's settings as well,"
     say "     if you trust who wrote it: cd $(quoted "$TOP") && bash .claude/scripts/claudetools.sh setup"
   fi
