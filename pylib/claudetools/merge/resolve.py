@@ -136,7 +136,7 @@ def has_lines(c: Conflict) -> bool:
 
 
 def lay_out(top: str, state: str, head: str, result: Replay, dry: bool = False) -> list[tuple[bytes, str]]:
-    """Write both texts of each conflict. Returns the paths, each with a word on how it can be settled. `dry` writes none.
+    """Write both texts of each conflict; `dry`: none. Returns the paths, each with a word on how it can be settled.
 
     A file that was laid out before and still belongs to the same two texts is left as it is: somebody may be at it.
     """
