@@ -318,3 +318,12 @@ def test_a_sidecar_is_read_as_it_was_written(read: dict[str, str], raw: list[tup
 @given(st.recursive(st.none() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
 def test_a_broken_sidecar_says_nothing(found: object) -> None:
     assert sidecar.parse(json.dumps({"version": 1, "read": found, "claims": found})).claims in ((), [])
+
+
+@pytest.mark.parametrize(
+    "piece", ["1", "10.0.0.5 ", "a-", "port vlan ", "not from moved ", "C:\\a ", "`a", "<a ", "&#46;"]
+)
+def test_a_line_without_end_is_looked_at_piece_by_piece(piece: str) -> None:
+    shown = rendered.render(piece * (9000 // len(piece)))
+    assert max(len(one.text) for one in shown) <= rendered.LONGEST
+    assert sum(len(one.text) for one in shown) >= 1400

@@ -28,7 +28,6 @@ from claudetools.wiki.patterns import (
     VAULT_WORD,
 )  # fmt: skip
 
-PIECE = 20_000  # characters of one line that are looked at together
 LETTERS = ("host", "name", "introduced", "code", "serial", "email", "path", "url", "commit", "vault")
 TO_AMOUNT = re.compile(rf"\s?(?:to|auf|->|→)\s?{NUMBER}[\s-]?(?P<unit>{UNIT})(?!\w)", re.IGNORECASE)
 COUNTABLE = ("port", "vlan", "ticket", "order", "ext")

@@ -11,7 +11,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,8 @@ DEFANGED = re.compile(r"(?<=\w)[\[({]\s?(?:\.|dot|:)\s?[\])}](?=\w)", re.IGNOREC
 NOT_SHOWN = re.compile(r"<!--.*?(?:-->|\Z)|</?[A-Za-z][^<>]*>|&#?\w{1,32};", re.DOTALL)
 SOURCE_OF = re.compile(r"&#?\w{1,32};|\\?.", re.DOTALL)
 OPEN, CLOSE, GONE = "\ue010", "\ue011", "\ue012"  # where code begins and ends; what is no part of the line after all
+LONGEST = 1500  # characters of a line that are looked at together
+NEAR = 5  # lines of a paragraph that a line may speak of
 COLUMN = " \u2502 "  # between the cells of a row; no text has it
 
 
@@ -118,7 +120,22 @@ def parser() -> MarkdownIt:
 def render(source: str) -> list[Shown]:
     """The lines of a text. What Markdown does not show, such as the target of a reference, is read as it stands."""
     source = re.sub(r"[\r\0\ue010-\ue012]", " ", source)
-    return list(Rendering(source).lines())
+    return [piece for shown in Rendering(source).lines() for piece in pieces(shown)]
+
+
+def pieces(shown: Shown) -> Iterator[Shown]:
+    """A line that no person has written, piece by piece: what is looked for in it takes the square of its length."""
+    start = 0
+    while len(shown.text) - start > LONGEST:
+        space = shown.text.rfind(" ", start, start + LONGEST)
+        end = space + 1 if space > start else start + LONGEST
+        yield replace(shown, text=shown.text[start:end], starts=shown.starts[start:end], ends=shown.ends[start:end])
+        start = end
+    yield (
+        replace(shown, text=shown.text[start:], starts=shown.starts[start:], ends=shown.ends[start:])
+        if start
+        else shown
+    )
 
 
 class Rendering:
@@ -189,10 +206,10 @@ class Rendering:
             places = [at for at in building.starts if at >= 0]
             first = self.line_of(min(places), line) if places else line
             last = max(self.line_of(max(building.ends) - 1, first), first) if places else first
-            made = self.made(building, first, last, earlier, level)
+            made = self.made(building, first, last, earlier[-NEAR:], level)
             line = last + 1
             yield made
-            earlier.append(made.text)
+            earlier.append(made.text[:LONGEST])
         for number in range(*token.map):
             self.covered[number] = True
         if level:
@@ -214,7 +231,7 @@ class Rendering:
         for number in range(first, last + 1):
             self.covered[number] = True
         headings = tuple(text for depth, text in self.headings if depth > 1)
-        above = (*headings, *(item for item in self.items[:-1] if item))
+        above = (*(text[:LONGEST] for text in headings), *(item[:LONGEST] for item in self.items[:-1] if item))
         text, starts, ends = code_marks("".join(building.chars)), building.starts, building.ends
         gone = [n for n, char in enumerate(text) if char == GONE]
         if gone:
@@ -238,7 +255,7 @@ class Rendering:
             building.add_source(self.source[self.starts[number] : self.ends[number]].rstrip("\n"), self.starts[number])
             made = self.made(building, number, number, earlier)
             yield made
-            earlier = [*earlier[-4:], made.text]
+            earlier = [*earlier[1 - NEAR :], made.text[:LONGEST]]
 
     def bare(self, first: int, end: int) -> Iterator[Shown]:
         """Lines of HTML without their tags. A comment may go over several of them."""

@@ -34,6 +34,7 @@ from claudetools.wiki.wording import (
 )
 
 STRUCTURE = frozenset(section.name.casefold() for section in SECTIONS)
+MOST_AT_ONCE = 4  # a line that says one value more often is a machine's
 ADDRESSES = ("ip", "ip6", "net")
 NAMES = ("host", "introduced", "name", "code")
 LETTERS = (*NAMES, "email", "vault", "path", "serial", "guid", "mac", "commit", "phone")
@@ -208,7 +209,7 @@ class Statements:
             same = [Fact(fact.kind, one.text[at : at + size], at, at + size, fact.forms)]
         if not same:
             return Answer(one) if self.stands_around(fact, one) else None
-        answers = [self.judged(claim, fact, one, other) for other in same]
+        answers = [self.judged(claim, fact, one, other) for other in same[:MOST_AT_ONCE]]
         return next((answer for answer in answers if answer.by), answers[-1])
 
     def stands_around(self, fact: Fact, one: Statement) -> bool:

@@ -21,6 +21,7 @@ from claudetools.wiki.statements import Answer, Statement, Statements, locate
 from claudetools.wiki.wording import BILLED, BILLING
 
 MARK = "(verify)"
+MOST_VALUES = 2000  # of a draft
 FIGURE = re.compile(r"(?<![\w.,:-])[+-]?\d+(?:[.,]\d+)*(?![\w:]|[.,-]\d)")
 
 
@@ -168,7 +169,11 @@ def proved(lines: Sequence[Line], court: Court, verdict: Verdict) -> tuple[list[
     body = "\n".join(line.text for line in lines)
     spans: list[tuple[int, int, str, str]] = []
     found: dict[int, list[Statement]] = {}
+    values = 0
     for shown in render(body):
+        values += len(facts.find(shown.text))
+        if values > MOST_VALUES:
+            raise Refused(f"it has more than {MOST_VALUES} values")
         mine = [lines[n - 1] for n in lines_of(shown)]
         if all(line.kept for line in mine):
             continue
