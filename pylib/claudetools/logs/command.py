@@ -249,7 +249,7 @@ def check(file: str, fix: bool, as_json: bool) -> int:
     if not as_json and not found:
         print(f"[OK] {visible(file)} is in order.")
     if sections.missing_sections(data.decode("utf-8", "replace")) and held and not fix and not as_json:
-        print(f"        Add what is missing: {cli.program(place)} log check --fix {shlex.quote(visible(file))}")
+        print(f"        Add them: {cli.program(place)} log check --fix {shlex.quote(visible(file))}")
     return cli.HELD if held else cli.OK
 
 
