@@ -189,7 +189,7 @@ count_foreign_lines() {
 }
 
 vault() {
-  printf 'age-encryption.org/v1\n-> X25519 abc\ndef\n--- ghi\njkl\n' >"$PLACE/home-A/vault/acme.age"
+  printf 'age-encryption.org/v1\n-> X25519 abc\ndef\n--- ghi\n%s\n' "$(printf '\303\277%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20)" >"$PLACE/home-A/vault/acme.age"
   sync_as A >"$PLACE/out" 2>&1
   git -C "$PLACE/vault.git" cat-file -e main:acme.age 2>/dev/null || fail_scene 'not there' || return
   printf 'pushed'

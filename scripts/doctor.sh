@@ -66,14 +66,14 @@ look_at_everything() {
 
 # --- findings --------------------------------------------------------------------
 
-DOCTOR_EXIT=0 LEVELS=() TEXTS=() MORE=()
+DOCTOR_EXIT=0 LEVELS=() FINDINGS=() MORE=()
 
 # find_that LEVEL TEXT [LINE...]: what was seen; the lines below it are mostly the command that mends it.
 find_that() {
   local level=$1 text=$2 more=''
   shift 2
   [ $# -eq 0 ] || printf -v more '%s\n' "$@"
-  LEVELS+=("$level") TEXTS+=("$text") MORE+=("${more%$'\n'}")
+  LEVELS+=("$level") FINDINGS+=("$text") MORE+=("${more%$'\n'}")
   [ "$level" != ERROR ] || DOCTOR_EXIT=$(worse_exit "$DOCTOR_EXIT" "$EXIT_SETUP")
 }
 
@@ -110,7 +110,7 @@ print_findings() {
   verdict
   say "$VERDICT"
   for ((i = 0; i < ${#LEVELS[@]}; i++)); do
-    say "[${LEVELS[i]}] ${TEXTS[i]}"
+    say "[${LEVELS[i]}] ${FINDINGS[i]}"
     [ -n "${MORE[i]}" ] || continue
     while IFS= read -r line; do say "        $line"; done <<<"${MORE[i]}"
   done
@@ -121,7 +121,7 @@ print_findings_as_json() {
   verdict
   printf '{"exit": %s, "verdict": %s, "findings": [' "$DOCTOR_EXIT" "$(json_string "${VERDICT#*] }")"
   for ((i = 0; i < ${#LEVELS[@]}; i++)); do
-    printf '%s{"level": "%s", %s}' "$comma" "${LEVELS[i]}" "$(json_message "${TEXTS[i]}${MORE[i]:+$'\n'${MORE[i]}}")"
+    printf '%s{"level": "%s", %s}' "$comma" "${LEVELS[i]}" "$(json_message "${FINDINGS[i]}${MORE[i]:+$'\n'${MORE[i]}}")"
     comma=', '
   done
   printf ']}\n'

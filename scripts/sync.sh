@@ -54,7 +54,7 @@ load exit_codes ui arguments patience python results identity owner vault remote
 load_the_rest() {
   [ -z "$LOADED_FOR" ] || return 0
   LOADED_FOR=$ROLE
-  load claim lock times checks gates cruft twins moves snapshot commit split unsplit others check_tree run_hook own_hooks \
+  load claim lock times changes checks gates cruft twins moves snapshot commit split unsplit others check_tree run_hook own_hooks \
     message_hooks push_hook replay exchange outgoing refusal conflict advance base recover points migrate first_time queue background
 }
 LOADED_FOR='' LEFT_RUNNING=''
@@ -227,7 +227,7 @@ save_changes() {
   COMMIT_PARENT=$HEAD_OID
   begin_round
   [ -z "$SAVING_REFUSED" ] || return 0
-  if [ $((${#PATHS[@]} + ${#GONE[@]} + ${#UNSTAGED[@]} + ${#UNMERGED[@]})) -eq 0 ] && [ "$BASE_OID" = "$HEAD_OID" ] &&
+  if ! has_changes && [ "$BASE_OID" = "$HEAD_OID" ] &&
     [ ! -s "$TREE/unsettled" ] && ! ledger_is_news; then
     return 0
   fi

@@ -2,8 +2,7 @@
 # The rules of hooks/checks, loaded as functions: a sync starts no program for them, but one git grep where there are
 # logs to be read, and Python where files may have to be encrypted.
 # Needs: ui, identity, python.
-# Sets: CONTENT_GIT CONTENT_PATHS CONTENT_TASKS CONVENTIONS FOREIGN_FIX FOREIGN_LOGS FOREIGN_WHY MOVABLE SEALS_SAVED
-#   SEAL_PATHS.
+# Sets: CONTENT_GIT CONTENT_PATHS CONTENT_TASKS CONVENTIONS FOREIGN_FIX FOREIGN_LOGS FOREIGN_WHY SEALS_SAVED SEAL_PATHS.
 
 for part in machines-own log-name names path-cruft log-text vault-plain contents credentials secret-names secrets; do
   # shellcheck source=/dev/null
@@ -15,14 +14,12 @@ check_added_name() { check_log_name "$1" && check_name "$1"; }
 
 # hold_broken_contents: what is staged in the private index and breaks a rule by its content is held back.
 hold_broken_contents() {
-  local path logs=()
+  local path
   begin_contents
-  for path in ${NEW_PATHS[@]+"${NEW_PATHS[@]}"}; do
-    if is_log "$path" && ! is_allowed "$path"; then logs+=("$path"); fi
+  list_changes new
+  for path in ${LISTED[@]+"${LISTED[@]}"}; do
+    if is_log "$path" && ! is_allowed "$path"; then want_content "$path" log; fi
   done
-  [ ${#logs[@]} -eq 0 ] || while IFS= read -r -d '' path; do want_content "$path" log; done < <(
-    print_without ${#REFUSED_PATHS[@]} ${REFUSED_PATHS[@]+"${REFUSED_PATHS[@]}"} "${logs[@]}"
-  )
   local -x GIT_INDEX_FILE=$SNAPSHOT_INDEX
   [ ${#CONTENT_PATHS[@]} -eq 0 ] || check_contents hold_broken --cached
   hold_unsealed
@@ -33,7 +30,8 @@ hold_broken_contents() {
 # A vault has conventions of its own (hold_unsealed).
 hold_secrets() {
   local path i paths=()
-  for path in ${PATHS[@]+"${PATHS[@]}"}; do
+  list_changes staged
+  for path in ${LISTED[@]+"${LISTED[@]}"}; do
     ! may_hold_secrets "$path" || is_allowed "$path" || paths+=("$path")
   done
   [ ${#paths[@]} -gt 0 ] || return 0
@@ -50,10 +48,12 @@ hold_secrets() {
 # What has to be encrypted and is not. In the vault every file is looked at: what was encrypted there stays so.
 hold_unsealed() {
   local path
-  for path in ${PATHS[@]+"${PATHS[@]}"}; do
+  list_changes staged
+  for path in ${LISTED[@]+"${LISTED[@]}"}; do
     ! may_be_sealed "$path" || SEAL_PATHS+=('' "$path")
   done
-  for path in ${GONE[@]+"${GONE[@]}"} ${UNSTAGED[@]+"${UNSTAGED[@]}"}; do
+  list_changes deleted
+  for path in ${LISTED[@]+"${LISTED[@]}"}; do
     ! is_convention "$path" || SEAL_PATHS+=('' "$path")
   done
   [ ${#SEAL_PATHS[@]} -gt 0 ] || [ "$ROLE" = vault ] || return 0
@@ -70,19 +70,20 @@ hold_one_unsealed() {
   case $3 in
     outside) tell_once "[WARN] $(visible "$path") $RULE_TEXT. $RULE_FIX" ;;
     unmarked)
-      contains "$path" ${GONE[@]+"${GONE[@]}"} ${UNSTAGED[@]+"${UNSTAGED[@]}"} || return 0
+      is_deleted "$path" || return 0
       hold "$path" "$RULE_TEXT" "$RULE_FIX" %allow
       ;;
     *)
       forget_movable "$path" # it is no less plain under a new name
-      ! forget_path "$path" || hold "$path" "$RULE_TEXT" "$RULE_FIX" %allow
+      ! is_staged "$path" || hold "$path" "$RULE_TEXT" "$RULE_FIX" %allow
       ;;
   esac
 }
 
 judge_credentials() {
   local path i logs=()
-  for path in ${PATHS[@]+"${PATHS[@]}"}; do
+  list_changes staged
+  for path in ${LISTED[@]+"${LISTED[@]}"}; do
     if is_log "$path" && ! is_allowed "$path"; then logs+=("$path"); fi
   done
   find_plain_credentials "$BASE_OID" ${logs[@]+"${logs[@]}"}
@@ -114,7 +115,7 @@ find_foreign_logs() {
   for ((i = 0; i < ${#CHANGED[@]}; i++)); do
     path=${CHANGED[i]}
     [ "${CHANGE_KINDS[i]}" = M ] && is_log "$path" && ! is_allowed "$path" || continue
-    contains "$path" ${NEW_PATHS[@]+"${NEW_PATHS[@]}"} || want_content "$path" owner "${COMMIT_IDS//,/ }"
+    is_new "$path" || want_content "$path" owner "${COMMIT_IDS//,/ }"
   done
   check_contents note_foreign_log "$COMMIT_TREE"
   [ ${#FOREIGN_LOGS[@]} -eq "$before" ]
@@ -136,21 +137,22 @@ hold_foreign_logs() {
   local i path
   for ((i = 0; i < ${#FOREIGN_LOGS[@]}; i++)); do
     path=${FOREIGN_LOGS[i]}
-    forget_path "$path" || continue
+    is_staged "$path" || continue
     hold "$path" "${FOREIGN_WHY[i]}" "${FOREIGN_FIX[i]}" %allow
   done
 }
 
 hold_broken() {
-  forget_path "$1" || return 0
-  MOVABLE+=("$1")
+  is_staged "$1" || return 0
+  may_move "$1"
   hold "$1" "$RULE_TEXT" "$RULE_FIX" %allow
 }
 
 # A log from before under another name (log adopt) is not new: its content is that of one that is gone.
 is_moved_log() {
   local gone entry specs=() mine
-  for gone in ${GONE[@]+"${GONE[@]}"} ${UNSTAGED[@]+"${UNSTAGED[@]}"}; do
+  list_changes deleted
+  for gone in ${LISTED[@]+"${LISTED[@]}"}; do
     ! is_log "$gone" || specs+=(":(literal)$gone")
   done
   [ ${#specs[@]} -gt 0 ] && [ -n "$BASE_OID" ] || return 1

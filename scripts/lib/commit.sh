@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # From a snapshot to commits on the branch: objects first, then the shared index, then the branch.
 # Needs: repository, identity, snapshot, deliver, report, lock.
-# Sets: CHANGED CHANGE_KINDS COMMIT_OID HEAD_OID LOG_FILES LOG_PATH SAVED_ADDED SAVED_ARTICLES SAVED_FILES
-#   SAVED_KINDS SAVED_REMOVED SUBJECT.
+# Sets: CHANGED CHANGE_KINDS COMMIT_OID HEAD_OID LOG_FILES LOG_PATH SAVED_ADDED SAVED_ARTICLES SAVED_FILES SAVED_KINDS
+#   SAVED_REMOVED SUBJECT.
 
 # read_changes OLD NEW: fills CHANGED (paths), CHANGE_KINDS (A, M, D, T), LINES_ADDED and LINES_REMOVED (- for binary).
 read_changes() {

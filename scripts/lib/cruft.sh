@@ -1,32 +1,31 @@
 # shellcheck shell=bash
 # Windows paths used as file names: what is new goes to quarantine, what is tracked is named.
 # Needs: repository, gates, results, checks.
-# Sets: GONE REFUSED_PATHS.
+
+QUARANTINED=0 # folders of one second are told apart by it
 
 # Cruft is moved, not deleted: it may be the only copy of something. A folder named like that goes as one, and what goes
 # keeps its path.
 quarantine_path() {
   local path=$1 place root
   if [ -n "$DRY_RUN" ]; then
-    refuse_path "$path" "is a Windows path used as a file name" "A sync moves it to quarantine."
+    hold "$path" "is a Windows path used as a file name" "A sync moves it to quarantine."
     return 0
   fi
   if [ ! -e "$TOP/$path" ] && [ ! -L "$TOP/$path" ]; then # with its folder
-    REFUSED_PATHS+=("$path")
-    GONE+=("$path")
+    note_quarantined "$path"
     return 0
   fi
   is_path_cruft "$path"
   root=$CRUFT_ROOT
   [ -z "$(git -C "$TOP" ls-files -- ":(top,literal)$root")" ] || root=$path
-  place=$STATE/quarantine/$(utc_stamp)-${#REFUSED_PATHS[@]}
+  place=$STATE/quarantine/$(utc_stamp)-$((QUARANTINED += 1))
   case $root in */*) place+=/${root%/*} ;; esac
   if ! { (umask 077 && mkdir -p "$place") && mv "$TOP/$root" "$place/"; } 2>"$WORK/error"; then
-    refuse_path "$path" "is a Windows path used as a file name, and cannot be moved away" "Look at it: ls -l $(near "$path")"
+    hold "$path" "is a Windows path used as a file name, and cannot be moved away" "Look at it: ls -l $(near "$path")"
     return 0
   fi
-  REFUSED_PATHS+=("$path")
-  GONE+=("$path")
+  note_quarantined "$path"
   note_fact "[INFO] Moved away: $(visible "$root") is a Windows path used as a file name. It is in $(visible "$place"). Keep such a name: $(git_here) config --add claudetools.allow $(quoted "$root")"
 }
 

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# The gates: what is held back and named instead of being pushed by accident. Each is a function over PATHS.
+# The gates: what is held back and named instead of being pushed by accident. Each is a function over the table of changes.
 # `--allow PATH` opens all of them for that path or what lies below it.
 # Needs: repository, report, snapshot, checks.
-# Sets: CRUFT GONE HELD LATER LEFT_OUT LEFT_PATHS MOVABLE NEW_PATHS PATHS REFUSED_PATHS TRACKED_IDENTITY TRACKED_OWN.
+# Sets: TRACKED_IDENTITY TRACKED_OWN.
 
 hold_back_unsafe_paths() {
-  HELD=() LATER=() REFUSED_PATHS=() LEFT_OUT=() LEFT_PATHS=() MOVABLE=() CRUFT=()
+  forget_left_out # of an earlier round
   hold_machines_own || return
   hold_what_hooks_refused
   hold_foreign_logs
@@ -28,45 +28,28 @@ is_allowed() {
   return 1
 }
 
-# hold PATH WHY FIX...: PATH stays in the folder and out of the commit.
-hold() {
-  local path=$1 why=$2
-  shift 2
-  HELD+=("$path")
-  left_out "$path" "$why" "$@"
-}
-
-# Not a fault of anybody: the file is being written, and goes with the next sync.
-hold_for_later() {
-  LATER+=("$1")
-  info "Left for the next sync: $(visible "$1") is being written right now."
-}
-
 # --- what belongs to this machine ------------------------------------------------
 
 # Held whatever --allow says. What somebody has taken out of the index is untracked by that, and its deletion goes out.
 hold_machines_own() {
-  local path found=() kept=()
-  for path in ${PATHS[@]+"${PATHS[@]}"} ${GONE[@]+"${GONE[@]}"}; do ! is_machines_own "$path" || found+=("$path"); done
-  [ ${#found[@]} -gt 0 ] || return 0
-  for path in "${found[@]}"; do
-    forget_path "$path" || :
-    if contains "$path" ${UNSTAGED[@]+"${UNSTAGED[@]}"}; then
+  local path found=() new
+  list_changes present
+  for path in ${LISTED[@]+"${LISTED[@]}"}; do ! is_machines_own "$path" || found+=("$path"); done
+  for path in ${found[@]+"${found[@]}"}; do
+    if is_unstaged "$path"; then
+      set_own_aside "$path"
       tell_to_ignore "$path"
       continue
     fi
-    HELD+=("$path")
-    if ! contains "$path" ${NEW_PATHS[@]+"${NEW_PATHS[@]}"} ||
-      git -C "$TOP" ls-files --error-unmatch -- ":(literal)$path" >/dev/null 2>&1; then
+    new=''
+    ! is_new "$path" || new=1
+    hold_own "$path"
+    if [ -z "$new" ] || git -C "$TOP" ls-files --error-unmatch -- ":(literal)$path" >/dev/null 2>&1; then
       name_machines_own "$path"
     else
       tell_to_ignore "$path"
     fi
   done
-  for path in ${NEW_PATHS[@]+"${NEW_PATHS[@]}"}; do is_machines_own "$path" || kept+=("$path"); done
-  NEW_PATHS=(${kept[@]+"${kept[@]}"}) kept=()
-  for path in ${GONE[@]+"${GONE[@]}"}; do is_machines_own "$path" || kept+=("$path"); done
-  GONE=(${kept[@]+"${kept[@]}"})
 }
 
 tell_to_ignore() {
@@ -79,7 +62,8 @@ tell_to_ignore() {
 # As HEAD had it when this run began: git shows no change where the file is as somebody has pushed it.
 name_tracked_identity() {
   local path
-  for path in ${UNSTAGED[@]+"${UNSTAGED[@]}"}; do ! is_machines_own "$path" || TRACKED_IDENTITY=''; done # it is being untracked
+  list_changes unstaged
+  for path in ${LISTED[@]+"${LISTED[@]}"}; do ! is_machines_own "$path" || TRACKED_IDENTITY=''; done # it is being untracked
   [ -z "$TRACKED_IDENTITY" ] || name_machines_own .claude/identity.json
   TRACKED_IDENTITY=''
 }
@@ -111,71 +95,48 @@ tell_machines_own() {
 
 # One pass over all paths: nested repositories, Windows cruft, secrets, and the rules for added names.
 sort_out_names() {
-  local path kept=() held=(${HELD[@]+"${HELD[@]}"}) deletions=$((${#GONE[@]} + ${#UNSTAGED[@]}))
+  local path deletions
   forget_offers
   name_tracked_cruft || return
-  for path in ${NEW_PATHS[@]+"${NEW_PATHS[@]}"}; do
+  list_changes deleted
+  deletions=${#LISTED[@]}
+  list_changes new
+  for path in ${LISTED[@]+"${LISTED[@]}"}; do
     is_allowed "$path" && continue
     case $path in
-      .claude/worktrees/*/ | .claudetools-*) refuse_path "$path" ;;
-      */) refuse_path "$path" "is a git repository of its own" \
+      .claude/worktrees/*/ | .claudetools-*) hold_silently "$path" ;;
+      */) hold "$path" "is a git repository of its own" \
         "Keep it out: echo $(quoted "/$path") >> $(near .gitignore)     or make it a submodule: $(git_here) submodule add URL $(quoted "${path%/}")" ;;
       *)
         if is_path_cruft "$path" && [ "$deletions" -gt 0 ]; then
-          refuse_path "$path"
-          CRUFT+=("$path") # perhaps the new name of a deleted file: settle_moves
+          hold_silently "$path"
+          note_cruft "$path" # perhaps the new name of a deleted file: settle_moves
         elif is_path_cruft "$path"; then
           quarantine_path "$path" || return
         elif is_garbled_path "$path"; then
-          contains "$path" ${held[@]+"${held[@]}"} || MOVABLE+=("$path")
+          may_move "$path"
           ! check_name "$path" || offer_rename "$path" "${path//[%>]/-}"
-          refuse_path "$path" 'looks like a Windows path used as a file name' "$RULE_FIX" %allow
+          hold "$path" 'looks like a Windows path used as a file name' "$RULE_FIX" %allow
         elif is_secret "$path"; then
-          contains "$path" ${held[@]+"${held[@]}"} || MOVABLE+=("$path")
-          refuse_path "$path" "looks like a secret" %ignore %allow
+          may_move "$path"
+          hold "$path" "looks like a secret" %ignore %allow
         elif ! check_log_name "$path"; then
-          contains "$path" ${held[@]+"${held[@]}"} || MOVABLE+=("$path")
-          refuse_path "$path" "$RULE_TEXT" "$RULE_FIX"
+          may_move "$path"
+          hold "$path" "$RULE_TEXT" "$RULE_FIX"
         elif ! check_name "$path"; then
-          refuse_path "$path" "$RULE_TEXT" "$RULE_FIX" %allow
+          hold "$path" "$RULE_TEXT" "$RULE_FIX" %allow
         fi
         ;;
     esac
   done
-  [ ${#REFUSED_PATHS[@]} -gt 0 ] && [ ${#PATHS[@]} -gt 0 ] || return 0
-  while IFS= read -r -d '' path; do kept+=("$path"); done < <(print_without ${#REFUSED_PATHS[@]} "${REFUSED_PATHS[@]}" "${PATHS[@]}")
-  PATHS=(${kept[@]+"${kept[@]}"})
-}
-
-# print_without COUNT PATHS...: those behind the first COUNT that are none of them, each ended by a NUL.
-print_without() {
-  local path count=$1
-  shift
-  if [ "$count" -le 20 ]; then
-    for path in "${@:count+1}"; do contains "$path" "${@:1:count}" || printf '%s\0' "$path"; done
-    return 0
-  fi
-  printf '%s\0' "${@:1:count}" // "${@:count+1}" | tr '\0\n' '\n\001' |
-    awk '!listed && $0 == "//" { listed = 1; next } !listed { taken[$0]; next } !($0 in taken)' | tr '\n\001' '\0\n'
-}
-
-# refuse_path PATH [WHY FIX...]: without a reason it is passed over in silence.
-refuse_path() {
-  REFUSED_PATHS+=("$1")
-  if [ $# -gt 1 ]; then hold "$@"; else HELD+=("$1"); fi
-}
-
-is_refused() {
-  local refused
-  for refused in ${REFUSED_PATHS[@]+"${REFUSED_PATHS[@]}"}; do [ "$refused" = "$1" ] && return 0; done
-  return 1
 }
 
 # --- what lies behind the name ------------------------------------------------
 
 hold_unmerged_paths() {
   local path
-  for path in ${UNMERGED[@]+"${UNMERGED[@]}"}; do
+  list_changes unmerged
+  for path in ${LISTED[@]+"${LISTED[@]}"}; do
     left_out "$path" "has unmerged entries in the index (a git stash pop or cherry-pick that met a conflict)" \
       "Settle it in the file, then: $(git_here) add -- $(quoted "$path")"
   done
@@ -188,7 +149,6 @@ hold_unsettled_paths() {
   while IFS= read -r -d '' path && IFS= read -r -d '' reason; do
     is_allowed "$path" && { [ -e "$TOP/$path" ] || [ -L "$TOP/$path" ]; } && continue
     kept+=("$path" "$reason")
-    REFUSED_PATHS+=("$path")
     reason=$(visible "${reason%%$'\n'*}")
     if [ -e "$TOP/$path" ] || [ -L "$TOP/$path" ]; then
       hold "$path" "$reason" "See the other text: $(git_here) show HEAD:$(quoted "$path")" \
@@ -205,7 +165,12 @@ hold_unsettled_paths() {
 # nothing, but no other clone could start. Between an upgrade's two names there is nothing to judge.
 hold_damaged_archive() {
   local path name='' pin='' why='' version='"version"[[:space:]]*:[[:space:]]*"([^"]+)"' sum='"sha256"[[:space:]]*:[[:space:]]*"([0-9a-f]{64})"'
-  for path in ${PATHS[@]+"${PATHS[@]}"} ${GONE[@]+"${GONE[@]}"} ${UNSTAGED[@]+"${UNSTAGED[@]}"}; do
+  list_changes present
+  for path in ${LISTED[@]+"${LISTED[@]}"}; do
+    case $path in .claude/claudetools-*.tar.gz) name=1 ;; esac
+  done
+  list_changes unstaged
+  for path in ${LISTED[@]+"${LISTED[@]}"}; do
     case $path in .claude/claudetools-*.tar.gz) name=1 ;; esac
   done
   [ -n "$name" ] && [ "$ROLE" = main ] || return 0
@@ -214,13 +179,12 @@ hold_damaged_archive() {
   [[ $pin =~ $version ]] || return 0
   path=.claude/claudetools-${BASH_REMATCH[1]}.tar.gz
   [[ $pin =~ $sum ]] && ! is_allowed "$path" || return 0
-  if contains "$path" ${PATHS[@]+"${PATHS[@]}"}; then
+  if is_staged "$path"; then
     find_python && [ "$("$PYTHON" -I -S -c '
 import hashlib, sys
 print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' "$TOP/$path" 2>/dev/null)" != "${BASH_REMATCH[1]}" ] || return 0
     why='is not the one that .claude/claudetools.json names, and other machines would refuse it'
-    forget_path "$path"
-  elif contains "$path" ${GONE[@]+"${GONE[@]}"} ${UNSTAGED[@]+"${UNSTAGED[@]}"}; then
+  elif is_deleted "$path"; then
     why='it was deleted, and other machines start claudetools from it'
   fi
   [ -z "$why" ] || hold "$path" "$why" "Take it back: $(git_here) checkout HEAD -- $(quoted "$path")" %allow
@@ -231,7 +195,7 @@ print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' "$TOP/$path" 
 hold_unfiltered() {
   local path name fix
   names_filters || return 0
-  printf '%s\0' "${PATHS[@]}" >"$WORK/filtered" &&
+  printf '%s\0' "${LISTED[@]}" >"$WORK/filtered" &&
     git -C "$TOP" check-attr -z --stdin filter <"$WORK/filtered" >"$WORK/filters" 2>"$WORK/error" || {
     report_git_failure "git check-attr"
     return "$EXIT_INTERNAL"
@@ -239,22 +203,24 @@ hold_unfiltered() {
   while IFS= read -r -d '' path && IFS= read -r -d '' name && IFS= read -r -d '' name; do
     case $name in unspecified | unset | set | '') continue ;; esac
     case $'\n'$CONFIG_FILTERS in *$'\n'"filter.$name.clean="[!$'\n']* | *$'\n'"filter.$name.process="[!$'\n']*) continue ;; esac
-    is_allowed "$path" || is_filtered "$TOP/$path" || ! forget_path "$path" && continue
+    is_allowed "$path" || is_filtered "$TOP/$path" || ! is_staged "$path" && continue
     case $name in
       git-crypt) fix='Set it up here: git-crypt unlock' ;;
       lfs) fix='Set it up here: git lfs install --local' ;;
       *) fix="Set it up here: git config $(quoted "filter.$name.clean") COMMAND" ;;
     esac
-    MOVABLE+=("$path")
+    may_move "$path"
     hold "$path" "needs the filter $(visible "$name"), which is not set up here: it would go out as it is" "$fix" %allow
   done <"$WORK/filters"
 }
 
-# names_filters: 0 where attributes that may concern PATHS name a filter. No program is started.
+# names_filters: 0 where attributes that may concern what is staged (LISTED) name a filter. No program is started.
 names_filters() {
   local path folder last='' seen='//'
+  list_changes staged
+  [ ${#LISTED[@]} -gt 0 ] || return 1
   ! tells_of_filter "$COMMON/info/attributes" || return 0
-  for path in ${PATHS[@]+"${PATHS[@]}"}; do
+  for path in "${LISTED[@]}"; do
     folder=$TOP/$path folder=${folder%/*}
     [ "$folder" != "$last" ] || continue
     last=$folder
@@ -286,8 +252,9 @@ is_filtered() {
 
 hold_large_files() {
   local i path size limit=$((CONFIG_LIMIT_MB * 1024 * 1024)) large=() chunk
-  for ((i = 0; i < ${#PATHS[@]}; i += 200)); do
-    chunk=("${PATHS[@]:i:200}")
+  list_changes staged
+  for ((i = 0; i < ${#LISTED[@]}; i += 200)); do
+    chunk=("${LISTED[@]:i:200}")
     (cd "$TOP" && exec find "${chunk[@]/#/./}" -prune -type f -size "+${limit}c" -exec printf '%s\0' {} +) >"$WORK/large" 2>/dev/null ||
       find_large_ones "$limit" "${chunk[@]}" >"$WORK/large"
     while IFS= read -r -d '' path; do
@@ -297,8 +264,7 @@ hold_large_files() {
   for path in ${large[@]+"${large[@]}"}; do
     is_allowed "$path" && continue
     size=$(wc -c <"$TOP/$path" 2>/dev/null) || size=0
-    forget_path "$path"
-    MOVABLE+=("$path")
+    may_move "$path"
     hold "$path" "$((size / 1024 / 1024)) MB; limit $CONFIG_LIMIT_MB MB" \
       %ignore %allow
   done

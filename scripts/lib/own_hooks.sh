@@ -2,7 +2,7 @@
 # The repository's own pre-commit hook, once for all that goes out, and what becomes of what a hook refuses: it keeps nobody
 # else's work back.
 # Needs: repository, report, check_tree, run_hook, commit.
-# Sets: COMMIT_OID COMMIT_TREE FIXED_TREE FIXES_SHARED GONE HOOK_REFUSED HOOK_WORDS MADE REFUSED_WORK SAVING_REFUSED
+# Sets: COMMIT_OID COMMIT_TREE FIXED_TREE FIXES_SHARED HOOK_REFUSED HOOK_WORDS MADE REFUSED_WORK SAVING_REFUSED
 #   SNAPSHOT_WHOLE.
 
 # run_own_hooks: for MADE, before it is on the branch. 0; 1 when they refuse something that the next round leaves out; 65
@@ -171,14 +171,8 @@ peel_off_named_paths() {
 }
 
 hold_what_hooks_refused() {
-  local i path kept
+  local i
   for ((i = 0; i < ${#HOOK_REFUSED[@]}; i++)); do
-    path=${HOOK_REFUSED[i]}
-    forget_path "$path" || {
-      kept=()
-      for path in ${GONE[@]+"${GONE[@]}"}; do [ "$path" = "${HOOK_REFUSED[i]}" ] || kept+=("$path"); done
-      GONE=(${kept[@]+"${kept[@]}"})
-    }
     hold "${HOOK_REFUSED[i]}" "your pre-commit hook refuses it" "It says: $(visible "${HOOK_WORDS[i]}")" \
       "Mend it, then: $(sync_command)"
   done

@@ -8,8 +8,8 @@
 # Both are hints. What a request came to stands in the commits (trailer `Request:`): a leader that dies leaves the
 # request, the next one serves it again and says the same, and whoever waits may take the lock itself at any time.
 # Needs: lock, repository, identity, commit, split, results.
-# Sets: CALLERS CHANGED CHANGE_KINDS EXTRA_ROUNDS GLANCE HEAD_OID LOCK_LITTER LOG_FILES LOG_PATH REQUEST
-#   SAVED_ADDED SAVED_ARTICLES SAVED_FILES SAVED_KINDS SAVED_REMOVED WHOSE WISH.
+# Sets: CALLERS CHANGED CHANGE_KINDS EXTRA_ROUNDS GLANCE HEAD_OID LOCK_LITTER LOG_FILES LOG_PATH REQUEST SAVED_ADDED
+#   SAVED_ARTICLES SAVED_FILES SAVED_KINDS SAVED_REMOVED WHOSE WISH.
 
 readonly MORE_ROUNDS=3         # for requests that come while others are being saved
 readonly ANSWER_END='end of 4' # another version's answer is taken for torn

@@ -92,7 +92,21 @@ remember_hints() {
   HINT_IGNORE=$(near .gitignore)
 }
 
-forget_left_out() { # forget_left_out [KEPT]: all but the first ones
+note_later() { LATER+=("$1"); }
+
+# withdraw_left_out PATHS...: they go after all.
+withdraw_left_out() {
+  local i kept=() paths=()
+  for ((i = 0; i < ${#LEFT_OUT[@]}; i++)); do
+    contains "${LEFT_PATHS[i]}" "$@" || kept+=("${LEFT_OUT[i]}") paths+=("${LEFT_PATHS[i]}")
+  done
+  LEFT_OUT=(${kept[@]+"${kept[@]}"}) LEFT_PATHS=(${paths[@]+"${paths[@]}"})
+}
+
+add_to_left_out() { LEFT_OUT[$1]+=$'\n'$2; } # add_to_left_out N LINE
+
+forget_left_out() { # forget_left_out [KEPT]: all, or all but the first ones
+  [ $# -gt 0 ] || LATER=()
   LEFT_OUT=(${LEFT_OUT[@]+"${LEFT_OUT[@]:0:${1:-0}}"})
   LEFT_PATHS=(${LEFT_PATHS[@]+"${LEFT_PATHS[@]:0:${1:-0}}"})
 }

@@ -2,7 +2,7 @@
 # The schedulers that machines have. Each has add_to_, take_from_, knows_ (it is entered) and lives_ (something will start
 # it) for TASK, which starts SCHEDULED; their words are in SCHEDULER_WORDS when they fail; print_way_out_of_ prints take_from_ for a shell that has none of this. EVERY is in minutes: up to 60, or whole hours, or a day.
 # Needs: ui, repository.
-# Sets: SCHEDULER_WORDS.
+# Sets: SCHEDULER_MEND SCHEDULER_WORDS.
 
 find_scheduler() {
   case $(uname -s) in

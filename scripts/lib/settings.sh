@@ -2,7 +2,8 @@
 # The team's settings, .claude/claudetools.json: what of them is in force here. pylib/claudetools/core/settings.py has the table of
 # keys and decides; it is started only where the file is another one than the record of the tree was made from.
 # Needs: repository, python, results, ui, identity.
-# Sets: BRANCH CONFIG_ALLOWED CONFIG_CREDENTIALS CONFIG_HOOK_SECONDS CONFIG_LIMIT_MB CONFIG_TRUST REMOTE SETTINGS.
+# Sets: BRANCH CONFIG_ALLOWED CONFIG_CREDENTIALS CONFIG_HOOK_SECONDS CONFIG_LIMIT_MB CONFIG_TRUST REMOTE SETTINGS
+#   SETTINGS_WAIT SETTINGS_WRONG.
 
 readonly SETTINGS_LONGEST=65537 # bytes; more than settings.py takes
 

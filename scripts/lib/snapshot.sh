@@ -1,15 +1,14 @@
 # shellcheck shell=bash
 # What the tree holds now, as a git tree, read once and without touching anything that others use.
 # Needs: repository, gates, checks, times, ui.
-# Sets: GLANCE GONE HEAD_BRANCH HEAD_OID LOCK_SCRATCH NEW_PATHS PATHS SNAPSHOT_INDEX SNAPSHOT_TREE SNAPSHOT_WHOLE
-#   TICKS_LEFT UNMERGED UNSTAGED.
+# Sets: GLANCE HEAD_BRANCH HEAD_OID LOCK_SCRATCH SNAPSHOT_INDEX SNAPSHOT_TREE SNAPSHOT_WHOLE TICKS_LEFT.
 
-# read_status: sets HEAD_OID ('' when there is no commit yet), HEAD_BRANCH, and fills PATHS (to be staged; NEW_PATHS of
-# them are not in HEAD), GONE (deleted in the tree), UNSTAGED (deleted in the index) and UNMERGED. Status is read into
-# a file: a pipe would hide its failure.
+# read_status: sets HEAD_OID ('' when there is no commit yet), HEAD_BRANCH, and fills the table of changes. Status is read
+# into a file: a pipe would hide its failure.
 read_status() {
   local entry
-  HEAD_OID='' HEAD_BRANCH='' PATHS=() NEW_PATHS=() GONE=() UNSTAGED=() UNMERGED=()
+  HEAD_OID='' HEAD_BRANCH=''
+  begin_changes
   if [ ${#GLANCE[@]} -eq 0 ]; then
     read_with_git "$WORK/status" status --porcelain=v2 --branch -z -uall --no-renames --ignore-submodules=dirty 2>"$WORK/error" || {
       report_unread_status
@@ -43,21 +42,17 @@ take_status_entry() {
       xy=${entry:2:2}
       case $xy${entry:5:1} in
         ?DS) ;; # a submodule that is not checked out here; to take it out there is git rm
-        ?D?) GONE+=("$path") ;;
-        D.?) UNSTAGED+=("$path") ;; # taken out of the index by somebody: the copied index says so already
-        A* | ?A?)
-          PATHS+=("$path")
-          NEW_PATHS+=("$path")
-          ;;
-        *) PATHS+=("$path") ;;
+        ?D?) add_change gone "$path" ;;
+        D.?) add_change unstaged "$path" ;; # taken out of the index by somebody: the copied index says so already
+        A* | ?A?) add_change new "$path" ;;
+        *) add_change changed "$path" ;;
       esac
       ;;
-    'u '*) UNMERGED+=("${entry#* * * * * * * * * * }") ;;
+    'u '*) add_change unmerged "${entry#* * * * * * * * * * }" ;;
     '? '*)
       path=${entry#\? }
       is_wanted "$path" || return 0
-      PATHS+=("$path")
-      NEW_PATHS+=("$path")
+      add_change new "$path"
       ;;
   esac
 }
@@ -87,7 +82,7 @@ is_wanted() {
 }
 
 # take_snapshot: sets SNAPSHOT_TREE, the tree that a commit of everything that may go out would have, and CHANGES (see
-# read_changes). HELD paths keep what the base has. SNAPSHOT_WHOLE is 1 while the private index may become the real one.
+# read_changes). What is held keeps what the base has. SNAPSHOT_WHOLE is 1 while the private index may become the real one.
 take_snapshot() {
   SNAPSHOT_INDEX=$WORK/index SNAPSHOT_WHOLE=1
   hold_back_unsafe_paths || return
@@ -123,21 +118,29 @@ seed_private_index() {
 # Reads every changed file once, and those that moved meanwhile once more.
 stage_paths() {
   : >"$WORK/reading" || return "$EXIT_CANNOT_CREATE"
-  [ ${#GONE[@]} -eq 0 ] || drop_gone_paths || return
-  [ ${#PATHS[@]} -gt 0 ] || return 0
-  printf '%s\0' "${PATHS[@]}" >"$WORK/paths"
+  drop_gone_paths && list_staged || return
+  [ ${#LISTED[@]} -gt 0 ] || return 0
   update_private_index || return
   TICKS_LEFT=44
-  find_touched "$WORK/reading" "$TOP/" ${PATHS[@]+"${PATHS[@]}"} # what cannot be read is out of it
+  list_changes staged # what cannot be read is out of it
+  find_touched "$WORK/reading" "$TOP/" ${LISTED[@]+"${LISTED[@]}"}
   [ ${#TOUCHED[@]} -eq 0 ] || reread_moving_paths "${TOUCHED[@]}"
 }
 
 drop_gone_paths() {
   local path zero=0000000000000000000000000000000000000000
-  for path in "${GONE[@]}"; do printf '0 %s 0\t%s\0' "$zero" "$path"; done >"$WORK/gone"
+  list_changes gone
+  [ ${#LISTED[@]} -gt 0 ] || return 0
+  for path in "${LISTED[@]}"; do printf '0 %s 0\t%s\0' "$zero" "$path"; done >"$WORK/gone"
   GIT_INDEX_FILE=$SNAPSHOT_INDEX git -C "$TOP" update-index -z --index-info <"$WORK/gone" 2>"$WORK/error" && return 0
   report_git_failure "git update-index"
   return "$EXIT_INTERNAL"
+}
+
+# $WORK/paths: what is to be read from the tree.
+list_staged() {
+  list_changes staged
+  { [ ${#LISTED[@]} -eq 0 ] || printf '%s\0' "${LISTED[@]}"; } >"$WORK/paths"
 }
 
 # One unreadable file must not stop the others: it is held back, and the rest is tried again.
@@ -148,8 +151,7 @@ update_private_index() {
     case $SAID in
       *'short read while indexing'*)
         # Cut off while git read it: somebody is writing.
-        forget_path "$path" && hold_for_later "$path" || return "$EXIT_INTERNAL"
-        printf '%s\0' ${PATHS[@]+"${PATHS[@]}"} >"$WORK/paths"
+        is_staged "$path" && hold_for_later "$path" && list_staged || return "$EXIT_INTERNAL"
         continue
         ;;
     esac
@@ -157,7 +159,7 @@ update_private_index() {
       report_git_failure "git update-index" "${SAID%%$'\n'*}"
       return "$EXIT_INTERNAL"
     fi
-    printf '%s\0' ${PATHS[@]+"${PATHS[@]}"} >"$WORK/paths"
+    list_staged || return
   done
 }
 
@@ -176,30 +178,16 @@ stage_listed_paths() {
 
 # hold_unreadable_paths NAMED WHY: every file that may not be read, at once; when all of them may, the one git named.
 hold_unreadable_paths() {
-  local named=$1 why=$2 path kept=() left=${#PATHS[@]}
+  local named=$1 why=$2 path found=''
   why=${why%%$'\n'*}
-  for path in "${PATHS[@]}"; do
-    if [ -e "$TOP/$path" ] && [ ! -L "$TOP/$path" ] && [ ! -r "$TOP/$path" ]; then
-      hold "$path" "cannot be read: permission denied" "Look at it: ls -l $(near "$path")"
-    else
-      kept+=("$path")
-    fi
+  list_changes staged
+  for path in ${LISTED[@]+"${LISTED[@]}"}; do
+    [ -e "$TOP/$path" ] && [ ! -L "$TOP/$path" ] && [ ! -r "$TOP/$path" ] || continue
+    hold "$path" "cannot be read: permission denied" "Look at it: ls -l $(near "$path")"
+    found=1
   done
-  PATHS=(${kept[@]+"${kept[@]}"})
-  [ ${#PATHS[@]} -eq "$left" ] || return 0
-  forget_path "$named" && hold "$named" "cannot be read: $(visible "${why#error: }")" "Look at it: ls -l $(near "$named")"
-}
-
-forget_path() {
-  local i n count=${#PATHS[@]}
-  for ((n = 0; n < count; n++)); do
-    i=$(((PATHS_AT + n) % count)) # gates name them in their order: the search begins at the last one
-    [ "${PATHS[i]}" = "$1" ] || continue
-    PATHS_AT=$i
-    PATHS=(${PATHS[@]+"${PATHS[@]:0:i}"} ${PATHS[@]+"${PATHS[@]:i+1}"})
-    return 0
-  done
-  return 1
+  [ -z "$found" ] || return 0
+  is_staged "$named" && hold "$named" "cannot be read: $(visible "${why#error: }")" "Look at it: ls -l $(near "$named")"
 }
 PATHS_AT=0
 
@@ -257,7 +245,8 @@ begins_with() { # begins_with FILE BEGINNING
 # Only paths that somebody staged differ from the base in the copied index.
 unstage_held_paths() {
   local path list=() line found seen
-  for path in ${HELD[@]+"${HELD[@]}"} ${UNMERGED[@]+"${UNMERGED[@]}"} ${LATER[@]+"${LATER[@]}"}; do list+=("$path"); done
+  list_changes unsent
+  list=(${LISTED[@]+"${LISTED[@]}"})
   [ ${#list[@]} -gt 0 ] || [ ${#WANTED[@]} -gt 0 ] || return 0
   if [ ${#WANTED[@]} -gt 0 ]; then
     # Of a partial sync, everything else stays as the base has it, staged or not.

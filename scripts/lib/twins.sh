@@ -7,14 +7,17 @@
 # new gives way to what is tracked, and of two new ones the second to the first.
 hold_case_twins() {
   local path other
-  [ ${#NEW_PATHS[@]} -gt 0 ] || return 0
+  list_changes every-new
+  NEW_NAMES=(${LISTED[@]+"${LISTED[@]}"})
+  [ ${#NEW_NAMES[@]} -gt 0 ] || return 0
+  list_changes gone
   list_case_twins >"$WORK/twins" 2>"$WORK/error" || {
     report_git_failure "looking for names that differ in case only"
     return "$EXIT_INTERNAL"
   }
   while IFS= read -r -d '' path && IFS= read -r -d '' other; do
     is_allowed "$path" && continue
-    forget_path "$path" || {
+    is_staged "$path" || {
       forget_movable "$path"
       continue
     }
@@ -51,22 +54,22 @@ in_bytes() {
 # of ASCII; where a new name has others, Python compares (pylib/claudetools/checks/twins.py).
 list_case_twins() {
   local path specs=()
-  if [ ${#NEW_PATHS[@]} -le 100 ] && [[ ${NEW_PATHS[*]} != *[!\ -~]* ]]; then
-    for path in "${NEW_PATHS[@]}"; do specs+=(":(icase,literal)${path%/}"); done
+  if [ ${#NEW_NAMES[@]} -le 100 ] && [[ ${NEW_NAMES[*]} != *[!\ -~]* ]]; then
+    for path in "${NEW_NAMES[@]}"; do specs+=(":(icase,literal)${path%/}"); done
     list_folder_twins
   fi
   git -C "$TOP" ls-files -z --cached -- ${specs[@]+"${specs[@]}"} >"$WORK/tracked" || return
   {
-    printf 'new/%s\0' "${NEW_PATHS[@]}"
-    [ ${#GONE[@]} -eq 0 ] || printf 'gone/%s\0' "${GONE[@]}"
+    printf 'new/%s\0' "${NEW_NAMES[@]}"
+    [ ${#LISTED[@]} -eq 0 ] || printf 'gone/%s\0' "${LISTED[@]}"
     printf '/\0'
     cat "$WORK/tracked"
   } >"$WORK/names"
-  if [[ ${NEW_PATHS[*]} == *[!\ -~]* ]] && find_python; then
+  if [[ ${NEW_NAMES[*]} == *[!\ -~]* ]] && find_python; then
     run_python twins <"$WORK/names"
     return
   fi
-  [ ${#NEW_PATHS[@]} -gt 1 ] || [ -s "$WORK/tracked" ] || return 0
+  [ ${#NEW_NAMES[@]} -gt 1 ] || [ -s "$WORK/tracked" ] || return 0
   tr '\0\n' '\n\001' <"$WORK/names" | awk '
     function learn(path,    at, lower) {
       at = 0
@@ -104,7 +107,7 @@ list_case_twins() {
 list_folder_twins() {
   local path at part rest other seen='//'
   shopt -s nocaseglob nocasematch
-  for path in "${NEW_PATHS[@]}"; do
+  for path in "${NEW_NAMES[@]}"; do
     rest=${path%/} at=''
     while case $rest in */*) ;; *) false ;; esac do
       part=${rest%%/*} rest=${rest#*/}

@@ -1,8 +1,7 @@
 # shellcheck shell=bash
 # The vaults beside the repository: where they lie, their sync, their hook, and their commit where one is a submodule.
 # Needs: repository, identity, results, report; for hook and commit also gates.
-# Sets: ALLOWED HELD LEFT_RUNNING MAIN_STATE MAIN_TOP MESSAGE TAKE_UPSTREAM VAULT VAULT_FAULT VAULT_FIX VAULT_SAID
-#   WANTED.
+# Sets: ALLOWED LEFT_RUNNING MAIN_STATE MAIN_TOP MESSAGE TAKE_UPSTREAM VAULT VAULT_FAULT VAULT_FIX VAULT_SAID WANTED.
 
 VAULT_SAID='' # the one that is worked on, as vault_path has it
 
@@ -127,9 +126,8 @@ hold_vault_commits() {
   for VAULT_SAID in ${ID_VAULTS[@]+"${ID_VAULTS[@]}"}; do
     find_vault
     path=${VAULT#"$TOP"/} path=${path%/}
-    contains "$path" ${PATHS[@]+"${PATHS[@]}"} && ! is_allowed "$path" && ! is_on_vault_remote HEAD || continue
-    forget_path "$path"
-    HELD+=("$path")
+    is_staged "$path" && ! is_allowed "$path" && ! is_on_vault_remote HEAD || continue
+    hold_silently "$path"
     tell_once "[INFO] $(visible "$path") waits: the vault's remote does not have its commit yet. Once the vault is pushed, the next sync sends it."
   done
 }
