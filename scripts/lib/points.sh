@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Restore points: every state of the tree that a sync saw, kept for 14 days as refs/claudetools/points/<time>.
 # Needs: repository, snapshot, advance, report.
+# Sets: TOLD_JSON.
 
 readonly POINT_DAYS=14
 
