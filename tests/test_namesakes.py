@@ -28,10 +28,11 @@ def sync_as(machine: Machine, session: str, *args: str, **env: str) -> Result:
     return machine.sync(*args, env={"CLAUDETOOLS_SESSION_ID": session, **env})
 
 
-def begin(machine: Machine, session: str, text: str) -> None:
-    """A log of this session, with its text in the summary."""
+def begin(machine: Machine, session: str, text: str) -> str:
+    """A log of this session, with its text in the summary: its path."""
     path = made(machine, "new", "acme vpn", session=session, now=1780686131 + len(text))
     machine.write(path, machine.read(path).replace(SUMMARY, f"{SUMMARY}{text}\n"))
+    return path
 
 
 def send_theirs(other: Machine) -> str:
@@ -73,7 +74,7 @@ def test_the_later_one_gets_the_next_name_and_its_session_goes_on_with_it(
 def test_commits_that_waited_here_go_on_with_the_new_name(world: World, pair: tuple[Machine, Machine]) -> None:
     """Also one whose change would fit into the other log without a conflict."""
     machine, other = pair
-    path = made(machine, "new", "acme vpn", session="mine")
+    path = begin(machine, "mine", "written here")
     assert sync_as(machine, "mine", "--no-push").code == 0
     theirs = send_theirs(other)
     machine.write(path, machine.read(path).replace("## Key Decisions\n", "## Key Decisions\nmade here\n"))
@@ -93,7 +94,7 @@ def test_what_is_written_while_the_other_log_comes_in_goes_into_its_own(
 ) -> None:
     machine, other = pair
     theirs = send_theirs(other)
-    path = made(machine, "new", "acme vpn", session="mine")
+    path = begin(machine, "mine", "written here")
     late = at(machine, "pushed", f"sed -i 's/^## Key Decisions$/&\\nwritten late/' {path}")
     result = sync_as(machine, "mine", **late)
     assert was_reached(late) and theirs == world.remote_file(NAME), result.text
@@ -109,8 +110,7 @@ def test_a_name_that_is_taken_is_passed_over(world: World, pair: tuple[Machine, 
     machine, other = pair
     theirs = send_theirs(other)
     begin(machine, "mine", "written here")
-    second = made(machine, "new", "acme vpn", session="also")
-    assert second == SECOND
+    assert begin(machine, "also", "a second one") == SECOND
     mine, also = machine.read(NAME), machine.read(SECOND)
     assert machine.sync("--all").code == 0
     assert_apart(world, machine, theirs, mine, NAME.replace(".md", "-3.md"))
@@ -156,6 +156,7 @@ BEGUN = {"machine": "A", "created": "2026-06-05T12:02:11-07:00"}
         (front(session='"7 a"'), front(session="a"), False),
         (front(session="a b"), front(session="b c"), False),
         (front(**BEGUN), front(**BEGUN), False),
+        (front(session="a", **BEGUN), front(session="b", **BEGUN), True),
         (front(**BEGUN), front(**BEGUN | {"machine": "B"}), True),
         (front(session="a", **BEGUN), front(**BEGUN), False),
         (front(**BEGUN), b"# no front matter\n", False),

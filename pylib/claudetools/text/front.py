@@ -161,9 +161,11 @@ def are_namesakes(one: bytes, other: bytes) -> bool:
 
 
 def is_same_log(one: bytes, other: bytes) -> bool:
-    """Whether both say of themselves that they are one log."""
+    """Whether both say of themselves that they are one log. Sessions tell more than the second in which it was begun."""
     (ids, made), (other_ids, other_made) = begun_by(one), begun_by(other)
-    return bool(set(ids) & set(other_ids)) or (all(made) and made == other_made)
+    if ids and other_ids:
+        return bool(set(ids) & set(other_ids))
+    return all(made) and made == other_made
 
 
 def begun_by(text: bytes) -> tuple[list[bytes], tuple[bytes, bytes]]:
