@@ -161,7 +161,7 @@ def are_namesakes(one: bytes, other: bytes) -> bool:
 
 
 def is_same_log(one: bytes, other: bytes) -> bool:
-    """Whether both say of themselves that they are one log. Sessions tell more than the second in which it was begun."""
+    """Whether both say of themselves that they are one log. Sessions tell more than the second of its beginning."""
     (ids, made), (other_ids, other_made) = begun_by(one), begun_by(other)
     if ids and other_ids:
         return bool(set(ids) & set(other_ids))
