@@ -74,7 +74,12 @@ find_that() {
   shift 2
   [ $# -eq 0 ] || printf -v more '%s\n' "$@"
   LEVELS+=("$level") FINDINGS+=("$text") MORE+=("${more%$'\n'}")
-  [ "$level" != ERROR ] || DOCTOR_EXIT=$(worse_exit "$DOCTOR_EXIT" "$EXIT_SETUP")
+  [ "$level" != ERROR ] || raise_exit "$EXIT_SETUP"
+}
+
+raise_exit() {
+  worse_exit "$DOCTOR_EXIT" "$1"
+  DOCTOR_EXIT=$WORSE
 }
 
 # find_told <LINES LEVEL: the words of another program; a line with a mark of its own begins the next finding.
@@ -146,7 +151,7 @@ look_at_lock() {
   text=$(show_lock 2>&1)
   status=$?
   if [ "$status" -ne 0 ]; then
-    DOCTOR_EXIT=$(worse_exit "$DOCTOR_EXIT" "$status")
+    raise_exit "$status"
     find_told ERROR <<<"$text"
   else
     find_told OK <<<"$text"

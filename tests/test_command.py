@@ -106,7 +106,7 @@ def test_printed_commands_are_typed_as_this_one_was(world: World, path: str) -> 
     machine.write("secret/.env", "x\n")
     told = machine.run("claudetools", "sync", env=env)
     assert "Send it anyway: claudetools sync --allow secret/.env" in told.out, told.text
-    assert "Usage: claudetools doctor [--locks]" in machine.run("claudetools", "help", "doctor", env=env).out
+    assert "Usage: claudetools doctor [--json] | --locks" in machine.run("claudetools", "help", "doctor", env=env).out
     assert "Usage: claudetools notes " in machine.run("claudetools", "help", "notes", env=env).out
 
 

@@ -218,7 +218,7 @@ def test_an_acknowledgement_waits_for_the_next_commit(place: Place) -> None:
     assert not taking.take(place, note.id, "b")
 
 
-@pytest.mark.parametrize("module", ["inbox", "taking", "banner", "people", "who", "clock"])
+@pytest.mark.parametrize("module", ["inbox", "taking", "banner", "people", "who"])
 def test_hooks_can_read_the_inbox_without_packages(module: str) -> None:
     load = f"import sys; sys.path.insert(0, {str(TOOLKIT / 'pylib')!r}); import claudetools.notes.{module}"
     done = subprocess.run([sys.executable, "-I", "-S", "-c", load], capture_output=True, text=True, check=False)

@@ -142,7 +142,7 @@ def test_without_the_helper_what_another_one_named_stays(shared: Machine, world:
 
 
 @pytest.mark.sampled(3)
-@pytest.mark.parametrize("name", ["plain.txt", 'sp "ace\\.txt', "umläut.txt", "[a]*.txt"])
+@pytest.mark.parametrize("name", ["plain.txt", 'sp "ace\\.txt', "umläut.txt", "[a]b.txt"])
 def test_names_that_json_writes_otherwise_stay_as_well(shared: Machine, world: World, name: str) -> None:
     one, other = Agent(shared, "aaaa1111"), Agent(shared, "bbbb2222")
     other.write(name, b"x\n")

@@ -24,6 +24,7 @@ def relative(path: str) -> str | None:
     ("command", "writes"),
     [
         ("echo line >> a.md", "a.md"),
+        ("cd / > a.md; touch ops/b.md", "a.md b.md"),
         ("cat > 'a b.md' <<'EOF'\n$(rm x) `y` > z\nEOF\necho done", "a b.md"),
         ("cat <<EOF > a.md\nplain\nEOF", "a.md"),
         ("cd / && printf '%s\\n' \"$x\" >ops/acme/b.md 2>/dev/null", "acme/b.md"),

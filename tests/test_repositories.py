@@ -35,7 +35,7 @@ def test_an_empty_repository_with_nothing_in_it_has_nothing_to_do(world: World) 
     write_identity(a)
     result = a.sync()
     assert_synced(result)
-    assert "[OK] Nothing to do" in result.out
+    assert "[OK] Nothing to save. main has no commit here." in result.out
     assert world.tip() == ""
 
 

@@ -63,7 +63,7 @@ def test_the_trouble_of_one_keeps_neither_the_other_nor_the_repository(
     told = json.loads(machine.sync("--json").out)
     assert [one["exit"] for one in told["vaults"]] == [78, 78, 0, 65, 78]
     doctor = machine.run("bash", DOCTOR)
-    assert doctor.code == 78 and doctor.out.count("[ERROR]") == 6, doctor.text
+    assert doctor.code == 78 and doctor.out.count("\n[ERROR]") == 6, doctor.text
 
 
 def test_a_value_of_another_kind_keeps_the_repository_from_nothing(world: World, machine: Machine) -> None:

@@ -131,9 +131,7 @@ def test_the_article_follows_from_the_path_of_the_log(wiki: Wiki, log: str, code
     assert "Traceback" not in result.err
 
 
-@pytest.mark.parametrize(
-    "text", ["acme", "client:", "client:../x", "client:a/b", "thing:acme", "client:.git", "client:a\tb"]
-)
+@pytest.mark.parametrize("text", ["client:", "client:../x", "client:a/b", "thing:acme", "client:.git", "client:a\tb"])
 def test_what_names_no_article_is_said(wiki: Wiki, text: str) -> None:
     result = wiki.run("refresh", text)
     assert result.code == 64 and result.err.startswith("[ERROR] ") and "expected" in result.err, result.text

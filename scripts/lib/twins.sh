@@ -58,12 +58,11 @@ list_case_twins() {
     for path in "${NEW_NAMES[@]}"; do specs+=(":(icase,literal)${path%/}"); done
     list_folder_twins
   fi
-  git -C "$TOP" ls-files -z --cached -- ${specs[@]+"${specs[@]}"} >"$WORK/tracked" || return
   {
     printf 'new/%s\0' "${NEW_NAMES[@]}"
     [ ${#LISTED[@]} -eq 0 ] || printf 'gone/%s\0' "${LISTED[@]}"
     printf '/\0'
-    cat "$WORK/tracked"
+    git -C "$TOP" ls-files -z --cached -- ${specs[@]+"${specs[@]}"} || return
   } >"$WORK/names"
   if [[ ${NEW_NAMES[*]} == *[!\ -~]* ]] && find_python; then
     run_python twins <"$WORK/names"

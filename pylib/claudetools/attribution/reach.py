@@ -66,17 +66,17 @@ def reach_of(command: object, folder: str, relative: Callable[[str], str | None]
         return Reach()
     found: list[str] = []
     for n, (words, targets, _) in enumerate(simples):
-        words = without_prefix(words)
+        words, here = without_prefix(words), folder
         if words[:1] == ["cd"]:
             folder = gone_to(folder, words, simples[1].after if n == 0 and len(simples) > 1 else "|")
             words = []
         is_plain = folder != UNKNOWN_FOLDER and not any(MAGIC & set(word) for word in words)
         told = written(words, folder) if is_plain else Reach((), not words or is_reader(words))
-        paths = [
-            path for path in targets if not MAGIC & set(path) and (folder != UNKNOWN_FOLDER or os.path.isabs(path))
-        ]
+        paths = [path for path in targets if not MAGIC & set(path) and (here != UNKNOWN_FOLDER or os.path.isabs(path))]
         closed = closed and told.closed and len(paths) == len(targets)
-        found += [at for path in (*told.writes, *paths) if (at := relative(os.path.join(folder, path)))]
+        # A redirection is opened before a `cd` of the same command goes anywhere.
+        whole = [*(os.path.join(folder, path) for path in told.writes), *(os.path.join(here, path) for path in paths)]
+        found += [at for path in whole if (at := relative(path))]
     return Reach(tuple(dict.fromkeys(found)), closed)
 
 
